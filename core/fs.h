@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+
+int fg_mkdir_p(const char *path, mode_t mode, struct fg_error *err);
+/** fg_rm_rf() - remove a tree without following links; a missing path is success. */
+int fg_rm_rf(const char *path, struct fg_error *err);
+/** fg_write_all() - write(2) until done, EINTR retried. */
+int fg_write_all(int fd, const void *data, size_t len, struct fg_error *err);
+/** fg_write_file() - replace @path atomically (temporary, fsync, rename, fsync of the directory). */
+int fg_write_file(const char *path, const void *data, size_t len, mode_t mode, struct fg_error *err);
+int fg_fsync_dir(const char *path, struct fg_error *err);
+/** fg_copy_sparse() - copy the data extents of @src to @dst (created, mode), holes stay holes. */
+int fg_copy_sparse(const char *src, const char *dst, mode_t mode, struct fg_error *err);
+/** fg_lock_file() - open and flock(LOCK_EX|LOCK_NB). Return: fd, or -1: CONFLICT when held. */
+int fg_lock_file(const char *path, struct fg_error *err);
+bool fg_exists(const char *path);

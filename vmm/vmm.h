@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "core/id.h"
+
+/*
+ * One microVM at a time, through libvirt. Knows nothing of ECS. Everything here is called on the
+ * loop thread; blocking work happens in lanes of vmm's own, and every callback runs on the loop.
+ */
+struct fg_vmm;     /* a connection to a hypervisor: libvirt, or the fake one of the tests */
+struct fg_channel; /* the host's end of one guest's virtio-serial port */
+
+enum fg_accel { FG_ACCEL_AUTO, FG_ACCEL_KVM, FG_ACCEL_TCG };
+
+/* ---- configuration and facts ---- */
+
+struct fg_vmm_config {
+        const char *uri;       /* "embed", "qemu:///system", "fake:<program>", any libvirt URI */
+        const char *state_dir; /* libvirt's root in embed mode lives below it */
+        const char *run_dir;   /* sockets; short enough for sun_path */
+        const char *kernel;    /* path of a vmlinux/bzImage */
+        const char *initrd;    /* path of the initramfs with guest-init */
+        enum fg_accel accel;
+        unsigned lanes;        /* parallel libvirt calls */
+};
+
+struct fg_vmm_info {
+        char hypervisor[64]; /* "QEMU 7.2.22" */
+        char libvirt[32];    /* "9.0.0" */
+        char uri[256];
+        char accel[8];          /* "kvm" or "tcg" */
+        char accel_reason[256]; /* why */
+        char kernel[256];
+        char warning[512];      /* something the operator should mend, or "" */
+        unsigned overhead_mib;  /* host memory of a VM beyond its RAM, as limited */
+};
+
+/* A VM to start. Borrowed for the call; copied. */
+struct fg_vm_spec {
+        char id[FG_ID_LEN + 1]; /* 128 bits; the domain's UUID; its name is fgrun-<id> */
+        unsigned vcpus;
+        unsigned memory_mib;
+        const char *scratch; /* raw disk file, /dev/vda in the guest; given to QEMU's user */
+};
+
+struct fg_vm {
+        char id[FG_ID_LEN + 1];
+        bool running;
+};
+
+/* Callbacks are never run from inside the call that registers them. @err is NULL on success. */
+typedef void (*fg_vmm_done_fn)(void *userdata, const char *id, const struct fg_error *err);
+typedef void (*fg_vmm_list_fn)(void *userdata, const struct fg_vm *vms, size_t n, const struct fg_error *err);
+/** A VM of ours ended: guest powered off, or QEMU died. @crashed: it was not the guest's own halt. */
+typedef void (*fg_vmm_gone_fn)(void *userdata, const char *id, bool crashed, const char *reason);
+
+/**
+ * fg_vmm_new() - connect (blocks for the connection; start-up only)
+ * Errors: DENIED, NOT_FOUND (QEMU, kernel or initrd missing: says which package or command),
+ * INTERNAL. In embed mode QEMUs that outlived a former process are adopted before it returns.
+ */
+int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone, void *userdata, struct fg_vmm **ret,
+               struct fg_error *err);
+void fg_vmm_free(struct fg_vmm *vmm); /* VMs run on */
+FG_DEFINE_CLEANUP(struct fg_vmm *, fg_vmm_free)
+const struct fg_vmm_info *fg_vmm_info(const struct fg_vmm *vmm);
+
+/** fg_vmm_start() - define and boot; done() when libvirt has started the guest. */
+void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done, void *userdata);
+/**
+ * fg_vmm_destroy() - end a VM and remove everything vmm made for it (domain, sockets, cgroup)
+ * Idempotent: an id that does not exist succeeds. Files given in the spec are the caller's.
+ */
+void fg_vmm_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
+/** fg_vmm_list() - all VMs of ours (by name and metadata), for reconciliation. */
+void fg_vmm_list(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
+/** fg_vmm_console_tail() - last bytes of the guest's console, for failures; borrowed; never NULL. */
+const char *fg_vmm_console_tail(struct fg_vmm *vmm, const char *id);
+/** fg_vmm_memory() - resident KiB of a VM's process, 0 when unknown. Reads /proc; cheap. */
+uint64_t fg_vmm_memory_kib(struct fg_vmm *vmm, const char *id);
+
+/* ---- the guest channel ---- */
+
+struct fg_frame;
+
+struct fg_channel_ops {
+        /* SYNC was answered: the guest listens. Once per connection. */
+        void (*up)(void *userdata);
+        void (*frame)(void *userdata, const struct fg_frame *f);
+        /* Connection lost or the guest broke the protocol (err->code INVALID). Called once; the
+           channel may then only be freed. */
+        void (*down)(void *userdata, const struct fg_error *err);
+        /* The send queue fell below its low-water mark after fg_channel_send() had returned 0. */
+        void (*writable)(void *userdata);
+};
+
+/** fg_channel_new() - connect to VM @id's channel socket and synchronise; returns at once. */
+int fg_channel_new(struct fg_vmm *vmm, const char *id, const struct fg_channel_ops *ops, void *userdata, struct fg_channel **ret,
+                   struct fg_error *err);
+void fg_channel_free(struct fg_channel *ch);
+FG_DEFINE_CLEANUP(struct fg_channel *, fg_channel_free)
+/**
+ * fg_channel_send() - queue one frame (copied)
+ * Return: 1 queued; 0 queued, but the queue is over its high-water mark: wait for writable();
+ * -1: CAPACITY, the hard cap (1 MiB over the mark) was passed.
+ */
+int fg_channel_send(struct fg_channel *ch, const struct fg_frame *f, struct fg_error *err);
+/** fg_channel_pause() - stop or resume reading from this guest (back-pressure). */
+void fg_channel_pause(struct fg_channel *ch, bool paused);
