@@ -21,10 +21,10 @@
 extern const char fg_billing_schema[];
 
 struct fg_usage {
-        uint64_t seconds;           /* billed: rounded up, minimum applied */
-        uint64_t vcpu_ms;           /* billed vCPU time: cpu units * ms / 1024, exact (see .c) */
+        uint64_t seconds; /* billed: rounded up, minimum applied */
+        uint64_t vcpu_ms; /* billed vCPU time: cpu units * ms / 1024, exact (see .c) */
         uint64_t memory_mib_ms;
-        uint64_t storage_mib_ms;    /* above the free allowance */
+        uint64_t storage_mib_ms; /* above the free allowance */
 };
 
 struct fg_prices; /* a price book */
@@ -38,11 +38,12 @@ FG_DEFINE_CLEANUP(struct fg_prices *, fg_prices_free)
 const char *fg_prices_name(const struct fg_prices *p); /* recorded with each ledger line */
 
 /**
- * fg_usage_of() - what an interval costs in resources, by the billing rule (docs/billing.md#rounding)
+ * fg_usage_of() - what an interval costs in resources, by the billing rule
+ * (docs/billing.md#rounding)
  * @start_ns, @end_ns: CLOCK_REALTIME; end < start (clock stepped back) counts as the minimum
  */
-void fg_usage_of(uint64_t start_ns, uint64_t end_ns, unsigned cpu_units, unsigned memory_mib, unsigned storage_gib,
-                 struct fg_usage *ret);
+void fg_usage_of(uint64_t start_ns, uint64_t end_ns, unsigned cpu_units, unsigned memory_mib,
+                 unsigned storage_gib, struct fg_usage *ret);
 /** fg_price_of() - pico-dollars, rounded half up once at the end. */
 int64_t fg_price_of(const struct fg_prices *p, const struct fg_usage *u);
 /** fg_money_format() - "$0.000205722" (trailing zeros kept to 9 digits) into @ret (32 bytes). */
@@ -51,20 +52,25 @@ void fg_money_format(int64_t pico, char ret[32]);
 /* ---- ledger: db lane only ---- */
 
 /** fg_meter_open() - a task's meter starts; idempotent per task (the first start wins). */
-int fg_meter_open(sqlite3 *db, const char *task, const char *family, unsigned cpu_units, unsigned memory_mib,
-                  unsigned storage_gib, uint64_t start_ns, struct fg_error *err);
+int fg_meter_open(sqlite3 *db, const char *task, const char *family, unsigned cpu_units,
+                  unsigned memory_mib, unsigned storage_gib, uint64_t start_ns,
+                  struct fg_error *err);
 /**
  * fg_meter_close() - write the ledger line; idempotent per task (the first end wins)
  * Return: 1 closed now, 0 was closed before or never opened (no charge), -1 error.
  */
-int fg_meter_close(sqlite3 *db, const struct fg_prices *p, const char *task, uint64_t end_ns, struct fg_error *err);
+int fg_meter_close(sqlite3 *db, const struct fg_prices *p, const char *task, uint64_t end_ns,
+                   struct fg_error *err);
 /**
  * fg_meter_report() - usage grouped by "task", "family" or "day" (UTC day of the start)
  * @since_ns, @until_ns: lines whose start lies in [since, until); 0: open-ended
  * @now_ns: open meters are included as if they ended now, and marked "open": true
  * Return: a JSON object {"by":…, "groups":[…], "total":{…}, "currency":"USD"} as in docs/api.md.
  */
-struct json_object *fg_meter_report(sqlite3 *db, const struct fg_prices *p, const char *by, uint64_t since_ns, uint64_t until_ns,
-                                    uint64_t now_ns, struct fg_error *err);
-/** fg_meter_task() - {"seconds","vcpuMs","memoryMibMs","storageMibMs","cost","costPico","open"} of one task, or NULL. */
-struct json_object *fg_meter_task(sqlite3 *db, const struct fg_prices *p, const char *task, uint64_t now_ns, struct fg_error *err);
+struct json_object *fg_meter_report(sqlite3 *db, const struct fg_prices *p, const char *by,
+                                    uint64_t since_ns, uint64_t until_ns, uint64_t now_ns,
+                                    struct fg_error *err);
+/** fg_meter_task() - {"seconds","vcpuMs","memoryMibMs","storageMibMs","cost","costPico","open"} of
+ * one task, or NULL. */
+struct json_object *fg_meter_task(sqlite3 *db, const struct fg_prices *p, const char *task,
+                                  uint64_t now_ns, struct fg_error *err);

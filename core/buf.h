@@ -14,13 +14,15 @@ struct fg_buf {
         char *data;
         size_t len;
         size_t cap;
-        size_t max; /* bytes; an append that would pass it fails with CAPACITY and changes nothing */
+        size_t max; /* bytes; an append that would pass it fails with CAPACITY and changes nothing
+                     */
 };
 
-#define FG_BUF_INIT(limit) ((struct fg_buf) { .max = (limit) })
+#define FG_BUF_INIT(limit) ((struct fg_buf){ .max = (limit) })
 
-void fg_buf_finish(struct fg_buf *b); /* frees the bytes; safe on a zeroed buffer; for fg_cleanup() */
-void fg_buf_clear(struct fg_buf *b);  /* len = 0, memory kept */
+void fg_buf_finish(
+        struct fg_buf *b); /* frees the bytes; safe on a zeroed buffer; for fg_cleanup() */
+void fg_buf_clear(struct fg_buf *b); /* len = 0, memory kept */
 int fg_buf_append(struct fg_buf *b, const void *data, size_t len, struct fg_error *err);
 int fg_buf_puts(struct fg_buf *b, const char *s, struct fg_error *err);
 int fg_buf_printf(struct fg_buf *b, struct fg_error *err, const char *fmt, ...)

@@ -53,8 +53,8 @@ static inline void fg_closep(int *fd)
 FG_DEFINE_CLEANUP(FILE *, fclose)
 FG_DEFINE_CLEANUP(DIR *, closedir)
 
-#define fg_autofree  fg_cleanup(fg_freep)
-#define fg_autoclose fg_cleanup(fg_closep)
+#define fg_autofree                        fg_cleanup(fg_freep)
+#define fg_autoclose                       fg_cleanup(fg_closep)
 
-#define FG_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define FG_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define FG_ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
+#define FG_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

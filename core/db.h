@@ -20,13 +20,15 @@ FG_DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize)
  * @migrations: SQL scripts, NULL-terminated; script i takes user_version from i to i + 1, each in
  *              one transaction. A database newer than the list is refused (CONFLICT).
  */
-int fg_db_open(const char *path, const char *const migrations[], sqlite3 **ret, struct fg_error *err);
+int fg_db_open(const char *path, const char *const migrations[], sqlite3 **ret,
+               struct fg_error *err);
 int fg_db_exec(sqlite3 *db, const char *sql, struct fg_error *err);
 /**
  * fg_db_prepare() - prepare and bind
  * @types: one letter per following argument: 's' const char * (NULL binds null), 'i' int64_t
  */
-int fg_db_prepare(sqlite3 *db, sqlite3_stmt **ret, struct fg_error *err, const char *sql, const char *types, ...);
+int fg_db_prepare(sqlite3 *db, sqlite3_stmt **ret, struct fg_error *err, const char *sql,
+                  const char *types, ...);
 /** fg_db_step() - 1: a row, 0: done, -1: error. */
 int fg_db_step(sqlite3_stmt *stmt, struct fg_error *err);
 /** fg_db_run() - prepare, bind, step to the end. Return: changed rows, or -1. */

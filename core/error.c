@@ -66,7 +66,8 @@ int fg_fail_errno(struct fg_error *err, int sys, const char *fmt, ...)
         (void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
         va_end(ap);
         len = strlen(err->msg);
-        (void)snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", strerrordesc_np(sys) ?: "unknown error");
+        (void)snprintf(err->msg + len, sizeof(err->msg) - len, ": %s",
+                       strerrordesc_np(sys) ?: "unknown error");
         return -1;
 }
 

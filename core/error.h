@@ -31,7 +31,7 @@ struct fg_error {
         char msg[1024];   /* for people; never contains a secret */
 };
 
-#define FG_ERROR_INIT ((struct fg_error) { 0 })
+#define FG_ERROR_INIT ((struct fg_error){ 0 })
 
 /**
  * fg_fail() - set @err from a format string

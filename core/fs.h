@@ -12,8 +12,10 @@ int fg_mkdir_p(const char *path, mode_t mode, struct fg_error *err);
 int fg_rm_rf(const char *path, struct fg_error *err);
 /** fg_write_all() - write(2) until done, EINTR retried. */
 int fg_write_all(int fd, const void *data, size_t len, struct fg_error *err);
-/** fg_write_file() - replace @path atomically (temporary, fsync, rename, fsync of the directory). */
-int fg_write_file(const char *path, const void *data, size_t len, mode_t mode, struct fg_error *err);
+/** fg_write_file() - replace @path atomically (temporary, fsync, rename, fsync of the directory).
+ */
+int fg_write_file(const char *path, const void *data, size_t len, mode_t mode,
+                  struct fg_error *err);
 int fg_fsync_dir(const char *path, struct fg_error *err);
 /** fg_copy_sparse() - copy the data extents of @src to @dst (created, mode), holes stay holes. */
 int fg_copy_sparse(const char *src, const char *dst, mode_t mode, struct fg_error *err);

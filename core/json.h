@@ -17,7 +17,7 @@
 struct json_object;
 
 FG_DEFINE_CLEANUP(struct json_object *, json_object_put)
-#define fg_autojson fg_cleanup(json_object_putp) struct json_object
+#define fg_autojson   fg_cleanup(json_object_putp) struct json_object
 
 #define FG_JSON_DEPTH 32
 

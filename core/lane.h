@@ -27,7 +27,8 @@ struct fg_job {
  * @name:    thread name, at most 15 bytes
  * @threads: 1 keeps the order of submission
  */
-int fg_lane_new(sd_event *event, const char *name, unsigned threads, struct fg_lane **ret, struct fg_error *err);
+int fg_lane_new(sd_event *event, const char *name, unsigned threads, struct fg_lane **ret,
+                struct fg_error *err);
 /** fg_lane_free() - run what is queued to its end, join the threads, run the done()s. Loop only. */
 void fg_lane_free(struct fg_lane *lane);
 FG_DEFINE_CLEANUP(struct fg_lane *, fg_lane_free)

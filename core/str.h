@@ -14,11 +14,12 @@ static inline bool fg_streq(const char *a, const char *b)
 
 bool fg_starts_with(const char *s, const char *prefix);
 bool fg_ends_with(const char *s, const char *suffix);
-/** fg_parse_u64() - whole string as an unsigned decimal. Return: true, or false and *ret untouched. */
+/** fg_parse_u64() - whole string as an unsigned decimal. Return: true, or false and *ret untouched.
+ */
 bool fg_parse_u64(const char *s, uint64_t *ret);
 /** fg_asprintf() - formatted heap string, never NULL (aborts out of memory: small, fixed sizes). */
 char *fg_asprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc));
-char *fg_strdup(const char *s); /* as strdup, NULL gives NULL, aborts out of memory */
+char *fg_strdup(const char *s);         /* as strdup, NULL gives NULL, aborts out of memory */
 void *fg_calloc(size_t n, size_t size); /* zeroed, aborts out of memory: small, fixed sizes only */
 /** fg_edit_distance() - Damerau-Levenshtein, for "did you mean"; strings over 64 bytes give 99. */
 unsigned fg_edit_distance(const char *a, const char *b);

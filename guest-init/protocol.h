@@ -35,10 +35,10 @@ enum fg_frame_type {
         FG_FRAME_PAD = 0,     /* never a frame: zeros between frames are skipped */
         FG_FRAME_SYNC = 1,    /* both ways; payload: nonce[16], then the protocol version u32 */
         FG_FRAME_CONTROL = 2, /* both ways; payload: one JSON object with a "type" */
-        FG_FRAME_BLOB = 3,    /* host to guest; stream: request id; offset: in the blob; raw bytes */
-        FG_FRAME_OUTPUT = 4,  /* guest to host; stream: container index * 2 + (1 for stderr);
-                                 offset: of the first byte in that stream;
-                                 payload: timestamp u64 (CLOCK_REALTIME ns), then raw bytes */
+        FG_FRAME_BLOB = 3,   /* host to guest; stream: request id; offset: in the blob; raw bytes */
+        FG_FRAME_OUTPUT = 4, /* guest to host; stream: container index * 2 + (1 for stderr);
+                                offset: of the first byte in that stream;
+                                payload: timestamp u64 (CLOCK_REALTIME ns), then raw bytes */
 };
 
 #define FG_FRAME_LAST 0x01 /* BLOB: the end of the requested range. OUTPUT: the stream's end. */
@@ -77,4 +77,5 @@ int fg_parser_next(struct fg_parser *p, struct fg_frame *ret, struct fg_error *e
 /** fg_frame_append() - serialise @f to @out; CAPACITY when @out is full, INVALID when too long. */
 int fg_frame_append(struct fg_buf *out, const struct fg_frame *f, struct fg_error *err);
 /** fg_sync_append() - a SYNC frame; @flush_peer: preceded by the zero padding (host only). */
-int fg_sync_append(struct fg_buf *out, const uint8_t nonce[FG_PROTO_NONCE], bool flush_peer, struct fg_error *err);
+int fg_sync_append(struct fg_buf *out, const uint8_t nonce[FG_PROTO_NONCE], bool flush_peer,
+                   struct fg_error *err);

@@ -28,28 +28,32 @@ struct fg_images_config {
         const char *platform;      /* "linux/amd64" */
 };
 
-int fg_images_new(sd_event *event, const struct fg_images_config *config, struct fg_images **ret, struct fg_error *err);
+int fg_images_new(sd_event *event, const struct fg_images_config *config, struct fg_images **ret,
+                  struct fg_error *err);
 /** fg_images_free() - cancels pulls (their done() runs with an error first), joins the lanes. */
 void fg_images_free(struct fg_images *images);
 FG_DEFINE_CLEANUP(struct fg_images *, fg_images_free)
 
-/** fg_reference_check() - is @s a well-formed reference (registry or oci:/docker-archive:)? 0 / -1 INVALID. */
+/** fg_reference_check() - is @s a well-formed reference (registry or oci:/docker-archive:)? 0 / -1
+ * INVALID. */
 int fg_reference_check(const char *s, struct fg_error *err);
-/** fg_reference_normalize() - "busybox" to "docker.io/library/busybox:latest"; caller frees; NULL: INVALID. */
+/** fg_reference_normalize() - "busybox" to "docker.io/library/busybox:latest"; caller frees; NULL:
+ * INVALID. */
 char *fg_reference_normalize(const char *s, struct fg_error *err);
 
 /* A resolved image. Strings are borrowed for the callback. */
 struct fg_image {
-        const char *reference;               /* normalised */
-        char manifest[FG_DIGEST_LEN + 1];    /* of the single-platform manifest */
+        const char *reference;            /* normalised */
+        char manifest[FG_DIGEST_LEN + 1]; /* of the single-platform manifest */
         char config[FG_DIGEST_LEN + 1];
-        uint64_t size;                       /* manifest + config + compressed layers, bytes */
+        uint64_t size; /* manifest + config + compressed layers, bytes */
         unsigned layers;
-        uint64_t pulled_ns, used_ns;         /* CLOCK_REALTIME */
+        uint64_t pulled_ns, used_ns; /* CLOCK_REALTIME */
 };
 
 struct fg_pull_progress {
-        uint64_t done_bytes, total_bytes; /* total may grow until the manifest is known; 0: unknown */
+        uint64_t done_bytes,
+                total_bytes; /* total may grow until the manifest is known; 0: unknown */
         unsigned layers_done, layers;
         const char *status; /* "resolving", "downloading", "verifying" */
 };
@@ -60,30 +64,40 @@ enum fg_pull_policy { FG_PULL_ALWAYS, FG_PULL_MISSING };
 
 typedef void (*fg_pull_progress_fn)(void *userdata, const struct fg_pull_progress *p);
 /* @err NULL: @image is complete, verified, and pinned once (see fg_images_unpin). */
-typedef void (*fg_pull_done_fn)(void *userdata, const struct fg_image *image, const struct fg_error *err);
+typedef void (*fg_pull_done_fn)(void *userdata, const struct fg_image *image,
+                                const struct fg_error *err);
 
-/** fg_images_pull() - make @reference complete in the store. progress may be NULL (rate-limited to 10/s). */
-int fg_images_pull(struct fg_images *images, const char *reference, enum fg_pull_policy policy, fg_pull_progress_fn progress,
-                   fg_pull_done_fn done, void *userdata, struct fg_pull **ret, struct fg_error *err);
+/** fg_images_pull() - make @reference complete in the store. progress may be NULL (rate-limited to
+ * 10/s). */
+int fg_images_pull(struct fg_images *images, const char *reference, enum fg_pull_policy policy,
+                   fg_pull_progress_fn progress, fg_pull_done_fn done, void *userdata,
+                   struct fg_pull **ret, struct fg_error *err);
 /** fg_pull_cancel() - done() will not be called; what was downloaded stays for a later resume. */
 void fg_pull_cancel(struct fg_pull *pull);
 
-/* Pins keep an image from garbage collection. In memory only: the owner pins again after a restart. */
+/* Pins keep an image from garbage collection. In memory only: the owner pins again after a restart.
+ */
 int fg_images_pin(struct fg_images *images, const char *manifest_digest);
 void fg_images_unpin(struct fg_images *images, const char *manifest_digest);
 
 /** fg_images_list() - calls @each on the loop for each stored image, then once with NULL. */
-void fg_images_list(struct fg_images *images, void (*each)(void *userdata, const struct fg_image *image), void *userdata);
-/** fg_images_remove() - forget a reference (or "sha256:…" manifest); blobs nobody needs go. done err: NOT_FOUND, CONFLICT (pinned). */
-void fg_images_remove(struct fg_images *images, const char *reference, void (*done)(void *userdata, const struct fg_error *err),
-                      void *userdata);
+void fg_images_list(struct fg_images *images,
+                    void (*each)(void *userdata, const struct fg_image *image), void *userdata);
+/** fg_images_remove() - forget a reference (or "sha256:…" manifest); blobs nobody needs go. done
+ * err: NOT_FOUND, CONFLICT (pinned). */
+void fg_images_remove(struct fg_images *images, const char *reference,
+                      void (*done)(void *userdata, const struct fg_error *err), void *userdata);
 /** fg_images_prune() - remove all unpinned images; done gets the bytes freed. */
-void fg_images_prune(struct fg_images *images, void (*done)(void *userdata, uint64_t freed, const struct fg_error *err),
+void fg_images_prune(struct fg_images *images,
+                     void (*done)(void *userdata, uint64_t freed, const struct fg_error *err),
                      void *userdata);
 
-/** fg_images_has_blob() - does @digest belong to the image with @manifest_digest (itself, config, layer)? */
+/** fg_images_has_blob() - does @digest belong to the image with @manifest_digest (itself, config,
+ * layer)? */
 bool fg_images_has_blob(struct fg_images *images, const char *manifest_digest, const char *digest);
-/** fg_images_open_blob() - read-only descriptor of a verified blob; caller closes. -1: NOT_FOUND. Any thread. */
-int fg_images_open_blob(struct fg_images *images, const char *digest, uint64_t *ret_size, struct fg_error *err);
+/** fg_images_open_blob() - read-only descriptor of a verified blob; caller closes. -1: NOT_FOUND.
+ * Any thread. */
+int fg_images_open_blob(struct fg_images *images, const char *digest, uint64_t *ret_size,
+                        struct fg_error *err);
 /** fg_images_bytes() - size of the store as last known, for metrics. */
 uint64_t fg_images_bytes(struct fg_images *images);

@@ -27,7 +27,7 @@ struct fg_vmm_config {
         const char *kernel;    /* path of a vmlinux/bzImage */
         const char *initrd;    /* path of the initramfs with guest-init */
         enum fg_accel accel;
-        unsigned lanes;        /* parallel libvirt calls */
+        unsigned lanes; /* parallel libvirt calls */
 };
 
 struct fg_vmm_info {
@@ -37,8 +37,8 @@ struct fg_vmm_info {
         char accel[8];          /* "kvm" or "tcg" */
         char accel_reason[256]; /* why */
         char kernel[256];
-        char warning[512];      /* something the operator should mend, or "" */
-        unsigned overhead_mib;  /* host memory of a VM beyond its RAM, as limited */
+        char warning[512];     /* something the operator should mend, or "" */
+        unsigned overhead_mib; /* host memory of a VM beyond its RAM, as limited */
 };
 
 /* A VM to start. Borrowed for the call; copied. */
@@ -56,8 +56,10 @@ struct fg_vm {
 
 /* Callbacks are never run from inside the call that registers them. @err is NULL on success. */
 typedef void (*fg_vmm_done_fn)(void *userdata, const char *id, const struct fg_error *err);
-typedef void (*fg_vmm_list_fn)(void *userdata, const struct fg_vm *vms, size_t n, const struct fg_error *err);
-/** A VM of ours ended: guest powered off, or QEMU died. @crashed: it was not the guest's own halt. */
+typedef void (*fg_vmm_list_fn)(void *userdata, const struct fg_vm *vms, size_t n,
+                               const struct fg_error *err);
+/** A VM of ours ended: guest powered off, or QEMU died. @crashed: it was not the guest's own halt.
+ */
 typedef void (*fg_vmm_gone_fn)(void *userdata, const char *id, bool crashed, const char *reason);
 
 /**
@@ -65,14 +67,15 @@ typedef void (*fg_vmm_gone_fn)(void *userdata, const char *id, bool crashed, con
  * Errors: DENIED, NOT_FOUND (QEMU, kernel or initrd missing: says which package or command),
  * INTERNAL. In embed mode QEMUs that outlived a former process are adopted before it returns.
  */
-int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone, void *userdata, struct fg_vmm **ret,
-               struct fg_error *err);
+int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
+               void *userdata, struct fg_vmm **ret, struct fg_error *err);
 void fg_vmm_free(struct fg_vmm *vmm); /* VMs run on */
 FG_DEFINE_CLEANUP(struct fg_vmm *, fg_vmm_free)
 const struct fg_vmm_info *fg_vmm_info(const struct fg_vmm *vmm);
 
 /** fg_vmm_start() - define and boot; done() when libvirt has started the guest. */
-void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done, void *userdata);
+void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
+                  void *userdata);
 /**
  * fg_vmm_destroy() - end a VM and remove everything vmm made for it (domain, sockets, cgroup)
  * Idempotent: an id that does not exist succeeds. Files given in the spec are the caller's.
@@ -80,7 +83,8 @@ void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done
 void fg_vmm_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
 /** fg_vmm_list() - all VMs of ours (by name and metadata), for reconciliation. */
 void fg_vmm_list(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
-/** fg_vmm_console_tail() - last bytes of the guest's console, for failures; borrowed; never NULL. */
+/** fg_vmm_console_tail() - last bytes of the guest's console, for failures; borrowed; never NULL.
+ */
 const char *fg_vmm_console_tail(struct fg_vmm *vmm, const char *id);
 /** fg_vmm_memory() - resident KiB of a VM's process, 0 when unknown. Reads /proc; cheap. */
 uint64_t fg_vmm_memory_kib(struct fg_vmm *vmm, const char *id);
@@ -101,8 +105,8 @@ struct fg_channel_ops {
 };
 
 /** fg_channel_new() - connect to VM @id's channel socket and synchronise; returns at once. */
-int fg_channel_new(struct fg_vmm *vmm, const char *id, const struct fg_channel_ops *ops, void *userdata, struct fg_channel **ret,
-                   struct fg_error *err);
+int fg_channel_new(struct fg_vmm *vmm, const char *id, const struct fg_channel_ops *ops,
+                   void *userdata, struct fg_channel **ret, struct fg_error *err);
 void fg_channel_free(struct fg_channel *ch);
 FG_DEFINE_CLEANUP(struct fg_channel *, fg_channel_free)
 /**

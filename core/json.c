@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/json.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+
+FG_DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
+
+static void position(const char *text, size_t offset, unsigned *ret_line, unsigned *ret_column)
+{
+        *ret_line = *ret_column = 1;
+        for (size_t i = 0; i < offset; i++) {
+                (*ret_column)++;
+                if (text[i] == '\n') {
+                        (*ret_line)++;
+                        *ret_column = 1;
+                }
+        }
+}
+
+static struct json_object *fail_at(const char *text, size_t offset, const char *what,
+                                   struct fg_error *err)
+{
+        unsigned line, column;
+
+        position(text, offset, &line, &column);
+        fg_fail(err, FG_ERR_INVALID, "not valid JSON: %s at line %u, column %u", what, line,
+                column);
+        return NULL;
+}
+
+/* json-c takes 'single quotes', NaN and Infinity even when strict. Offset of the first, or @len. */
+static size_t find_lenient(const char *text, size_t len)
+{
+        bool quoted = false;
+
+        for (size_t i = 0; i < len; i++) {
+                if (quoted && text[i] == '\\')
+                        i++;
+                else if (text[i] == '"')
+                        quoted = !quoted;
+                else if (!quoted && text[i] && strchr("'NIi", text[i]))
+                        return i;
+        }
+        return len;
+}
+
+struct json_object *fg_json_parse(const char *text, size_t len, struct fg_error *err)
+{
+        fg_cleanup(json_tokener_freep) struct json_tokener *tok = json_tokener_new_ex(
+                FG_JSON_DEPTH);
+        fg_autojson *value = NULL;
+        enum json_tokener_error code;
+        size_t lenient;
+
+        if (!tok)
+                abort();
+        if (len > INT_MAX)
+                return fail_at(text, 0, "too long", err);
+        lenient = find_lenient(text, len);
+        if (lenient < len)
+                return fail_at(text, lenient, "unexpected character", err);
+        json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+        value = json_tokener_parse_ex(tok, text, (int)len);
+        code = json_tokener_get_error(tok);
+        /* A number at the very end is complete only once something follows it. */
+        if (code == json_tokener_continue) {
+                value = json_tokener_parse_ex(tok, "", 1);
+                if (!value)
+                        return fail_at(text, len, "unexpected end", err);
+        } else if (code != json_tokener_success) {
+                return fail_at(text, json_tokener_get_parse_end(tok), json_tokener_error_desc(code),
+                               err);
+        }
+        if (!value)
+                return fail_at(text, 0, "null is not expected here", err);
+        return fg_take_ptr(value);
+}
+
+struct json_object *fg_json_parse_file(const char *path, size_t max, struct fg_error *err)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(max);
+        struct json_object *value;
+
+        if (fg_buf_read_file(&text, path, err) < 0)
+                return NULL;
+        value = fg_json_parse(text.data ? text.data : "", text.len, err);
+        if (!value)
+                fg_wrap(err, "%s", path);
+        return value;
+}
+
+struct json_object *fg_json_get(struct json_object *obj, const char *key)
+{
+        struct json_object *value = NULL;
+
+        if (json_object_is_type(obj, json_type_object))
+                json_object_object_get_ex(obj, key, &value);
+        return value;
+}
+
+static struct json_object *get_typed(struct json_object *obj, const char *key, enum json_type type)
+{
+        struct json_object *value = fg_json_get(obj, key);
+
+        return value && json_object_is_type(value, type) ? value : NULL;
+}
+
+const char *fg_json_str(struct json_object *obj, const char *key)
+{
+        struct json_object *value = get_typed(obj, key, json_type_string);
+
+        return value ? json_object_get_string(value) : NULL;
+}
+
+int64_t fg_json_int(struct json_object *obj, const char *key, int64_t fallback)
+{
+        struct json_object *value = get_typed(obj, key, json_type_int);
+
+        return value ? json_object_get_int64(value) : fallback;
+}
+
+bool fg_json_bool(struct json_object *obj, const char *key, bool fallback)
+{
+        struct json_object *value = get_typed(obj, key, json_type_boolean);
+
+        return value ? json_object_get_boolean(value) : fallback;
+}
+
+struct json_object *fg_json_obj(struct json_object *obj, const char *key)
+{
+        return get_typed(obj, key, json_type_object);
+}
+
+struct json_object *fg_json_arr(struct json_object *obj, const char *key)
+{
+        return get_typed(obj, key, json_type_array);
+}
+
+void fg_json_set(struct json_object *obj, const char *key, struct json_object *take_value)
+{
+        if (json_object_object_add(obj, key, take_value) < 0)
+                abort();
+}
+
+void fg_json_set_str(struct json_object *obj, const char *key, const char *value)
+{
+        if (value)
+                fg_json_set(obj, key, json_object_new_string(value));
+}
+
+void fg_json_set_int(struct json_object *obj, const char *key, int64_t value)
+{
+        fg_json_set(obj, key, json_object_new_int64(value));
+}
+
+void fg_json_set_bool(struct json_object *obj, const char *key, bool value)
+{
+        fg_json_set(obj, key, json_object_new_boolean(value));
+}
+
+const char *fg_json_text(struct json_object *obj)
+{
+        return json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
+                                                           JSON_C_TO_STRING_NOSLASHESCAPE);
+}
