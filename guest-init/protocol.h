@@ -53,17 +53,18 @@ struct fg_frame {
 };
 
 /*
- * An incremental parser. Bytes go in, frames come out. Violations (unknown type, length over the
- * cap) are errors: for fgd the guest is hostile and is destroyed; for the guest the parser falls
- * back to scanning. A bad trailer drops the frame and sets `resync`: everything but SYNC is then
- * skipped.
+ * An incremental parser. Bytes go in, frames come out. Violations (unknown type or flag, length
+ * over the cap, wrong trailer, padding sent to the host) are errors for fgd: the guest is hostile
+ * and is destroyed. The guest's parser sets `resync` instead: everything but SYNC is skipped, and a
+ * frame with a wrong trailer is dropped whole. Feed at most FG_PROTO_MAX_PAYLOAD bytes between two
+ * fg_parser_next() that return 0; over that, feeding may fail with CAPACITY.
  */
 struct fg_parser {
         struct fg_buf in;
-        size_t consumed; /* bytes of the frame handed out last */
+        size_t consumed; /* bytes at the front of `in` that are done with */
         bool resync;     /* only a SYNC frame ends this */
         uint8_t want_nonce[FG_PROTO_NONCE];
-        bool match_nonce; /* resync ends only at a SYNC with want_nonce (the host's side) */
+        bool match_nonce; /* the host's side: resync ends only at a SYNC with want_nonce */
 };
 
 void fg_parser_init(struct fg_parser *p);
