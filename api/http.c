@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/http.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "api/http_private.h"
+#include "core/clock.h"
+#include "core/id.h"
+#include "core/str.h"
+
+#define HEADER_MAX 32768
+
+static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct fg_request *r = userdata;
+
+        (void)source;
+        (void)fd;
+        (void)revents;
+        r->gone = true;
+        http_resume(r);
+        return 0;
+}
+
+void http_suspend(struct fg_request *r)
+{
+        const union MHD_ConnectionInfo *info;
+
+        if (r->suspended)
+                return;
+        r->suspended = true;
+        info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        MHD_suspend_connection(r->connection);
+        if (info && !r->hangup)
+                (void)sd_event_add_io(r->listener->http->event, &r->hangup, info->connect_fd,
+                                      EPOLLRDHUP, on_hangup, r);
+}
+
+void http_resume(struct fg_request *r)
+{
+        if (!r->suspended)
+                return;
+        r->suspended = false;
+        r->hangup = sd_event_source_disable_unref(r->hangup);
+        MHD_resume_connection(r->connection);
+}
+
+void http_request_free(struct fg_request *r)
+{
+        sd_event_source_disable_unref(r->hangup);
+        if (r->next)
+                r->next->prev = r->prev;
+        *r->prev = r->next;
+        if (r->response)
+                MHD_destroy_response(r->response);
+        fg_buf_finish(&r->body);
+        fg_buf_finish(&r->stream.out);
+        json_object_put(r->json);
+        free(r);
+}
+
+static struct fg_request *request_new(struct listener *l, struct MHD_Connection *connection)
+{
+        struct fg_request *r = fg_calloc(1, sizeof(*r));
+        unsigned char id[8];
+
+        r->listener = l;
+        r->connection = connection;
+        r->body = FG_BUF_INIT(l->http->limits.body);
+        fg_random(id, sizeof(id));
+        fg_hex(id, sizeof(id), r->id);
+        r->next = l->http->requests;
+        r->prev = &l->http->requests;
+        if (r->next)
+                r->next->prev = &r->next;
+        l->http->requests = r;
+        l->http->total++;
+        return r;
+}
+
+/* ---- who may talk ---- */
+
+static bool peer_allowed(struct MHD_Connection *connection)
+{
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct ucred cred;
+        socklen_t len = sizeof(cred);
+
+        if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+                return false;
+        return cred.uid == 0 || cred.uid == geteuid();
+}
+
+static bool token_allowed(struct MHD_Connection *connection, const char *token)
+{
+        const char *header =
+                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+        size_t len = strlen(token);
+
+        if (!header || strncasecmp(header, "Bearer ", 7) != 0 || strlen(header + 7) != len)
+                return false;
+        return fg_secret_eq(header + 7, token, len);
+}
+
+static bool allowed(struct listener *l, struct MHD_Connection *connection)
+{
+        return l->token ? token_allowed(connection, l->token) : peer_allowed(connection);
+}
+
+/* ---- routing ---- */
+
+/* Matches "/v1/tasks/<arg>/stop" against "/v1/tasks/[*]/stop". */
+static bool path_matches(const char *pattern, const char *path, char *ret_arg, size_t arg_size)
+{
+        const char *star = strchr(pattern, '*');
+        const char *end;
+        size_t len;
+
+        ret_arg[0] = '\0';
+        if (!star)
+                return fg_streq(pattern, path);
+        if (strncmp(pattern, path, (size_t)(star - pattern)) != 0)
+                return false;
+        path += star - pattern;
+        end = strchrnul(path, '/');
+        /* An ARN has slashes of its own: take the longest argument that leaves the suffix. */
+        if (fg_starts_with(path, "arn:"))
+                end = path + strlen(path) - (fg_ends_with(path, star + 1) ? strlen(star + 1) : 0);
+        len = (size_t)(end - path);
+        if (len == 0 || len >= arg_size || !fg_streq(end, star + 1))
+                return false;
+        memcpy(ret_arg, path, len);
+        ret_arg[len] = '\0';
+        return true;
+}
+
+static void reply_no_route(struct fg_request *r, const char *path, const char *allow)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (allow)
+                fg_fail(&err, FG_ERR_INVALID, "%s does not take this method; it takes %s", path,
+                        allow);
+        else
+                fg_fail(&err, FG_ERR_NOT_FOUND, "no such path: %s (see docs/api.md)", path);
+        fg_reply_error(r, &err);
+}
+
+static void dispatch(struct fg_request *r, const char *method, const char *path)
+{
+        const struct fg_http *http = r->listener->http;
+        const char *allow = NULL;
+
+        r->started = true;
+        for (const struct fg_route *route = http->routes; route->method; route++) {
+                if (!path_matches(route->path, path, r->arg, sizeof(r->arg)))
+                        continue;
+                allow = route->method;
+                if (!fg_streq(route->method, method))
+                        continue;
+                r->route = route;
+                route->handler(http->daemon, r);
+                return;
+        }
+        reply_no_route(r, path, allow);
+}
+
+/* ---- libmicrohttpd's callbacks ---- */
+
+static enum MHD_Result answer(struct fg_request *r)
+{
+        if (!r->response) {
+                http_suspend(r);
+                return MHD_YES;
+        }
+        return MHD_queue_response(r->connection, (unsigned)r->status, r->response);
+}
+
+static bool body_announced_too_long(struct fg_request *r)
+{
+        const char *length = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
+                                                         MHD_HTTP_HEADER_CONTENT_LENGTH);
+        uint64_t n;
+
+        return length && (!fg_parse_u64(length, &n) || n > r->body.max);
+}
+
+static enum MHD_Result first_call(struct listener *l, struct MHD_Connection *connection, void **cls)
+{
+        struct fg_request *r = request_new(l, connection);
+        struct fg_error err = FG_ERROR_INIT;
+
+        *cls = r;
+        if (!allowed(l, connection)) {
+                fg_fail(&err, FG_ERR_DENIED, "%s",
+                        l->token ? "a valid bearer token is required (Authorization: Bearer TOKEN)"
+                                 : "only root and the user that runs fgd may use this socket");
+                fg_reply_error(r, &err);
+                r->status = l->token ? MHD_HTTP_UNAUTHORIZED : MHD_HTTP_FORBIDDEN;
+                return answer(r);
+        }
+        if (body_announced_too_long(r)) {
+                fg_fail(&err, FG_ERR_INVALID, "the body is longer than %zu bytes", r->body.max);
+                fg_reply_error(r, &err);
+                r->status = MHD_HTTP_CONTENT_TOO_LARGE;
+                return answer(r);
+        }
+        return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
+                                  const char *url, const char *method, const char *version,
+                                  const char *data, size_t *len, void **cls)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_request *r = *cls;
+
+        (void)version;
+        if (!r)
+                return first_call(userdata, connection, cls);
+        if (*len > 0) {
+                /* MHD cannot answer in the middle of an upload: an endless body is cut off. */
+                if (fg_buf_append(&r->body, data, *len, &err) < 0)
+                        return MHD_NO;
+                *len = 0;
+                return MHD_YES;
+        }
+        if (!r->started)
+                dispatch(r, method, url);
+        if (r->gone)
+                return MHD_NO;
+        return answer(r);
+}
+
+static void on_completed(void *userdata, struct MHD_Connection *connection, void **cls,
+                         enum MHD_RequestTerminationCode code)
+{
+        struct fg_request *r = *cls;
+
+        (void)userdata;
+        (void)connection;
+        (void)code;
+        if (!r)
+                return;
+        *cls = NULL;
+        if (r->stream.ops) {
+                r->stream.ops->closed(r->stream.userdata);
+                http_request_free(r);
+        } else if (r->response || !r->started) {
+                http_request_free(r);
+        } else {
+                r->connection = NULL; /* the handler still works: fg_reply_*() frees it */
+        }
+}
+
+/* ---- the loop ---- */
+
+static void arm_timer(struct listener *l)
+{
+        MHD_UNSIGNED_LONG_LONG ms;
+
+        if (MHD_get_timeout(l->mhd, &ms) == MHD_YES) {
+                (void)sd_event_source_set_time_relative(l->timer, ms * 1000);
+                (void)sd_event_source_set_enabled(l->timer, SD_EVENT_ONESHOT);
+        } else {
+                (void)sd_event_source_set_enabled(l->timer, SD_EVENT_OFF);
+        }
+}
+
+static void run_mhd(struct listener *l)
+{
+        (void)MHD_run(l->mhd);
+        arm_timer(l);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        (void)source;
+        (void)fd;
+        (void)revents;
+        run_mhd(userdata);
+        return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void)source;
+        (void)usec;
+        run_mhd(userdata);
+        return 0;
+}
+
+static int start_mhd(struct listener *l, struct fg_error *err)
+{
+        const struct fg_http_limits *limits = &l->http->limits;
+        const union MHD_DaemonInfo *info;
+        int r;
+
+        l->mhd = MHD_start_daemon(
+                MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, l,
+                MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT, limits->connections,
+                MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
+                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MAX,
+                MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+        if (!l->mhd)
+                return fg_fail(err, FG_ERR_INTERNAL, "cannot start the HTTP server");
+        info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+        if (!info)
+                return fg_fail(err, FG_ERR_INTERNAL, "libmicrohttpd without epoll");
+        r = sd_event_add_io(l->http->event, &l->io, info->epoll_fd, EPOLLIN, on_io, l);
+        if (r >= 0)
+                r = sd_event_add_time_relative(l->http->event, &l->timer, CLOCK_MONOTONIC, 0, 1000,
+                                               on_timer, l);
+        return r < 0 ? fg_fail_errno(err, -r, "watch the HTTP server") : 0;
+}
+
+int http_add_listener(struct fg_http *http, int fd, char *take_path, const char *token,
+                      struct fg_error *err)
+{
+        struct listener *l = fg_calloc(1, sizeof(*l));
+
+        l->http = http;
+        l->fd = fd;
+        l->unix_path = take_path;
+        l->token = fg_strdup(token);
+        l->next = http->listeners;
+        http->listeners = l;
+        return start_mhd(l, err);
+}
+
+int fg_http_new(sd_event *event, const struct fg_route *routes, const struct fg_http_limits *limits,
+                void *daemon, struct fg_http **ret, struct fg_error *err)
+{
+        struct fg_http *http = fg_calloc(1, sizeof(*http));
+
+        (void)err;
+        http->event = event;
+        http->routes = routes;
+        http->limits = *limits;
+        http->daemon = daemon;
+        *ret = http;
+        return 0;
+}
+
+static void listener_free(struct listener *l)
+{
+        sd_event_source_disable_unref(l->io);
+        sd_event_source_disable_unref(l->timer);
+        if (l->mhd)
+                MHD_stop_daemon(l->mhd);
+        else if (l->fd >= 0)
+                (void)close(l->fd);
+        if (l->unix_path)
+                (void)unlink(l->unix_path);
+        free(l->unix_path);
+        if (l->token)
+                explicit_bzero(l->token, strlen(l->token));
+        free(l->token);
+        free(l);
+}
+
+void fg_http_free(struct fg_http *http)
+{
+        struct fg_request *r, *next;
+        struct fg_error err = FG_ERROR_INIT;
+        struct listener *l;
+
+        if (!http)
+                return;
+        http->closing = true;
+        fg_fail(&err, FG_ERR_CAPACITY, "fgd is shutting down");
+        for (r = http->requests; r; r = next) {
+                next = r->next;
+                if (r->stream.ops)
+                        fg_stream_end(&r->stream);
+                else if (r->started && !r->response)
+                        fg_reply_error(r, &err);
+                else
+                        http_resume(r);
+        }
+        for (l = http->listeners; l; l = l->next)
+                (void)MHD_run(l->mhd);
+        while ((l = http->listeners)) {
+                http->listeners = l->next;
+                listener_free(l);
+        }
+        free(http);
+}
+
+unsigned fg_http_open_requests(const struct fg_http *http)
+{
+        unsigned n = 0;
+
+        for (const struct fg_request *r = http->requests; r; r = r->next)
+                n++;
+        return n;
+}
+
+uint64_t fg_http_total_requests(const struct fg_http *http)
+{
+        return http->total;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "core/json.h"
+
+/*
+ * HTTP/1.1 by libmicrohttpd inside the loop. A request reaches its handler whole; the handler
+ * answers now or later, exactly once. While it waits the connection is suspended, and a client
+ * that goes away is noticed through its socket. Loop thread only.
+ */
+struct fg_http;
+struct fg_request;
+struct fg_stream;
+
+struct fg_http_limits {
+        size_t body;           /* bytes of a request body */
+        unsigned connections;  /* per listener */
+        unsigned idle_seconds; /* a connection that neither sends nor takes anything */
+};
+
+typedef void (*fg_http_handler_fn)(void *daemon, struct fg_request *r);
+
+/* One row per request that is understood. "*" in a path matches one segment: fg_request_arg(). */
+struct fg_route {
+        const char *method;
+        const char *path;
+        fg_http_handler_fn handler;
+};
+
+/** fg_http_new() - @routes ends with a NULL method; @daemon goes to every handler. */
+int fg_http_new(sd_event *event, const struct fg_route *routes, const struct fg_http_limits *limits,
+                void *daemon, struct fg_http **ret, struct fg_error *err);
+/** fg_http_free() - answers what is open with 503, closes all. */
+void fg_http_free(struct fg_http *http);
+FG_DEFINE_CLEANUP(struct fg_http *, fg_http_free)
+/** fg_http_listen_unix() - mode 0600; only root and the daemon's own user may talk. */
+int fg_http_listen_unix(struct fg_http *http, const char *path, struct fg_error *err);
+/** fg_http_listen_tcp() - "ADDR:PORT", "[V6]:PORT"; every request must carry @token. */
+int fg_http_listen_tcp(struct fg_http *http, const char *address, const char *token,
+                       struct fg_error *err);
+unsigned fg_http_open_requests(const struct fg_http *http);
+uint64_t fg_http_total_requests(const struct fg_http *http);
+
+const char *fg_request_arg(const struct fg_request *r);                     /* the "*" segment */
+const char *fg_request_query(const struct fg_request *r, const char *name); /* NULL: absent */
+/** fg_request_json() - the body, borrowed; an empty body is {}. NULL: INVALID. */
+struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err);
+const char *fg_request_body(const struct fg_request *r, size_t *ret_len);
+
+/* Answers; each ends the request. */
+void fg_reply_json(struct fg_request *r, int status, struct json_object *take_body);
+void fg_reply_text(struct fg_request *r, int status, const char *content_type, const char *text);
+void fg_reply_error(struct fg_request *r, const struct fg_error *err);
+/** fg_error_json() - {"__type","message"} as in docs/api.md. */
+struct json_object *fg_error_json(const struct fg_error *err);
+
+struct fg_stream_ops {
+        void (*drained)(void *userdata); /* everything was taken: produce more */
+        void (*closed)(void *userdata);  /* client gone or stream ended; the stream is dead */
+};
+
+/** fg_reply_stream() - answer 200 with a body produced over time; never NULL. */
+struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type,
+                                  const struct fg_stream_ops *ops, void *userdata);
+/** fg_stream_write() - queue bytes (copied). -1: CAPACITY, the client is too slow by 4 MiB. */
+int fg_stream_write(struct fg_stream *s, const void *data, size_t len, struct fg_error *err);
+size_t fg_stream_queued(const struct fg_stream *s);
+/** fg_stream_end() - no more bytes; closed() follows once they are taken. */
+void fg_stream_end(struct fg_stream *s);

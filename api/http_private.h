@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "api/http.h"
+#include "core/buf.h"
+
+struct listener {
+        struct listener *next;
+        struct fg_http *http;
+        struct MHD_Daemon *mhd;
+        int fd;
+        char *unix_path; /* to unlink at the end; NULL for TCP */
+        char *token;     /* NULL: peer credentials decide */
+        sd_event_source *io;
+        sd_event_source *timer;
+};
+
+struct fg_http {
+        sd_event *event;
+        const struct fg_route *routes;
+        struct fg_http_limits limits;
+        void *daemon;
+        struct listener *listeners;
+        struct fg_request *requests;
+        uint64_t total;
+        bool closing;
+};
+
+struct fg_stream {
+        struct fg_request *r;
+        const struct fg_stream_ops *ops;
+        void *userdata;
+        struct fg_buf out;
+        bool ended;
+        bool draining; /* drained() is on the stack */
+};
+
+struct fg_request {
+        struct fg_request *next, **prev; /* of fg_http.requests */
+        struct listener *listener;
+        struct MHD_Connection *connection;
+        struct fg_buf body;
+        struct json_object *json;
+        char arg[256];
+        char id[17];
+        const struct fg_route *route;
+        struct MHD_Response *response;
+        int status;
+        bool started;   /* the handler was called */
+        bool suspended; /* MHD does not touch the connection */
+        bool gone;      /* the client hung up while suspended */
+        struct fg_stream stream;
+        sd_event_source *hangup; /* the client's socket while suspended */
+};
+
+/** http_add_listener() - takes the descriptor and the path, also on failure. */
+int http_add_listener(struct fg_http *http, int fd, char *take_path, const char *token,
+                      struct fg_error *err);
+/** http_suspend(), http_resume() - idempotent; suspended requests watch for the client's hang-up. */
+void http_suspend(struct fg_request *r);
+void http_resume(struct fg_request *r);
+void http_request_free(struct fg_request *r);

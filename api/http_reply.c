@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <string.h>
+
+#include "api/http_private.h"
+#include "core/str.h"
+
+#define STREAM_MAX   (4u << 20) /* a slower client loses its stream, not others' */
+#define STREAM_BLOCK 65536
+
+const char *fg_request_arg(const struct fg_request *r)
+{
+        return r->arg;
+}
+
+const char *fg_request_query(const struct fg_request *r, const char *name)
+{
+        return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *fg_request_body(const struct fg_request *r, size_t *ret_len)
+{
+        *ret_len = r->body.len;
+        return r->body.data ? r->body.data : "";
+}
+
+struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err)
+{
+        if (r->body.len == 0)
+                r->json = json_object_new_object();
+        if (!r->json)
+                r->json = fg_json_parse(r->body.data, r->body.len, err);
+        if (r->json && !json_object_is_type(r->json, json_type_object)) {
+                fg_fail(err, FG_ERR_INVALID, "the body must be a JSON object");
+                return NULL;
+        }
+        return r->json;
+}
+
+/* The answer is there: hand it to MHD, or drop it when the client has left meanwhile. */
+static void finish(struct fg_request *r, int status, const char *content_type)
+{
+        assert(r->response);
+        r->status = status;
+        (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+        (void)MHD_add_response_header(r->response, "x-fgrun-request-id", r->id);
+        if (!r->connection)
+                http_request_free(r);
+        else
+                http_resume(r);
+}
+
+void fg_reply_text(struct fg_request *r, int status, const char *content_type, const char *text)
+{
+        r->response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+                                                      MHD_RESPMEM_MUST_COPY);
+        finish(r, status, content_type);
+}
+
+void fg_reply_json(struct fg_request *r, int status, struct json_object *take_body)
+{
+        fg_autofree char *text = fg_asprintf("%s\n", fg_json_text(take_body));
+
+        json_object_put(take_body);
+        fg_reply_text(r, status, "application/json", text);
+}
+
+struct json_object *fg_error_json(const struct fg_error *err)
+{
+        struct json_object *body = json_object_new_object();
+
+        fg_json_set_str(body, "__type", fg_err_exception(err->code));
+        fg_json_set_str(body, "message", err->msg);
+        return body;
+}
+
+void fg_reply_error(struct fg_request *r, const struct fg_error *err)
+{
+        fg_reply_json(r, fg_err_http(err->code), fg_error_json(err));
+}
+
+/* ---- streams ---- */
+
+static ssize_t read_stream(void *userdata, uint64_t pos, char *buf, size_t max)
+{
+        struct fg_stream *s = userdata;
+        size_t n = s->out.len < max ? s->out.len : max;
+
+        (void)pos;
+        if (s->r->gone)
+                return MHD_CONTENT_READER_END_WITH_ERROR;
+        if (n == 0 && !s->ended) {
+                s->draining = true;
+                s->ops->drained(s->userdata);
+                s->draining = false;
+                n = s->out.len < max ? s->out.len : max;
+        }
+        if (n == 0 && s->ended)
+                return MHD_CONTENT_READER_END_OF_STREAM;
+        if (n == 0) {
+                http_suspend(s->r);
+                return 0;
+        }
+        memcpy(buf, s->out.data, n);
+        fg_buf_consume(&s->out, n);
+        return (ssize_t)n;
+}
+
+struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type,
+                                  const struct fg_stream_ops *ops, void *userdata)
+{
+        r->stream = (struct fg_stream) {
+                .r = r, .ops = ops, .userdata = userdata, .out = FG_BUF_INIT(STREAM_MAX)
+        };
+        r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
+                                                        &r->stream, NULL);
+        assert(r->connection);
+        finish(r, MHD_HTTP_OK, content_type);
+        return &r->stream;
+}
+
+int fg_stream_write(struct fg_stream *s, const void *data, size_t len, struct fg_error *err)
+{
+        if (fg_buf_append(&s->out, data, len, err) < 0)
+                return fg_wrap(err, "the client reads too slowly");
+        if (!s->draining)
+                http_resume(s->r);
+        return 0;
+}
+
+size_t fg_stream_queued(const struct fg_stream *s)
+{
+        return s->out.len;
+}
+
+void fg_stream_end(struct fg_stream *s)
+{
+        s->ended = true;
+        if (!s->draining)
+                http_resume(s->r);
+}
