@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "vmm/vmm.h"
+
+/*
+ * What a hypervisor backend provides: libvirt, or the fake one of the tests. A backend embeds
+ * struct fg_vmm as its first member and finds itself back with FG_CONTAINER_OF(). The semantics of
+ * the functions are those of their namesakes in vmm.h.
+ */
+struct fg_backend_ops {
+        void (*free)(struct fg_vmm *vmm);
+        void (*start)(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
+                      void *userdata);
+        void (*destroy)(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
+        void (*list)(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
+        const char *(*console_tail)(struct fg_vmm *vmm, const char *id);
+        uint64_t (*memory_kib)(struct fg_vmm *vmm, const char *id);
+};
+
+struct fg_vmm {
+        const struct fg_backend_ops *ops;
+        sd_event *event; /* borrowed; outlives the backend */
+        char *run_dir;   /* the backend's: set by its constructor, freed by ops->free() */
+        struct fg_vmm_info info;
+};
+
+#define FG_FAKE_SCHEME "fake:"
+
+int fg_fake_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
+                void *userdata, struct fg_vmm **ret, struct fg_error *err);
