@@ -46,7 +46,7 @@ void fg_usage_of(uint64_t start_ns, uint64_t end_ns, unsigned cpu_units, unsigne
                  unsigned storage_gib, struct fg_usage *ret);
 /** fg_price_of() - pico-dollars, rounded half up once at the end. */
 int64_t fg_price_of(const struct fg_prices *p, const struct fg_usage *u);
-/** fg_money_format() - "$0.000205722" (trailing zeros kept to 9 digits) into @ret (32 bytes). */
+/** fg_money_format() - "$0.000205708": rounded half up to 9 digits into @ret (32 bytes). */
 void fg_money_format(int64_t pico, char ret[32]);
 
 /* ---- ledger: db lane only ---- */
