@@ -57,4 +57,4 @@ FG_DEFINE_CLEANUP(DIR *, closedir)
 #define fg_autoclose                       fg_cleanup(fg_closep)
 
 #define FG_ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
-#define FG_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define FG_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

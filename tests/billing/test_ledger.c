@@ -145,8 +145,8 @@ static void test_append_only(void **state)
                 "DELETE FROM ledger",
                 "DELETE FROM ledger WHERE task = 'a'",
                 "REPLACE INTO ledger SELECT * FROM ledger",
-                "INSERT OR REPLACE INTO ledger SELECT line + 10, task, family, cpu_units,"
-                " memory_mib, storage_gib, start_ns, end_ns, 0, 0, 0, 0, '', 0 FROM ledger",
+                ("INSERT OR REPLACE INTO ledger SELECT line + 10, task, family, cpu_units,"
+                 " memory_mib, storage_gib, start_ns, end_ns, 0, 0, 0, 0, '', 0 FROM ledger"),
                 "INSERT INTO ledger SELECT * FROM ledger ON CONFLICT DO UPDATE SET seconds = 0",
                 "DELETE FROM meter",
                 "UPDATE meter SET start_ns = 0",
