@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/taskdef.h"
+
+/* The overrides of RunTask: what one task does differently from its definition. */
+#define FG_OVERRIDES_MAX 8192 /* bytes of compact JSON, as in ECS */
+
+struct fg_container_override {
+        char *name;
+        struct fg_strings command;
+        struct fg_pairs environment;
+        int64_t cpu, memory, memory_reservation;
+};
+
+struct fg_overrides {
+        FG_LIST(struct fg_container_override) containers;
+        char *cpu, *memory;
+        char *execution_role_arn, *task_role_arn;
+        struct fg_ephemeral_storage *ephemeral_storage;
+};
+
+/**
+ * fg_overrides_decode() - read and validate overrides for @def
+ * @json:     borrowed; NULL: no overrides
+ * @problems: paths begin with "$.overrides"
+ * Return: the overrides, or NULL exactly when @problems got something.
+ */
+struct fg_overrides *fg_overrides_decode(struct json_object *json, const struct fg_taskdef *def,
+                                         struct fg_problems *problems);
+void fg_overrides_free(struct fg_overrides *overrides);
+FG_DEFINE_CLEANUP(struct fg_overrides *, fg_overrides_free)
+
+/** fg_overrides_to_json() - ECS's TaskOverride; every container of @def is named, as in ECS. */
+struct json_object *fg_overrides_to_json(const struct fg_overrides *overrides,
+                                         const struct fg_taskdef *def);
+
+/**
+ * fg_overrides_apply() - the definition that the task really runs
+ * Sizes are checked again: problems have paths in the resulting definition ("$.memory").
+ * Return: a copy of @def with the overrides applied, or NULL when @problems got something.
+ */
+struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,
+                                      const struct fg_taskdef *def, struct fg_problems *problems);

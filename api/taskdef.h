@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/field.h"
+#include "api/problem.h"
+#include "core/cleanup.h"
+
+/*
+ * An ECS task definition (the input of RegisterTaskDefinition), decoded and valid. Members have the
+ * ECS names and meanings; strings are NULL, integers 0 and lists empty when absent. What is read,
+ * recorded and refused: docs/task-definition.md.
+ */
+#define FG_TASKDEF_MAX           (64 * 1024) /* bytes of compact JSON */
+#define FG_CONTAINERS_MAX        10
+#define FG_STOP_TIMEOUT_DEFAULT  30 /* s */
+#define FG_EPHEMERAL_DEFAULT_GIB 20
+
+struct fg_dependency {
+        char *container_name;
+        char *condition; /* START, COMPLETE or SUCCESS */
+};
+
+struct fg_mount_point {
+        char *source_volume;
+        char *container_path;
+        bool read_only;
+};
+
+struct fg_ulimit {
+        char *name;
+        int64_t soft_limit, hard_limit; /* -1: unlimited */
+};
+
+struct fg_capabilities {
+        struct fg_strings add, drop; /* without CAP_; drop may hold ALL */
+};
+
+struct fg_tmpfs {
+        char *container_path;
+        int64_t size; /* MiB */
+        struct fg_strings mount_options;
+};
+
+struct fg_linux_parameters {
+        struct fg_capabilities *capabilities;
+        bool init_process_enabled;
+        FG_LIST(struct fg_tmpfs) tmpfs;
+};
+
+struct fg_log_configuration {
+        char *log_driver;
+        struct fg_pairs options;
+};
+
+struct fg_container_def {
+        char *name;
+        char *image;
+        bool essential;                         /* true when absent */
+        struct fg_strings entry_point, command; /* empty: the image's */
+        struct fg_pairs environment;
+        char *working_directory;
+        char *user;
+        bool readonly_root_filesystem;
+        int64_t cpu;                        /* shares */
+        int64_t memory, memory_reservation; /* MiB, 0: none */
+        int64_t stop_timeout;               /* s, 0: FG_STOP_TIMEOUT_DEFAULT */
+        FG_LIST(struct fg_dependency) depends_on;
+        FG_LIST(struct fg_mount_point) mount_points;
+        FG_LIST(struct fg_ulimit) ulimits;
+        struct fg_linux_parameters *linux_parameters;
+        struct fg_pairs docker_labels;
+        struct fg_log_configuration *log_configuration;
+};
+
+struct fg_volume_host {
+        char *source_path; /* always NULL: refused on Fargate */
+};
+
+struct fg_volume {
+        char *name;
+        struct fg_volume_host *host;
+};
+
+struct fg_ephemeral_storage {
+        int64_t size_gib;
+};
+
+struct fg_runtime_platform {
+        char *cpu_architecture;
+        char *operating_system_family;
+};
+
+struct fg_taskdef {
+        char *family;
+        char *cpu, *memory; /* as ECS returns them: plain units, "256" and "512" */
+        char *network_mode; /* "awsvpc", also when absent from the document */
+        struct fg_strings requires_compatibilities;
+        FG_LIST(struct fg_container_def) containers;
+        FG_LIST(struct fg_volume) volumes;
+        char *execution_role_arn, *task_role_arn;
+        struct fg_ephemeral_storage *ephemeral_storage;
+        struct fg_runtime_platform *runtime_platform;
+        struct fg_pairs tags;
+        /* Derived from the strings above. */
+        int64_t cpu_units;
+        int64_t memory_mib;
+};
+
+/** fg_reference_check() of images/images.h has this type; NULL: references are not checked. */
+typedef int (*fg_image_check_fn)(const char *reference, struct fg_error *err);
+
+/**
+ * fg_taskdef_decode() - read and validate a task definition
+ * @json:     borrowed
+ * @problems: gets everything that is wrong, with paths from "$"
+ * Return: the definition, or NULL exactly when @problems got something.
+ */
+struct fg_taskdef *fg_taskdef_decode(struct json_object *json, fg_image_check_fn image_check,
+                                     struct fg_problems *problems);
+void fg_taskdef_free(struct fg_taskdef *def);
+FG_DEFINE_CLEANUP(struct fg_taskdef *, fg_taskdef_free)
+
+/**
+ * fg_taskdef_to_json() - in the shape of ECS's TaskDefinition, with ECS's defaults filled in
+ * `tags` is a member too (ECS returns them beside the definition), so that decoding the result
+ * gives an equal definition. The caller puts the object.
+ */
+struct json_object *fg_taskdef_to_json(const struct fg_taskdef *def);
+struct fg_taskdef *fg_taskdef_copy(const struct fg_taskdef *def);
+
+/** fg_taskdef_find() - index of a container by name, or -1. */
+int fg_taskdef_find(const struct fg_taskdef *def, const char *container);
+/** fg_taskdef_storage_gib() - size of the task's scratch disk. */
+int64_t fg_taskdef_storage_gib(const struct fg_taskdef *def);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/field.h"
+#include "api/taskdef.h"
+
+/* Shared by the files of the task definition and by overrides.c. */
+#define FG_NAME_MAX   255
+#define FG_MEMORY_MIN 6 /* MiB, as Docker's */
+
+/* Tables. */
+extern const struct fg_object fg_taskdef_object;
+extern const struct fg_object fg_container_object;
+extern const struct fg_object fg_linux_parameters_object;
+extern const struct fg_object fg_ulimit_object;
+extern const struct fg_object fg_log_configuration_object;
+extern const struct fg_object fg_environment_object;
+extern const struct fg_object fg_ephemeral_storage_object;
+
+/* Checks of one string; false when a problem was reported. */
+bool fg_check_name(struct fg_decode *d, const char *s);
+bool fg_check_path(struct fg_decode *d, const char *s);
+
+/** fg_same_path() - do two absolute paths name the same place? (extra slashes do not count) */
+bool fg_same_path(const char *a, const char *b);
+
+/** fg_taskdef_check_sizes() - parse cpu and memory, normalise them, and check the sums. */
+void fg_taskdef_check_sizes(struct fg_decode *d, struct fg_taskdef *def);
+/** fg_taskdef_check_links() - names, essential containers, dependencies, volumes. */
+void fg_taskdef_check_links(struct fg_decode *d, const struct fg_taskdef *def);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/sizes.h"
+#include "api/taskdef_private.h"
+#include "core/buf.h"
+#include "core/str.h"
+
+/* Rules between the parts of a task definition. Absent or bad parts are reported elsewhere. */
+
+/* The size in units; the text becomes the plain spelling that ECS returns. 0: none or invalid. */
+static int64_t normalise(struct fg_decode *d, const char *member, char **text,
+                         bool (*parse)(const char *s, int64_t *ret))
+{
+        int64_t value = 0;
+
+        if (!*text)
+                return 0;
+        if (!parse(*text, &value) || value == 0) {
+                fg_decode_problem(d, member, NULL, "Invalid '%s' setting for task.", member);
+                return 0;
+        }
+        free(*text);
+        *text = fg_asprintf("%" PRId64, value);
+        return value;
+}
+
+static void check_pair(struct fg_decode *d, int64_t cpu, int64_t memory)
+{
+        fg_autofree char *allowed = NULL;
+        bool cpu_exists = fg_size_cpu_exists(cpu);
+
+        if (cpu == 0 || memory == 0 || fg_size_pair_exists(cpu, memory))
+                return;
+        allowed = cpu_exists ? fg_size_list_memory(cpu) : fg_size_list_cpu();
+        fg_decode_problem(d, cpu_exists ? "memory" : "cpu", allowed,
+                          "No Fargate configuration exists for given values: %" PRId64
+                          " CPU, %" PRId64 " memory",
+                          cpu, memory);
+}
+
+static void check_sums(struct fg_decode *d, const struct fg_taskdef *def)
+{
+        int64_t cpu = 0, reserved = 0;
+
+        for (size_t i = 0; i < def->containers.n; i++) {
+                const struct fg_container_def *c = &def->containers.v[i];
+                size_t mark = fg_decode_enter(d, ".containerDefinitions[%zu]", i);
+
+                cpu += c->cpu;
+                reserved += c->memory_reservation > 0 ? c->memory_reservation : c->memory;
+                if (def->memory_mib > 0 && c->memory > def->memory_mib)
+                        fg_decode_problem(d, "memory", NULL,
+                                          "The 'memory' setting for container '%.*s' is greater "
+                                          "than for the task.",
+                                          FG_CLIP(c->name ? c->name : ""));
+                fg_decode_leave(d, mark);
+        }
+        if (def->cpu_units > 0 && cpu > def->cpu_units)
+                fg_decode_problem(d, "containerDefinitions", NULL,
+                                  "The sum of all container 'cpu' values cannot be greater than "
+                                  "the value of the task 'cpu'.");
+        if (def->memory_mib > 0 && reserved > def->memory_mib)
+                fg_decode_problem(d, "containerDefinitions", NULL,
+                                  "The memory reserved for all containers cannot be greater than "
+                                  "the value of the task 'memory'.");
+}
+
+void fg_taskdef_check_sizes(struct fg_decode *d, struct fg_taskdef *def)
+{
+        def->cpu_units = normalise(d, "cpu", &def->cpu, fg_size_parse_cpu);
+        def->memory_mib = normalise(d, "memory", &def->memory, fg_size_parse_memory);
+        check_pair(d, def->cpu_units, def->memory_mib);
+        check_sums(d, def);
+}
+
+static void check_names(struct fg_decode *d, const struct fg_taskdef *def)
+{
+        bool essential = def->containers.n == 0; /* an empty list has its own error */
+
+        for (size_t i = 0; i < def->containers.n; i++) {
+                const struct fg_container_def *c = &def->containers.v[i];
+                size_t mark = fg_decode_enter(d, ".containerDefinitions[%zu]", i);
+
+                essential |= c->essential;
+                if (c->name && fg_taskdef_find(def, c->name) < (int)i)
+                        fg_decode_problem(d, "name", NULL, "the container name '%s' is given twice",
+                                          c->name);
+                fg_decode_leave(d, mark);
+        }
+        if (!essential)
+                fg_decode_problem(d, "containerDefinitions", NULL,
+                                  "at least one container must be essential");
+}
+
+static const struct fg_volume *find_volume(const struct fg_taskdef *def, const char *name)
+{
+        for (size_t i = 0; i < def->volumes.n; i++)
+                if (def->volumes.v[i].name && fg_streq(def->volumes.v[i].name, name))
+                        return &def->volumes.v[i];
+        return NULL;
+}
+
+static void check_volumes(struct fg_decode *d, const struct fg_taskdef *def)
+{
+        for (size_t i = 0; i < def->volumes.n; i++) {
+                const char *name = def->volumes.v[i].name;
+                size_t mark = fg_decode_enter(d, ".volumes[%zu]", i);
+
+                if (name && find_volume(def, name) != &def->volumes.v[i])
+                        fg_decode_problem(d, "name", NULL, "the volume name '%s' is given twice",
+                                          name);
+                fg_decode_leave(d, mark);
+        }
+}
+
+static void check_mounts(struct fg_decode *d, const struct fg_taskdef *def,
+                         const struct fg_container_def *c)
+{
+        char member[64];
+
+        for (size_t i = 0; i < c->mount_points.n; i++) {
+                const char *volume = c->mount_points.v[i].source_volume;
+
+                if (!volume || find_volume(def, volume))
+                        continue;
+                (void)snprintf(member, sizeof(member), "mountPoints[%zu].sourceVolume", i);
+                fg_decode_problem(d, member, NULL, "Unknown volume '%.*s'.", FG_CLIP(volume));
+        }
+}
+
+static void check_dependency(struct fg_decode *d, const struct fg_taskdef *def,
+                             const struct fg_dependency *dependency)
+{
+        const char *name = dependency->container_name, *condition = dependency->condition;
+        int index;
+
+        if (!name)
+                return;
+        index = fg_taskdef_find(def, name);
+        if (index < 0)
+                fg_decode_problem(d, "containerName", NULL,
+                                  "Cannot depend on container '%.*s' because it does not exist",
+                                  FG_CLIP(name));
+        else if (condition && !fg_streq(condition, "START") && def->containers.v[index].essential)
+                fg_decode_problem(d, "condition", NULL,
+                                  "A dependency container with SUCCESS or COMPLETE condition "
+                                  "cannot be an essential container");
+}
+
+static void check_dependencies(struct fg_decode *d, const struct fg_taskdef *def,
+                               const struct fg_container_def *c)
+{
+        for (size_t i = 0; i < c->depends_on.n; i++) {
+                size_t mark = fg_decode_enter(d, ".dependsOn[%zu]", i);
+
+                check_dependency(d, def, &c->depends_on.v[i]);
+                fg_decode_leave(d, mark);
+        }
+}
+
+/* Transitive closure over bit sets: who waits for itself waits for ever. */
+static void check_cycles(struct fg_decode *d, const struct fg_taskdef *def)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf names = FG_BUF_INIT(FG_TASKDEF_MAX);
+        unsigned waits_for[FG_CONTAINERS_MAX] = { 0 };
+        struct fg_error err = FG_ERROR_INIT;
+        size_t n = def->containers.n;
+
+        for (size_t i = 0; i < n; i++) {
+                const struct fg_container_def *c = &def->containers.v[i];
+
+                for (size_t j = 0; j < c->depends_on.n; j++) {
+                        const char *name = c->depends_on.v[j].container_name;
+                        int index = name ? fg_taskdef_find(def, name) : -1;
+
+                        if (index >= 0)
+                                waits_for[i] |= 1u << index;
+                }
+        }
+        for (size_t k = 0; k < n; k++)
+                for (size_t i = 0; i < n; i++)
+                        if (waits_for[i] & (1u << k))
+                                waits_for[i] |= waits_for[k];
+        for (size_t i = 0; i < n; i++)
+                if ((waits_for[i] & (1u << i)) && def->containers.v[i].name)
+                        (void)fg_buf_printf(&names, &err, "%s%s", names.len > 0 ? ", " : "",
+                                            def->containers.v[i].name);
+        if (names.len > 0)
+                fg_decode_problem(d, "containerDefinitions", NULL,
+                                  "these containers wait for each other for ever: %s", names.data);
+}
+
+void fg_taskdef_check_links(struct fg_decode *d, const struct fg_taskdef *def)
+{
+        check_names(d, def);
+        check_volumes(d, def);
+        for (size_t i = 0; i < def->containers.n; i++) {
+                size_t mark = fg_decode_enter(d, ".containerDefinitions[%zu]", i);
+
+                check_mounts(d, def, &def->containers.v[i]);
+                check_dependencies(d, def, &def->containers.v[i]);
+                fg_decode_leave(d, mark);
+        }
+        check_cycles(d, def);
+}
