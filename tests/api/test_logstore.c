@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/api/logstore_fixture.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define ALL ((struct fg_logreader_options){ .task = TASK })
+
+static uint64_t file_bytes(const char *dir, int *ret_files)
+{
+        fg_cleanup(closedirp) DIR *d = opendir(dir);
+        const struct dirent *entry;
+        uint64_t sum = 0;
+
+        *ret_files = 0;
+        while (d && (entry = readdir(d))) {
+                struct stat st;
+
+                if (entry->d_name[0] == '.')
+                        continue;
+                assert_int_equal(fstatat(dirfd(d), entry->d_name, &st, 0), 0);
+                sum += (uint64_t)st.st_size;
+                ++*ret_files;
+        }
+        return sum;
+}
+
+static void test_binary_round_trip(void **state)
+{
+        struct fixture *f = *state;
+        unsigned char bytes[256];
+        struct writer w;
+        struct reader r;
+
+        for (size_t i = 0; i < sizeof(bytes); i++)
+                bytes[i] = (unsigned char)i;
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        assert_int_equal(w.next[0], 0);
+        append(&w, FG_LOG_STDOUT, 0, 10, bytes, 256);
+        append(&w, FG_LOG_STDERR, 0, 11, "oops", 4);
+        append(&w, FG_LOG_STDOUT, 256, 12, bytes, 100);
+        append(&w, FG_LOG_STDOUT, 356, 12, "", 0);
+        wait_stored(f, &w, FG_LOG_STDOUT, 356);
+        fg_logwriter_free(w.w);
+
+        read_all(f, &r, &ALL);
+        assert_int_equal(r.records, 3);
+        assert_int_equal(r.lost, 0);
+        assert_int_equal(r.data[0].len, 356);
+        assert_memory_equal(r.data[0].data, bytes, 256);
+        assert_memory_equal(r.data[0].data + 256, bytes, 100);
+        assert_string_equal(r.data[1].data, "oops");
+        reader_close(&r);
+}
+
+static void test_resent_bytes_are_dropped(void **state)
+{
+        struct fixture *f = *state;
+        struct writer w;
+        struct reader r;
+
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        append(&w, 0, 0, 1, "hello ", 6);
+        append(&w, 0, 0, 1, "hello ", 6);
+        append(&w, 0, 3, 1, "lo world", 8);
+        append(&w, 0, 10, 1, "d", 1);
+        wait_stored(f, &w, 0, 11);
+        fg_logwriter_free(w.w);
+        writer_open(f, &w, TASK, "app");
+        assert_int_equal(w.next[0], 11);
+        append(&w, 0, 6, 1, "world!", 6);
+        wait_stored(f, &w, 0, 12);
+        fg_logwriter_free(w.w);
+
+        read_all(f, &r, &ALL);
+        assert_string_equal(r.data[0].data, "hello world!");
+        reader_close(&r);
+}
+
+static void test_gap_is_an_error(void **state)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct fixture *f = *state;
+        struct writer w;
+        struct reader r;
+
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        append(&w, 1, 0, 1, "ab", 2);
+        wait_stored(f, &w, 1, 2);
+        append(&w, 1, 3, 1, "d", 1);
+        while (!w.failed)
+                run_once(f);
+        assert_int_equal(w.error.code, FG_ERR_INVALID);
+        assert_non_null(strstr(w.error.msg, "expected offset 2, got 3"));
+        assert_int_equal(fg_logwriter_append(w.w, 1, 2, 1, "c", 1, &err), -1);
+        assert_string_equal(err.msg, w.error.msg);
+        fg_logwriter_free(w.w);
+
+        read_all(f, &r, &ALL);
+        assert_string_equal(r.data[1].data, "ab");
+        reader_close(&r);
+}
+
+static void test_names_and_arguments(void **state)
+{
+        static const char *const bad[] = { "", ".", "..", ".x", "a/b", "../x" };
+        struct fg_error err = FG_ERROR_INIT;
+        struct fixture *f = *state;
+        struct fg_logwriter *none = NULL;
+        struct writer w;
+
+        store_open(f);
+        for (size_t i = 0; i < FG_ARRAY_SIZE(bad); i++)
+                assert_int_equal(
+                        fg_logwriter_new(f->store, TASK, bad[i], &writer_events, NULL, &none, &err),
+                        -1);
+        assert_int_equal(
+                fg_logwriter_new(f->store, "../../etc", "a", &writer_events, NULL, &none, &err),
+                -1);
+        assert_int_equal(err.code, FG_ERR_INVALID);
+        writer_open(f, &w, TASK, "app");
+        assert_int_equal(fg_logwriter_append(w.w, 2, 0, 1, "x", 1, &err), -1);
+        assert_int_equal(fg_logwriter_append(w.w, 0, UINT64_MAX, 1, "x", 1, &err), -1);
+        assert_int_equal(fg_logwriter_append(w.w, 0, 0, 1, "x", FG_LOG_MAX_RECORD + 1, &err), -1);
+        fg_logwriter_free(w.w);
+}
+
+static void test_open_failure_is_told(void **state)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct fixture *f = *state;
+        fg_autofree char *path = fg_asprintf("%s/%s", f->dir, TASK);
+        struct writer w = { 0 };
+
+        store_open(f);
+        assert_int_equal(fg_write_file(path, "x", 1, 0600, &err), 0); /* not a directory */
+        assert_int_equal(fg_logwriter_new(f->store, TASK, "app", &writer_events, &w, &w.w, &err),
+                         0);
+        while (!w.failed)
+                run_once(f);
+        assert_int_equal(w.stored, 0);
+        fg_logwriter_free(w.w);
+}
+
+static void test_rotation_and_cap(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *path = fg_asprintf("%s/%s/app", f->dir, TASK);
+        struct writer w;
+        struct reader r;
+        char line[101];
+        int files;
+
+        f->options.segment_bytes = 1024;
+        f->options.container_bytes = 4096;
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        for (unsigned i = 0; i < 200; i++) {
+                snprintf(line, sizeof(line), "%0100u", i);
+                append(&w, i % 2, i / 2 * 100, i, line, 100);
+        }
+        wait_stored(f, &w, 1, 10000);
+        fg_logwriter_free(w.w);
+        assert_in_range(file_bytes(path, &files), 3000, 4096 + 1024 + 200);
+        assert_in_range(files, 4, 6);
+
+        read_all(f, &r, &ALL);
+        assert_int_equal(r.lost + r.data[0].len + r.data[1].len, 20000);
+        assert_in_range(r.lost, 15000, 18000);
+        assert_int_equal(r.next[0], 10000);
+        assert_memory_equal(r.data[1].data + r.data[1].len - 100, line, 100);
+        reader_close(&r);
+
+        /* Stream 0 was quiet in the last segments: the header still knows where it stood. */
+        writer_open(f, &w, TASK, "app");
+        for (unsigned i = 0; i < 40; i++)
+                append(&w, 1, 10000 + i * 100, 300, line, 100);
+        wait_stored(f, &w, 1, 14000);
+        fg_logwriter_free(w.w);
+        writer_open(f, &w, TASK, "app");
+        assert_int_equal(w.next[0], 10000);
+        assert_int_equal(w.next[1], 14000);
+        fg_logwriter_free(w.w);
+}
+
+static void test_since_and_merge(void **state)
+{
+        struct fg_logreader_options o = ALL;
+        struct fixture *f = *state;
+        struct writer a, b;
+        struct reader r;
+
+        store_open(f);
+        writer_open(f, &a, TASK, "alpha");
+        writer_open(f, &b, TASK, "beta");
+        append(&a, 0, 0, 100, "1", 1);
+        append(&a, 0, 1, 300, "3", 1);
+        append(&a, 0, 2, 400, "4", 1);
+        append(&b, 0, 0, 200, "2", 1);
+        append(&b, 0, 1, 500, "5", 1);
+        wait_stored(f, &a, 0, 3);
+        wait_stored(f, &b, 0, 2);
+
+        read_all(f, &r, &o);
+        assert_string_equal(r.data[0].data, "12345");
+        assert_string_equal(r.order, "abaab");
+        reader_close(&r);
+
+        o.since_ns = 300;
+        read_all(f, &r, &o);
+        assert_string_equal(r.data[0].data, "345");
+        assert_int_equal(r.lost, 0); /* left out, not lost */
+        reader_close(&r);
+
+        o.container = "beta";
+        read_all(f, &r, &o);
+        assert_string_equal(r.data[0].data, "5");
+        reader_close(&r);
+
+        o.container = "gamma";
+        read_all(f, &r, &o);
+        assert_int_equal(r.records, 0);
+        reader_close(&r);
+        fg_logwriter_free(a.w);
+        fg_logwriter_free(b.w);
+}
+
+static void test_follow(void **state)
+{
+        struct fg_logreader_options o = ALL;
+        struct fixture *f = *state;
+        struct writer a, b;
+        struct reader r;
+
+        store_open(f);
+        o.follow = true;
+        reader_open(f, &r, &o); /* before the task has any log */
+        fg_logreader_read(r.r);
+        writer_open(f, &a, TASK, "alpha");
+        append(&a, 0, 0, 1, "one", 3);
+        while (r.answers < 1)
+                run_once(f);
+        assert_string_equal(r.data[0].data, "one");
+
+        fg_logreader_read(r.r);
+        wait_stored(f, &a, 0, 3);
+        writer_open(f, &b, TASK, "beta");
+        append(&b, 0, 0, 2, "two", 3);
+        while (r.answers < 2)
+                run_once(f);
+        assert_string_equal(r.order, "ab");
+
+        /* The end comes after what freed writers had queued. */
+        fg_logreader_read(r.r);
+        append(&a, 0, 3, 3, "three", 5);
+        fg_logwriter_free(a.w);
+        append(&b, 0, 3, 4, "four", 4);
+        fg_logstore_finish(f->store, TASK);
+        fg_logwriter_free(b.w);
+        while (r.answers < 3)
+                run_once(f);
+        while (!r.ended)
+                read_answer(f, &r);
+        assert_int_equal(r.data[0].len, 15);
+        reader_close(&r);
+}
+
+static void test_follow_ends_without_logs(void **state)
+{
+        struct fg_logreader_options o = ALL;
+        struct fixture *f = *state;
+        struct reader waiting, unasked;
+
+        store_open(f);
+        o.follow = true;
+        reader_open(f, &waiting, &o);
+        reader_open(f, &unasked, &o);
+        fg_logreader_read(waiting.r);
+        fg_logstore_finish(f->store, "ffffffffffffffffffffffffffffffff");
+        fg_logstore_finish(f->store, TASK);
+        while (!waiting.ended)
+                run_once(f);
+        read_answer(f, &unasked);
+        assert_true(unasked.ended);
+        reader_close(&waiting);
+        reader_close(&unasked);
+}
+
+static void test_free_while_busy(void **state)
+{
+        struct fixture *f = *state;
+        struct writer w;
+        struct reader r;
+
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        append(&w, 0, 0, 1, "kept", 4);
+        append(&w, 0, 4, 1, " too", 4);
+        fg_logwriter_free(w.w);
+        reader_open(f, &r, &ALL);
+        fg_logreader_read(r.r);
+        reader_close(&r);
+        store_close(f);
+        assert_int_equal(r.answers, 0);
+
+        store_open(f);
+        read_all(f, &r, &ALL);
+        assert_string_equal(r.data[0].data, "kept too");
+        reader_close(&r);
+}
+
+static void test_backpressure(void **state)
+{
+        static char block[10000];
+        struct fg_error err = FG_ERROR_INIT;
+        struct fixture *f = *state;
+        struct writer w, other;
+        uint64_t offset = 0;
+        int r;
+
+        f->options.queue_bytes = 100000;
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        writer_open(f, &other, TASK, "other");
+        while ((r = append(&w, 0, offset, 1, block, sizeof(block))) == 0)
+                offset += sizeof(block);
+        offset += sizeof(block); /* 1 means taken */
+        assert_in_range(offset, 100000, 120000);
+        assert_int_equal(append(&other, 0, 0, 1, "x", 1), 0); /* the others are not paused */
+        while ((r = fg_logwriter_append(w.w, 0, offset, 1, block, sizeof(block), &err)) == 1)
+                offset += sizeof(block);
+        assert_int_equal(r, -1);
+        assert_int_equal(err.code, FG_ERR_CAPACITY);
+        assert_in_range(offset, 400000, 420000);
+        while (!w.drained)
+                run_once(f);
+        wait_stored(f, &w, 0, offset); /* all that was taken */
+        assert_int_equal(w.drained, 1);
+        assert_int_equal(append(&w, 0, offset, 1, "x", 1), 0);
+        fg_logwriter_free(w.w);
+        fg_logwriter_free(other.w);
+}
+
+enum { READERS = 8, TOTAL = 3 << 20 };
+
+static char pattern(uint64_t offset)
+{
+        return (char)((offset * 2654435761u) >> 13);
+}
+
+static void assert_pattern(const struct fg_buf *b, uint64_t len)
+{
+        assert_int_equal(b->len, len);
+        for (uint64_t i = 0; i < len; i++)
+                if (b->data[i] != pattern(i))
+                        fail_msg("byte %ju differs", (uintmax_t)i);
+}
+
+static void test_parallel_readers(void **state)
+{
+        struct fg_logreader_options o = ALL;
+        struct fixture *f = *state;
+        struct reader readers[READERS], slow;
+        struct writer w;
+        char block[3000];
+        uint64_t at = 0;
+        int ended = 0;
+
+        f->options.segment_bytes = 64 * 1024;
+        store_open(f);
+        o.follow = true;
+        reader_open(f, &slow, &o); /* asks once and then never again */
+        fg_logreader_read(slow.r);
+        for (int i = 0; i < READERS; i++) {
+                reader_open(f, &readers[i], &o);
+                fg_logreader_read(readers[i].r);
+        }
+        writer_open(f, &w, TASK, "app");
+        while (ended < READERS) {
+                size_t len = TOTAL - at < sizeof(block) ? TOTAL - at : sizeof(block);
+
+                for (size_t i = 0; i < len; i++)
+                        block[i] = pattern(at + i);
+                if (len > 0 && at < w.next[0] + 200000)
+                        append(&w, 0, at, 1, block, len), at += len;
+                if (w.w && w.next[0] == TOTAL) {
+                        fg_logwriter_free(fg_take_ptr(w.w));
+                        fg_logstore_finish(f->store, TASK);
+                }
+                (void)sd_event_run(f->event, at < TOTAL ? 0 : LIMIT);
+                ended = 0;
+                for (int i = 0; i < READERS; i++) {
+                        ended += readers[i].ended;
+                        if (readers[i].answers > 0 && !readers[i].ended) {
+                                readers[i].answers = 0;
+                                fg_logreader_read(readers[i].r);
+                        }
+                }
+        }
+        for (int i = 0; i < READERS; i++) {
+                assert_pattern(&readers[i].data[0], TOTAL);
+                assert_int_equal(readers[i].lost, 0);
+                reader_close(&readers[i]);
+        }
+        assert_int_equal(slow.answers, 1);
+        while (!slow.ended)
+                read_answer(f, &slow);
+        assert_pattern(&slow.data[0], TOTAL);
+        reader_close(&slow);
+}
+
+/* A reader that stays behind loses what is rotated away, is told how much, and goes on. */
+static void test_reader_falls_behind(void **state)
+{
+        struct fg_logreader_options o = ALL;
+        struct fixture *f = *state;
+        struct writer w;
+        struct reader r;
+        char block[1000];
+
+        memset(block, 'x', sizeof(block));
+        f->options.segment_bytes = 10000;
+        f->options.container_bytes = 30000;
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        o.follow = true;
+        reader_open(f, &r, &o);
+        append(&w, 0, 0, 1, block, 1000);
+        read_answer(f, &r);
+        for (unsigned i = 1; i < 200; i++)
+                append(&w, 0, i * 1000, 1, block, 1000);
+        wait_stored(f, &w, 0, 200000);
+        fg_logwriter_free(w.w);
+        fg_logstore_finish(f->store, TASK);
+        while (!r.ended)
+                read_answer(f, &r);
+        assert_in_range(r.lost, 100000, 190000);
+        assert_int_equal(r.lost + r.data[0].len, 200000);
+        reader_close(&r);
+}
+
+static void fill_task(struct fixture *f, struct writer *w, const char *task)
+{
+        char block[1000] = "";
+
+        writer_open(f, w, task, "app");
+        for (unsigned i = 0; i < 50; i++)
+                append(w, 0, i * 1000, 1, block, 1000);
+        wait_stored(f, w, 0, 50000);
+}
+
+static bool has_logs(struct fixture *f, const char *task)
+{
+        fg_autofree char *path = fg_asprintf("%s/%s", f->dir, task);
+
+        return fg_exists(path);
+}
+
+static void test_store_cap(void **state)
+{
+        static const char running[] = "00000000000000000000000000000001";
+        static const char oldest[] = "00000000000000000000000000000002";
+        static const char newer[] = "00000000000000000000000000000003";
+        struct fixture *f = *state;
+        struct writer w, w1;
+
+        store_open(f); /* no cap yet */
+        fill_task(f, &w1, running);
+        fg_logwriter_free(w1.w);
+        fill_task(f, &w, oldest);
+        fg_logwriter_free(w.w);
+        fill_task(f, &w, newer);
+        fg_logwriter_free(w.w);
+        store_close(f);
+
+        f->options.store_bytes = 120000;
+        store_open(f);
+        writer_open(f, &w1, running, "app");
+        append(&w1, 0, 50000, 1, "x", 1);
+        wait_stored(f, &w1, 0, 50001);
+        fg_logwriter_free(w1.w);
+        store_close(f);                    /* runs what is queued, the sweep included */
+        assert_true(has_logs(f, running)); /* the oldest of all, but it has a writer */
+        assert_false(has_logs(f, oldest));
+        assert_true(has_logs(f, newer));
+}
+
+static void on_removed(void *userdata, uint64_t bytes)
+{
+        *(uint64_t *)userdata = bytes;
+}
+
+static void test_remove(void **state)
+{
+        struct fixture *f = *state;
+        uint64_t bytes = 0;
+        struct writer w;
+
+        store_open(f);
+        fill_task(f, &w, TASK);
+        fg_logwriter_free(w.w);
+        fg_logstore_remove(f->store, TASK, on_removed, &bytes);
+        while (!bytes)
+                run_once(f);
+        assert_in_range(bytes, 50000, 60000);
+        assert_false(has_logs(f, TASK));
+        fg_logstore_remove(f->store, TASK, NULL, NULL); /* nothing there: nothing to do */
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+                TEST(test_binary_round_trip),
+                TEST(test_resent_bytes_are_dropped),
+                TEST(test_gap_is_an_error),
+                TEST(test_names_and_arguments),
+                TEST(test_open_failure_is_told),
+                TEST(test_rotation_and_cap),
+                TEST(test_since_and_merge),
+                TEST(test_follow),
+                TEST(test_follow_ends_without_logs),
+                TEST(test_free_while_busy),
+                TEST(test_backpressure),
+                TEST(test_parallel_readers),
+                TEST(test_reader_falls_behind),
+                TEST(test_store_cap),
+                TEST(test_remove),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
