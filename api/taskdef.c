@@ -90,9 +90,9 @@ static bool check_tag_key(struct fg_decode *d, const char *s)
 }
 
 static const struct fg_field tag_fields[] = {
-        FG_ROW_STRING(fg_pair, name, "key", .required = true, .min = 1, .max = 128,
-                      .check = check_tag_key),
-        FG_ROW_STRING(fg_pair, value, "value", .max = 256),
+        FG_ROW_STRING(fg_pair, name, "key", .status = FG_FIELD_RECORDED, .required = true, .min = 1,
+                      .max = 128, .check = check_tag_key),
+        FG_ROW_STRING(fg_pair, value, "value", .status = FG_FIELD_RECORDED, .max = 256),
 };
 static const struct fg_object tag_object = FG_OBJECT(fg_pair, tag_fields);
 
@@ -213,16 +213,28 @@ struct json_object *fg_taskdef_to_json(const struct fg_taskdef *def)
         return fg_object_encode(&fg_taskdef_object, def);
 }
 
-struct fg_taskdef *fg_taskdef_copy(const struct fg_taskdef *def)
+struct fg_taskdef *fg_taskdef_load(struct json_object *json, struct fg_error *err)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
-        fg_autojson *json = fg_taskdef_to_json(def);
-        struct fg_taskdef *copy = fg_calloc(1, sizeof(*copy));
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_calloc(1, sizeof(*def));
         struct fg_decode d;
 
         fg_decode_init(&d, "$", &problems);
-        fg_object_decode(&d, &fg_taskdef_object, json, copy);
-        assert(problems.n == 0); /* what was valid once stays valid */
+        fg_object_decode(&d, &fg_taskdef_object, json, def);
+        if (problems.n > 0) {
+                fg_problems_fail(&problems, "task definition", err);
+                return NULL;
+        }
+        return fg_take_ptr(def);
+}
+
+struct fg_taskdef *fg_taskdef_copy(const struct fg_taskdef *def)
+{
+        fg_autojson *json = fg_taskdef_to_json(def);
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_taskdef *copy = fg_taskdef_load(json, &err);
+
+        assert(copy); /* what was valid once stays valid */
         return copy;
 }
 

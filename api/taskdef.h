@@ -126,6 +126,12 @@ FG_DEFINE_CLEANUP(struct fg_taskdef *, fg_taskdef_free)
  * gives an equal definition. The caller puts the object.
  */
 struct json_object *fg_taskdef_to_json(const struct fg_taskdef *def);
+/**
+ * fg_taskdef_load() - read back what fg_taskdef_to_json() made
+ * Without the size limit, which is for what people send: ECS's defaults make it longer.
+ * Return: the definition, or NULL: INVALID.
+ */
+struct fg_taskdef *fg_taskdef_load(struct json_object *json, struct fg_error *err);
 struct fg_taskdef *fg_taskdef_copy(const struct fg_taskdef *def);
 
 /** fg_taskdef_find() - index of a container by name, or -1. */

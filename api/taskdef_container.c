@@ -199,9 +199,6 @@ static void check_container(struct fg_decode *d, void *obj)
 {
         const struct fg_container_def *c = obj;
 
-        if (c->memory > 0 && c->memory < c->memory_reservation)
-                fg_decode_problem(d, "memoryReservation", NULL,
-                                  "memoryReservation must not be greater than memory");
         check_mounted_once(d, c);
         check_ulimit_names(d, c);
 }

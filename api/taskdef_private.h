@@ -16,6 +16,7 @@ extern const struct fg_object fg_ulimit_object;
 extern const struct fg_object fg_log_configuration_object;
 extern const struct fg_object fg_environment_object;
 extern const struct fg_object fg_ephemeral_storage_object;
+extern const struct fg_object fg_overrides_object;
 
 /* Checks of one string; false when a problem was reported. */
 bool fg_check_name(struct fg_decode *d, const char *s);

@@ -56,6 +56,9 @@ static void check_sums(struct fg_decode *d, const struct fg_taskdef *def)
                                           "The 'memory' setting for container '%.*s' is greater "
                                           "than for the task.",
                                           FG_CLIP(c->name ? c->name : ""));
+                if (c->memory > 0 && c->memory < c->memory_reservation)
+                        fg_decode_problem(d, "memoryReservation", NULL,
+                                          "memoryReservation must not be greater than memory");
                 fg_decode_leave(d, mark);
         }
         if (def->cpu_units > 0 && cpu > def->cpu_units)
