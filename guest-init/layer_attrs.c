@@ -82,7 +82,10 @@ static int set_xattr(struct fg_layer *layer, int fd, const char *name, const voi
                 layer->usage->xattrs_dropped++;
                 return 0;
         }
-        return fg_fail_errno(err, errno, "extended attribute %s", fg_path_escape(name, escaped));
+        fg_fail_errno(err, errno, "extended attribute %s", fg_path_escape(name, escaped));
+        if (err->sys == EINVAL || err->sys == ERANGE || err->sys == E2BIG)
+                err->code = FG_ERR_INVALID;
+        return -1;
 }
 
 static int set_xattrs(struct fg_layer *layer, int fd, struct archive_entry *entry,

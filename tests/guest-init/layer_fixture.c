@@ -114,7 +114,8 @@ void pack(const struct fg_buf *tar, const char *filter, struct fg_buf *ret)
         *ret = FG_BUF_INIT(TAR_MAX);
         archive_entry_set_filetype(entry, AE_IFREG);
         archive_entry_set_pathname(entry, "data");
-        assert_int_equal(archive_write_add_filter_by_name(a, filter), ARCHIVE_OK);
+        if (!fg_streq(filter, "none"))
+                assert_int_equal(archive_write_add_filter_by_name(a, filter), ARCHIVE_OK);
         assert_int_equal(archive_write_set_format_raw(a), ARCHIVE_OK);
         assert_int_equal(archive_write_set_bytes_per_block(a, 0), ARCHIVE_OK);
         assert_int_equal(archive_write_open(a, ret, NULL, on_write, NULL), ARCHIVE_OK);
