@@ -196,7 +196,7 @@ static void bombs_do_not_go_off(void **state)
         pax(f, "GNU.sparse.minor", "0");
         pax(f, "GNU.sparse.name", "sparse");
         pax(f, "GNU.sparse.realsize", "9000000000000000000");
-        put(f, "x", .data = "0\n", .len = 512);
+        put(f, "x", .data = (char[512]){ "0\n" }, .len = 512);
         apply_fails(f, FG_ERR_CAPACITY, "length of 9000000000000000000 bytes");
 }
 
