@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/attach.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "core/json.h"
+#include "core/str.h"
+
+static int send_stop(struct fg_attach *a, const char *reason, struct fg_error *err)
+{
+        fg_autofree char *path = NULL;
+        fg_autojson *body = NULL;
+
+        if (a->stop_sent || !a->id)
+                return 0;
+        a->stop_sent = true;
+        path = fg_asprintf("/v1/tasks/%s/stop", a->id);
+        body = json_object_new_object();
+        fg_json_set_str(body, "reason", reason);
+        return fg_client_post_later(a->cli->client, path, body, err);
+}
+
+static int handle_signal(void *userdata, struct fg_error *err)
+{
+        struct fg_attach *a = userdata;
+        struct signalfd_siginfo info;
+
+        if (read(a->signal_fd, &info, sizeof(info)) != sizeof(info))
+                return 0;
+        fg_progress_clear(&a->progress);
+        if (++a->signals > 1) {
+                a->detached = true;
+                return fg_fail(err, FG_ERR_INTERNAL, "detached");
+        }
+        fg_cli_note(a->cli, "stopping; once more to detach");
+        return send_stop(a, "Stopped by fgrun (interrupted)", err);
+}
+
+int fg_attach_init(struct fg_attach *a, struct fg_cli *cli, struct fg_error *err)
+{
+        sigset_t set;
+
+        *a = (struct fg_attach){ .cli = cli, .signal_fd = -1 };
+        fg_output_init(&a->output, cli->json, false);
+        fg_progress_init(&a->progress, cli);
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGINT);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (a->signal_fd < 0)
+                return fg_fail_errno(err, errno, "signalfd");
+        fg_client_watch(cli->client, a->signal_fd, handle_signal, a);
+        return 0;
+}
+
+void fg_attach_finish(struct fg_attach *a)
+{
+        fg_progress_clear(&a->progress);
+        fg_output_finish(&a->output);
+        fg_client_watch(a->cli->client, -1, NULL, NULL);
+        fg_closep(&a->signal_fd);
+}
+
+static int write_output(struct fg_attach *a, struct json_object *line, struct fg_error *err)
+{
+        int r;
+
+        if (a->reader_gone)
+                return 0;
+        fg_progress_clear(&a->progress);
+        r = fg_output_write(&a->output, line, err);
+        if (r <= 0)
+                return r;
+        a->reader_gone = true;
+        return send_stop(a, "Stopped by fgrun (its output was closed)", err);
+}
+
+static int handle_line(void *userdata, struct json_object *line, struct fg_error *err)
+{
+        struct fg_attach *a = userdata;
+        const char *event = fg_json_str(line, "event"), *text;
+
+        if (!event || a->cli->json)
+                return write_output(a, line, err);
+        if (fg_streq(event, "pull")) {
+                text = fg_json_str(line, "image");
+                fg_progress_update(&a->progress, text ? text : "image", line);
+        } else if (fg_streq(event, "state")) {
+                text = fg_json_str(line, "lastStatus");
+                fg_progress_clear(&a->progress);
+                fg_cli_note(a->cli, "%s", text ? text : "?");
+        }
+        return 0;
+}
+
+int fg_attach_follow(struct fg_attach *a, const char *id, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("/v1/tasks/%s/logs?follow=1&events=1", id);
+        struct fg_request request = { "GET", path, NULL };
+
+        a->id = id;
+        /* Ctrl-C while the task was being made: the stop could not be sent yet. */
+        if (a->signals > 0 && send_stop(a, "Stopped by fgrun (interrupted)", err) < 0)
+                return -1;
+        return fg_client_stream(a->cli->client, &request, handle_line, a, err);
+}

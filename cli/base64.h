@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+
+#include "core/buf.h"
+#include "core/error.h"
+
+/** fg_base64_decode() - append the bytes of standard, padded base64 text; -1: INVALID, CAPACITY. */
+int fg_base64_decode(const char *text, size_t len, struct fg_buf *ret, struct fg_error *err);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/client.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "cli/endpoint.h"
+#include "core/json.h"
+#include "core/str.h"
+
+#define ANSWER_MAX         (64U << 20) /* bytes of an answer, and of one line of a stream */
+#define CONNECT_TIMEOUT_MS 10000L
+#define IDLE_WAIT_MS       3600000 /* libcurl wakes by itself for its own timers */
+
+struct transfer {
+        CURL *easy;
+        struct fg_buf body;
+        fg_client_line_fn *line; /* NULL: collect the answer in body */
+        void *userdata;
+        struct fg_error *err; /* set by a failing line */
+        bool failed;
+        bool done;
+        CURLcode result;
+};
+
+struct fg_client {
+        CURLM *multi;
+        char *base;   /* "http://host" */
+        char *socket; /* or NULL */
+        char *name;   /* for messages */
+        struct curl_slist *headers;
+        struct json_object *problems;
+        struct transfer later; /* fg_client_post_later(); easy is NULL while unused */
+        bool later_added;
+        int watch_fd;
+        int (*watch)(void *userdata, struct fg_error *err);
+        void *watch_data;
+};
+
+FG_DEFINE_CLEANUP(char *, curl_free)
+
+struct fg_client *fg_client_new(const struct fg_endpoint *endpoint, struct fg_error *err)
+{
+        fg_cleanup(fg_client_freep) struct fg_client *client = fg_calloc(1, sizeof(*client));
+        fg_autofree char *bearer = NULL;
+
+        client->watch_fd = -1;
+        /* Neither TLS nor Windows sockets: initialising them would only cost start-up time. */
+        if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK ||
+            !(client->multi = curl_multi_init())) {
+                fg_fail(err, FG_ERR_INTERNAL, "libcurl does not start");
+                return NULL;
+        }
+        client->base = fg_strdup(endpoint->url);
+        client->socket = fg_strdup(endpoint->socket);
+        client->name = fg_strdup(endpoint->socket ? endpoint->socket : endpoint->url);
+        client->headers = curl_slist_append(NULL, "Content-Type: application/json");
+        client->headers = curl_slist_append(client->headers, "Expect:");
+        if (endpoint->token) {
+                bearer = fg_asprintf("Authorization: Bearer %s", endpoint->token);
+                client->headers = curl_slist_append(client->headers, bearer);
+        }
+        return fg_take_ptr(client);
+}
+
+static void transfer_finish(struct transfer *t)
+{
+        curl_easy_cleanup(t->easy);
+        fg_buf_finish(&t->body);
+        *t = (struct transfer){ 0 };
+}
+
+static void drop_later(struct fg_client *client)
+{
+        if (client->later_added)
+                (void)curl_multi_remove_handle(client->multi, client->later.easy);
+        client->later_added = false;
+        transfer_finish(&client->later);
+}
+
+void fg_client_free(struct fg_client *client)
+{
+        if (!client)
+                return;
+        drop_later(client);
+        (void)curl_multi_cleanup(client->multi);
+        curl_slist_free_all(client->headers);
+        json_object_put(client->problems);
+        free(client->base);
+        free(client->socket);
+        free(client->name);
+        free(client);
+}
+
+static int hand_over(struct transfer *t, const char *text, size_t len)
+{
+        fg_autojson *line = NULL;
+
+        if (len == 0)
+                return 0;
+        line = fg_json_parse(text, len, t->err);
+        if (!line)
+                return fg_wrap(t->err, "answer of fgd");
+        return t->line(t->userdata, line, t->err);
+}
+
+static int hand_over_lines(struct transfer *t)
+{
+        size_t start = 0;
+        char *newline;
+
+        while ((newline = memchr(t->body.data + start, '\n', t->body.len - start))) {
+                size_t end = (size_t)(newline - t->body.data);
+
+                if (hand_over(t, t->body.data + start, end - start) < 0)
+                        return -1;
+                start = end + 1;
+        }
+        fg_buf_consume(&t->body, start);
+        return 0;
+}
+
+static size_t receive(char *data, size_t size, size_t n, void *userdata)
+{
+        struct transfer *t = userdata;
+        long status = 0;
+
+        t->failed = fg_buf_append(&t->body, data, size * n, t->err) < 0;
+        (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (!t->failed && t->line && status < 300)
+                t->failed = hand_over_lines(t) < 0;
+        return t->failed ? CURL_WRITEFUNC_ERROR : size * n;
+}
+
+static int transfer_init(struct fg_client *client, struct transfer *t,
+                         const struct fg_request *request, struct fg_error *err)
+{
+        fg_autofree char *url = fg_asprintf("%s%s", client->base, request->path);
+
+        t->body = FG_BUF_INIT(ANSWER_MAX);
+        t->err = err;
+        t->easy = curl_easy_init();
+        if (!t->easy)
+                return fg_fail(err, FG_ERR_CAPACITY, "out of memory");
+        (void)curl_easy_setopt(t->easy, CURLOPT_URL, url);
+        (void)curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+        (void)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, client->headers);
+        (void)curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http");
+        /* A token must not go to a proxy that happens to be in the environment. */
+        (void)curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "*");
+        (void)curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
+        (void)curl_easy_setopt(t->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+        (void)curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+        (void)curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, receive);
+        (void)curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+        (void)curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+        (void)curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, request->method);
+        if (request->body || fg_streq(request->method, "POST"))
+                (void)curl_easy_setopt(t->easy, CURLOPT_COPYPOSTFIELDS,
+                                       request->body ? fg_json_text(request->body) : "");
+        return 0;
+}
+
+static void collect_finished(struct fg_client *client)
+{
+        struct CURLMsg *message;
+        int left;
+
+        while ((message = curl_multi_info_read(client->multi, &left))) {
+                struct transfer *t = NULL;
+
+                if (message->msg != CURLMSG_DONE)
+                        continue;
+                (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
+                t->done = true;
+                t->result = message->data.result;
+        }
+        if (client->later.done)
+                drop_later(client);
+}
+
+/* Drives libcurl until @t is done. */
+static int perform(struct fg_client *client, struct transfer *t, struct fg_error *err)
+{
+        struct curl_waitfd wait = { .fd = client->watch_fd, .events = CURL_WAIT_POLLIN };
+        int running;
+
+        for (;;) {
+                if (client->later.easy && !client->later_added)
+                        client->later_added = curl_multi_add_handle(client->multi,
+                                                                    client->later.easy) == CURLM_OK;
+                if (curl_multi_perform(client->multi, &running) != CURLM_OK)
+                        return fg_fail(err, FG_ERR_INTERNAL, "libcurl fails");
+                collect_finished(client);
+                if (t->done)
+                        return 0;
+                if (client->later.easy && !client->later_added)
+                        continue;
+                wait.revents = 0;
+                if (curl_multi_poll(client->multi, &wait, client->watch_fd >= 0, IDLE_WAIT_MS,
+                                    NULL) != CURLM_OK)
+                        return fg_fail(err, FG_ERR_INTERNAL, "libcurl fails");
+                if (wait.revents && client->watch(client->watch_data, err) < 0)
+                        return -1;
+        }
+}
+
+static int fail_unreachable(struct fg_client *client, struct transfer *t, struct fg_error *err)
+{
+        const char *why = curl_easy_strerror(t->result);
+        long sys = 0;
+
+        (void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &sys);
+        if (t->result != CURLE_COULDNT_CONNECT)
+                return fg_fail(err, FG_ERR_UPSTREAM, "lost fgd at %s: %s", client->name, why);
+        if (sys)
+                why = strerrordesc_np((int)sys) ?: why;
+        fg_fail(err, sys == EACCES ? FG_ERR_DENIED : FG_ERR_UPSTREAM, "no fgd answers at %s: %s",
+                client->name, why);
+        err->sys = (int)sys;
+        return -1;
+}
+
+static int fail_answer(struct fg_client *client, struct transfer *t, long status,
+                       struct fg_error *err)
+{
+        struct fg_error ignored = FG_ERROR_INIT;
+        fg_autojson *body = fg_json_parse(t->body.data ? t->body.data : "", t->body.len, &ignored);
+        const char *type = fg_json_str(body, "__type"), *message = fg_json_str(body, "message");
+
+        if (!type || !message)
+                return fg_fail(err, status == 401 ? FG_ERR_DENIED : FG_ERR_UPSTREAM,
+                               "%s answers with HTTP status %ld", client->name, status);
+        client->problems = json_object_get(fg_json_arr(body, "errors"));
+        return fg_fail(err, fg_err_from_exception(type), "%s", message);
+}
+
+static int request_run(struct fg_client *client, struct transfer *t,
+                       const struct fg_request *request, struct fg_error *err)
+{
+        long status = 0;
+        int r;
+
+        json_object_put(fg_take_ptr(client->problems));
+        if (transfer_init(client, t, request, err) < 0)
+                return -1;
+        if (curl_multi_add_handle(client->multi, t->easy) != CURLM_OK)
+                return fg_fail(err, FG_ERR_INTERNAL, "libcurl fails");
+        r = perform(client, t, err);
+        (void)curl_multi_remove_handle(client->multi, t->easy);
+        if (r < 0 || t->failed)
+                return -1;
+        if (t->result != CURLE_OK)
+                return fail_unreachable(client, t, err);
+        (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (status < 200 || status > 299)
+                return fail_answer(client, t, status, err);
+        return 0;
+}
+
+int fg_client_call(struct fg_client *client, const struct fg_request *request,
+                   struct json_object **ret, struct fg_error *err)
+{
+        fg_cleanup(transfer_finish) struct transfer t = { 0 };
+
+        if (request_run(client, &t, request, err) < 0)
+                return -1;
+        *ret = fg_json_parse(t.body.data ? t.body.data : "", t.body.len, err);
+        return *ret ? 0 : fg_wrap(err, "answer of fgd");
+}
+
+int fg_client_stream(struct fg_client *client, const struct fg_request *request,
+                     fg_client_line_fn *line, void *userdata, struct fg_error *err)
+{
+        fg_cleanup(transfer_finish) struct transfer t = { .line = line, .userdata = userdata };
+
+        if (request_run(client, &t, request, err) < 0)
+                return -1;
+        return hand_over(&t, t.body.data, t.body.len);
+}
+
+void fg_client_watch(struct fg_client *client, int fd,
+                     int (*ready)(void *userdata, struct fg_error *err), void *userdata)
+{
+        client->watch_fd = fd;
+        client->watch = ready;
+        client->watch_data = userdata;
+}
+
+int fg_client_post_later(struct fg_client *client, const char *path, struct json_object *body,
+                         struct fg_error *err)
+{
+        struct fg_request request = { "POST", path, body };
+        static struct fg_error dropped;
+
+        if (client->later.easy)
+                return 0;
+        return transfer_init(client, &client->later, &request, &dropped) < 0
+                       ? fg_fail(err, dropped.code, "%s", dropped.msg)
+                       : 0;
+}
+
+struct json_object *fg_client_problems(const struct fg_client *client)
+{
+        return client->problems;
+}
+
+int fg_query_add(struct fg_buf *path, const char *key, const char *value, struct fg_error *err)
+{
+        fg_cleanup(curl_freep) char *escaped = NULL;
+
+        if (!value)
+                return 0;
+        escaped = curl_easy_escape(NULL, value, 0);
+        if (!escaped)
+                return fg_fail(err, FG_ERR_CAPACITY, "out of memory");
+        return fg_buf_printf(path, err, "%c%s=%s", strchr(path->data, '?') ? '&' : '?', key,
+                             escaped);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "core/json.h"
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+        if (key == ARGP_KEY_INIT) {
+                state->child_inputs[0] = state->input;
+                return 0;
+        }
+        return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+        .parser = parse,
+        .doc = "Show what fgd knows of its host: capacity, accelerator and why, directories.",
+        .children = fg_cli_argp_children,
+};
+
+/* "stateDir" reads better as "state dir". */
+static void print_name(const char *key, int indent, int width)
+{
+        int n = printf("%*s", indent, "");
+
+        for (; *key; key++) {
+                if (*key >= 'A' && *key <= 'Z')
+                        n += printf(" %c", *key - 'A' + 'a');
+                else
+                        n += printf("%c", *key);
+        }
+        (void)printf("%*s", n < width ? width - n : 1, "");
+}
+
+static void print_array(struct json_object *array)
+{
+        size_t n = json_object_array_length(array);
+
+        if (n == 0)
+                (void)puts("none");
+        for (size_t i = 0; i < n; i++)
+                (void)printf("%s- %s\n", i == 0 ? "\n" : "",
+                             json_object_get_string(json_object_array_get_idx(array, i)));
+}
+
+static void print_value(const char *key, struct json_object *value, int indent)
+{
+        print_name(key, indent, 22);
+        if (json_object_is_type(value, json_type_array))
+                print_array(value);
+        else
+                (void)puts(value ? json_object_get_string(value) : "-");
+}
+
+static void print_members(struct json_object *object)
+{
+        json_object_object_foreach(object, key, value) print_value(key, value, 2);
+}
+
+/* The answer is two levels deep; whatever fgd adds later shows up by itself. */
+static void print(struct json_object *info)
+{
+        json_object_object_foreach(info, key, value)
+        {
+                if (!json_object_is_type(value, json_type_object)) {
+                        print_value(key, value, 0);
+                        continue;
+                }
+                print_name(key, 0, 0);
+                (void)putchar('\n');
+                print_members(value);
+        }
+}
+
+int fg_cmd_info(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+{
+        struct fg_client *client;
+        fg_autojson *answer = NULL;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, cli) != 0)
+                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
+        client = fg_cli_client(cli, err);
+        if (!client || fg_client_call(client, &(struct fg_request){ "GET", "/v1/info", NULL },
+                                      &answer, err) < 0)
+                return -1;
+        if (cli->json)
+                fg_cli_print_json(answer);
+        else
+                print(answer);
+        return 0;
+}

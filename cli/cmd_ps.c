@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/human.h"
+#include "cli/table.h"
+#include "cli/task.h"
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/str.h"
+
+#define KEY_STATUS 0x2001
+#define KEY_FAMILY 0x2002
+
+struct args {
+        struct fg_cli *cli;
+        const char *status;
+        const char *family;
+        bool all;
+};
+
+static const struct argp_option options[] = {
+        { "all", 'a', NULL, 0, "Stopped tasks too", 0 },
+        { "status", KEY_STATUS, "STATUS", 0, "Only tasks whose lastStatus is STATUS", 0 },
+        { "family", KEY_FAMILY, "FAMILY", 0, "Only tasks of this family", 0 },
+        { 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+        struct args *args = state->input;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = args->cli;
+                return 0;
+        case 'a':
+                args->all = true;
+                return 0;
+        case KEY_STATUS:
+                args->status = arg;
+                return 0;
+        case KEY_FAMILY:
+                args->family = arg;
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "List tasks, newest first: those that have not stopped, unless -a or --status says "
+               "otherwise.",
+        .children = fg_cli_argp_children,
+};
+
+/* "0", "137 (web)" for the first container that failed, or nothing while none has ended. */
+static void add_exit_codes(struct fg_table *table, struct json_object *task)
+{
+        struct json_object *containers = fg_json_arr(task, "containers");
+        bool ended = false;
+
+        for (size_t i = 0; containers && i < json_object_array_length(containers); i++) {
+                struct json_object *container = json_object_array_get_idx(containers, i);
+                int64_t code = fg_json_int(container, "exitCode", -1);
+
+                ended = ended || code >= 0;
+                if (code <= 0)
+                        continue;
+                fg_table_format(table, "%d (%s)", (int)code, fg_json_str(container, "name"));
+                return;
+        }
+        fg_table_cell(table, ended ? "0" : NULL);
+}
+
+static void add_row(struct fg_table *table, struct json_object *task, bool colour)
+{
+        const char *status = fg_json_str(task, "lastStatus"), *created, *tint;
+        char ago[FG_HUMAN_MAX] = "";
+
+        created = fg_json_str(task, "createdAt");
+        if (created)
+                fg_human_ago(fg_rfc3339_parse(created), fg_now_ns(), ago);
+        fg_table_row(table);
+        fg_table_format(table, "%.*s", FG_TASK_SHORT, fg_task_id(task));
+        fg_table_cell(table, fg_task_family(task));
+        fg_table_cell(table, status);
+        tint = status ? fg_task_colour(status) : NULL;
+        if (colour && tint)
+                fg_table_colour(table, tint);
+        fg_table_cell(table, ago);
+        fg_table_cell(table, fg_json_str(task, "cpu"));
+        fg_table_cell(table, fg_json_str(task, "memory"));
+        add_exit_codes(table, task);
+        fg_table_cell(table, fg_json_str(task, "stoppedReason"));
+}
+
+static void print(const struct fg_cli *cli, struct json_object *tasks)
+{
+        static const struct fg_column columns[] = { { "ID" },
+                                                    { "FAMILY" },
+                                                    { "STATUS" },
+                                                    { "CREATED" },
+                                                    { "CPU", .right = true },
+                                                    { "MEMORY", .right = true },
+                                                    { "EXIT" },
+                                                    { "REASON", .shrink = true } };
+        fg_cleanup(fg_table_freep) struct fg_table *table = NULL;
+
+        if (!tasks || json_object_array_length(tasks) == 0) {
+                fg_cli_note(cli, "no tasks");
+                return;
+        }
+        table = fg_table_new(stdout, columns, FG_ARRAY_SIZE(columns));
+        for (size_t i = 0; i < json_object_array_length(tasks); i++)
+                add_row(table, json_object_array_get_idx(tasks, i), cli->colour_out);
+        fg_table_print(table);
+}
+
+int fg_cmd_ps(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf path = FG_BUF_INIT(4096);
+        struct args args = { .cli = cli };
+        struct fg_client *client;
+        fg_autojson *answer = NULL;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
+                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
+        if (!args.status && !args.all)
+                args.status = "ACTIVE";
+        if (fg_buf_puts(&path, "/v1/tasks", err) < 0 ||
+            fg_query_add(&path, "status", args.status, err) < 0 ||
+            fg_query_add(&path, "family", args.family, err) < 0)
+                return -1;
+        client = fg_cli_client(cli, err);
+        if (!client || fg_client_call(client, &(struct fg_request){ "GET", path.data, NULL },
+                                      &answer, err) < 0)
+                return -1;
+        if (cli->json)
+                fg_cli_print_json(answer);
+        else
+                print(cli, fg_json_arr(answer, "tasks"));
+        return 0;
+}

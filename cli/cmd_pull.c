@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/human.h"
+#include "cli/progress.h"
+#include "core/json.h"
+
+struct args {
+        struct fg_cli *cli;
+        char **images;
+        int n;
+};
+
+struct pull {
+        struct fg_cli *cli;
+        struct fg_progress progress;
+        const char *reference;
+        bool done;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+        struct args *args = state->input;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = args->cli;
+                return 0;
+        case ARGP_KEY_ARGS:
+                args->images = state->argv + state->next;
+                args->n = state->argc - state->next;
+                return 0;
+        case ARGP_KEY_NO_ARGS:
+                argp_error(state, "an image is needed");
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static const struct argp argp = {
+        .parser = parse,
+        .args_doc = "IMAGE...",
+        .doc = "Fetch images into fgd's store: docker.io names, REGISTRY/NAME[:TAG|@DIGEST], "
+               "oci:DIR[:TAG], docker-archive:FILE.",
+        .children = fg_cli_argp_children,
+};
+
+static int fail_with(struct json_object *error, struct fg_error *err)
+{
+        const char *type = fg_json_str(error, "__type"), *message = fg_json_str(error, "message");
+
+        return fg_fail(err, type ? fg_err_from_exception(type) : FG_ERR_UPSTREAM, "%s",
+                       message ? message : "the pull failed");
+}
+
+static void report(struct pull *pull, struct json_object *image)
+{
+        const char *digest = fg_json_str(image, "manifest");
+        char size[FG_HUMAN_MAX];
+
+        if (pull->cli->quiet)
+                return;
+        fg_human_size((uint64_t)fg_json_int(image, "sizeBytes", 0), size);
+        (void)printf("%s %s %s\n", pull->reference, digest ? digest : "", size);
+}
+
+static int handle_line(void *userdata, struct json_object *line, struct fg_error *err)
+{
+        struct pull *pull = userdata;
+        struct json_object *image = fg_json_obj(line, "image");
+        struct json_object *error = fg_json_obj(line, "error");
+
+        if (error) {
+                fg_progress_clear(&pull->progress);
+                return fail_with(error, err);
+        }
+        pull->done = image != NULL;
+        if (pull->cli->json) {
+                (void)puts(fg_json_text(line));
+                (void)fflush(stdout);
+                return 0;
+        }
+        if (!image) {
+                fg_progress_update(&pull->progress, pull->reference, line);
+                return 0;
+        }
+        fg_progress_clear(&pull->progress);
+        report(pull, image);
+        return 0;
+}
+
+static int pull_one(struct fg_cli *cli, const char *reference, struct fg_error *err)
+{
+        struct fg_client *client = fg_cli_client(cli, err);
+        fg_autojson *body = json_object_new_object();
+        struct pull pull = { .cli = cli, .reference = reference };
+        int r;
+
+        fg_json_set_str(body, "image", reference);
+        fg_progress_init(&pull.progress, cli);
+        if (!client)
+                return -1;
+        r = fg_client_stream(client, &(struct fg_request){ "POST", "/v1/images/pull", body },
+                             handle_line, &pull, err);
+        fg_progress_clear(&pull.progress);
+        if (r == 0 && !pull.done)
+                return fg_fail(err, FG_ERR_UPSTREAM, "the answer of fgd ends early");
+        return r;
+}
+
+int fg_cmd_pull(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+{
+        struct args args = { .cli = cli };
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
+                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
+        for (int i = 0; i < args.n; i++)
+                if (pull_one(cli, args.images[i], err) < 0)
+                        return fg_wrap(err, "pull %s", args.images[i]);
+        return 0;
+}

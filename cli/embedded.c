@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/embedded.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "cli/cli.h"
+#include "cli/endpoint.h"
+#include "core/buf.h"
+#include "core/cleanup.h"
+#include "core/fs.h"
+#include "core/paths.h"
+#include "core/str.h"
+
+#define IDLE_EXIT_SEC "300"
+#define READY         "READY\n"
+#define READY_FD      3
+#define ANSWER_MAX    4096
+#define LOG_MAX       (1 << 20) /* an older log is dropped at a start */
+
+extern char **environ;
+
+/* fgd in the build tree, beside us, or in one of the places an installation puts it. */
+static char *find_fgd(struct fg_error *err)
+{
+        static const char *const places[] = { "../api/fgd", "fgd", "../sbin/fgd",
+                                              "../libexec/fgrun/fgd" };
+        fg_autofree char *dir = fg_path_exe_dir();
+        const char *given = getenv("FGRUN_FGD");
+
+        if (given && *given)
+                return fg_strdup(given);
+        for (size_t i = 0; i < FG_ARRAY_SIZE(places); i++) {
+                char *path = fg_asprintf("%s/%s", dir, places[i]);
+
+                if (access(path, X_OK) == 0)
+                        return path;
+                free(path);
+        }
+        fg_fail(err, FG_ERR_UPSTREAM,
+                "no fgd answers and none is installed beside fgrun; give --host or FGRUN_FGD");
+        return NULL;
+}
+
+static int open_log(char **ret_path, struct fg_error *err)
+{
+        fg_autofree char *dir = fg_path_state_dir();
+        struct stat st;
+        int fd;
+
+        if (fg_mkdir_p(dir, 0700, err) < 0)
+                return -1;
+        *ret_path = fg_asprintf("%s/fgd.log", dir);
+        fd = open(*ret_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return fg_fail_errno(err, errno, "%s", *ret_path);
+        if (fstat(fd, &st) == 0 && st.st_size > LOG_MAX && ftruncate(fd, 0) < 0) {
+                fg_fail_errno(err, errno, "%s", *ret_path);
+                (void)close(fd);
+                return -1;
+        }
+        return fd;
+}
+
+/* posix_spawn: nothing but the three standard streams and the pipe reaches fgd. */
+static int spawn(const char *fgd, char *const argv[], int log_fd, int ready_fd,
+                 struct fg_error *err)
+{
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attr;
+        sigset_t none, defaults;
+        pid_t pid;
+        int r;
+
+        (void)sigemptyset(&none);
+        (void)sigemptyset(&defaults);
+        (void)sigaddset(&defaults, SIGPIPE);
+        if (posix_spawn_file_actions_init(&actions) != 0)
+                return fg_fail(err, FG_ERR_CAPACITY, "out of memory");
+        if (posix_spawnattr_init(&attr) != 0) {
+                (void)posix_spawn_file_actions_destroy(&actions);
+                return fg_fail(err, FG_ERR_CAPACITY, "out of memory");
+        }
+        (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                      POSIX_SPAWN_SETSIGDEF);
+        (void)posix_spawnattr_setsigmask(&attr, &none);
+        (void)posix_spawnattr_setsigdefault(&attr, &defaults);
+        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+                    ?: posix_spawn_file_actions_adddup2(&actions, log_fd, STDOUT_FILENO)
+                    ?: posix_spawn_file_actions_adddup2(&actions, log_fd, STDERR_FILENO)
+                    ?: posix_spawn_file_actions_adddup2(&actions, ready_fd, READY_FD)
+                    ?: posix_spawn_file_actions_addclosefrom_np(&actions, READY_FD + 1)
+                    ?: posix_spawn(&pid, fgd, &actions, &attr, argv, environ);
+        (void)posix_spawnattr_destroy(&attr);
+        (void)posix_spawn_file_actions_destroy(&actions);
+        return r == 0 ? 0 : fg_fail_errno(err, r, "start %s", fgd);
+}
+
+static int wait_ready(int fd, const char *socket, const char *log_path, struct fg_error *err)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf answer = FG_BUF_INIT(ANSWER_MAX);
+
+        if (fg_buf_read_fd(&answer, fd, err) < 0)
+                return fg_wrap(err, "fgd");
+        if (answer.len > 0 && fg_streq(answer.data, READY))
+                return 0;
+        /* One that lost the race for fgd's own lock has failed, but another serves. */
+        if (fg_endpoint_answers(socket))
+                return 0;
+        while (answer.len > 0 && answer.data[answer.len - 1] == '\n')
+                answer.data[--answer.len] = '\0';
+        return fg_fail(err, FG_ERR_UPSTREAM, "fgd did not start: %s (its log: %s)",
+                       answer.len > 0 ? answer.data : "it ended without a word", log_path);
+}
+
+static int start(const char *socket, const char *run_dir, struct fg_error *err)
+{
+        fg_autofree char *fgd = find_fgd(err), *log_path = NULL, *idle = NULL, *dir = NULL;
+        fg_autoclose int log_fd = -1, read_fd = -1, write_fd = -1;
+        const char *seconds = getenv("FGRUN_IDLE_EXIT");
+        char *argv[5] = { 0 };
+        int fds[2];
+
+        if (!fgd || (log_fd = open_log(&log_path, err)) < 0)
+                return -1;
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return fg_fail_errno(err, errno, "pipe");
+        read_fd = fds[0];
+        write_fd = fds[1];
+        /* dup2() onto itself would keep close-on-exec. */
+        if (write_fd == READY_FD) {
+                write_fd = fcntl(READY_FD, F_DUPFD_CLOEXEC, READY_FD + 1);
+                (void)close(READY_FD);
+                if (write_fd < 0)
+                        return fg_fail_errno(err, errno, "dup");
+        }
+        idle = fg_asprintf("--idle-exit=%s", seconds && *seconds ? seconds : IDLE_EXIT_SEC);
+        dir = fg_asprintf("--run-dir=%s", run_dir);
+        argv[0] = fgd;
+        argv[1] = idle;
+        argv[2] = (char[]){ "--ready-fd=3" };
+        argv[3] = dir;
+        if (spawn(fgd, argv, log_fd, write_fd, err) < 0)
+                return -1;
+        (void)close(fg_take_fd(write_fd));
+        return wait_ready(read_fd, socket, log_path, err);
+}
+
+int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *err)
+{
+        fg_autofree char *run_dir = fg_path_run_dir(), *lock_path = NULL;
+        fg_autoclose int lock = -1;
+
+        if (fg_mkdir_p(run_dir, 0700, err) < 0)
+                return fg_wrap(err, "no fgd answers, and the run directory for a new one fails");
+        lock_path = fg_asprintf("%s/start.lock", run_dir);
+        lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (lock < 0 || flock(lock, LOCK_EX) < 0)
+                return fg_fail_errno(err, errno, "%s", lock_path);
+        if (fg_endpoint_answers(socket))
+                return 0;
+        fg_cli_note(cli, "starting fgd for this user");
+        return start(socket, run_dir, err);
+}
