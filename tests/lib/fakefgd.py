@@ -1,0 +1,318 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A small fgd for tests of its clients: docs/api.md over a unix socket, tasks without VMs.
+
+What a task does follows from its family, see SCRIPTS. As a program it understands the options
+that fgrun passes to an fgd it starts.
+"""
+
+import argparse
+import base64
+import http.server
+import json
+import os
+import socketserver
+import threading
+import urllib.parse
+import uuid
+
+BINARY = bytes(range(256)) * 3 + b"\x00\xff\n"
+NOW = "2026-01-02T03:04:05.678Z"
+
+
+class Task:
+    """One task: its TASK object, the lines of its log stream, and whether it was told to stop."""
+
+    def __init__(self, fgd, body):
+        definition = body.get("taskDefinition", body)
+        self.fgd = fgd
+        self.id = uuid.uuid4().hex
+        self.lines = []
+        self.changed = threading.Condition()
+        self.stopping = threading.Event()
+        self.request = body
+        self.object = {
+            "taskArn": f"arn:aws:ecs:us-east-1:000000000000:task/default/{self.id}",
+            "lastStatus": "PROVISIONING", "desiredStatus": "RUNNING", "cpu": "256",
+            "memory": "512", "createdAt": NOW, "healthStatus": "UNKNOWN",
+            "startedBy": body.get("startedBy"), "group": body.get("group"),
+            "tags": body.get("tags", []), "overrides": body.get("overrides", {}),
+            "containers": [{"name": c["name"], "image": c["image"], "lastStatus": "PENDING"}
+                           for c in definition["containerDefinitions"]],
+            "fgrun": {"id": self.id, "family": definition["family"], "accelerator": "tcg",
+                      "phases": [{"name": "accepted", "atNs": 1, "sinceAcceptMs": 0.0},
+                                 {"name": "started", "atNs": 2, "sinceAcceptMs": 344.5}],
+                      "usage": {"seconds": 60, "vcpuMs": 15000, "memoryMibMs": 30720000,
+                                "storageMibMs": 0, "cost": "$0.000205708",
+                                "costPico": 205708333, "open": False}}}
+
+    def emit(self, line):
+        with self.changed:
+            self.lines.append(line)
+            self.changed.notify_all()
+
+    def state(self, status):
+        self.object["lastStatus"] = status
+        self.emit({"event": "state", "lastStatus": status, "time": NOW})
+
+    def write(self, data, stream="stdout", container=None):
+        line = {"container": container or self.object["containers"][0]["name"],
+                "stream": stream, "time": NOW, "timeNs": 1, "offset": 0}
+        try:
+            line["data"] = data.decode()
+        except UnicodeDecodeError:
+            line["dataBase64"] = base64.b64encode(data).decode()
+        self.emit(line)
+
+    def stop(self, code, reason, exits):
+        for container in self.object["containers"]:
+            if container["name"] in exits:
+                container["exitCode"] = exits[container["name"]]
+            container["lastStatus"] = "STOPPED"
+        self.object["stopCode"] = code
+        self.object["stoppedReason"] = reason
+        self.state("STOPPED")
+
+    def run(self):
+        self.state("PENDING")
+        names = [c["name"] for c in self.object["containers"]]
+        SCRIPTS[self.object["fgrun"]["family"]](self, names)
+
+
+def essential_exit(task, exits):
+    task.stop("EssentialContainerExited", "Essential container in task exited", exits)
+
+
+def script_hello(task, names):
+    for done in (0, 50, 100):
+        task.emit({"event": "pull", "image": "busybox", "status": "downloading",
+                   "doneBytes": done, "totalBytes": 100, "layersDone": done // 100, "layers": 1})
+    task.state("RUNNING")
+    task.write(b"hello\n")
+    task.write(b"oops\n", "stderr")
+    task.write("no newline: \u00fc".encode())
+    essential_exit(task, {names[0]: 3})
+
+
+def script_binary(task, names):
+    task.state("RUNNING")
+    task.write(BINARY)
+    task.write(b"with\0zero\n")
+    essential_exit(task, {names[0]: 0})
+
+
+def script_slow(task, names):
+    task.state("RUNNING")
+    task.write(b"first")
+    task.fgd.release.wait(20)
+    task.write(b"second")
+    essential_exit(task, {names[0]: 0})
+
+
+def script_wait(task, names):
+    task.state("RUNNING")
+    task.write(b"waiting\n")
+    task.stopping.wait(20)
+    task.write(b"bye\n")
+    task.stop("UserInitiated", task.stop_reason, {names[0]: 143})
+
+
+def script_stubborn(task, names):
+    task.state("RUNNING")
+    task.write(b"waiting\n")
+    task.fgd.release.wait(20)
+    essential_exit(task, {names[0]: 0})
+
+
+def script_nopull(task, names):
+    task.stop("TaskFailedToStart", "CannotPullContainerError: no such image", {})
+
+
+def script_pair(task, names):
+    task.object["fgrun"]["endedBy"] = names[1]
+    essential_exit(task, {names[0]: 143, names[1]: 7})
+
+
+SCRIPTS = {name[len("script_"):]: function for name, function in list(globals().items())
+           if name.startswith("script_")}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def address_string(self):
+        return "unix"
+
+    def answer(self, body, status=200):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def fail(self, status, exception, message, errors=None):
+        body = {"__type": exception, "message": message}
+        if errors:
+            body["errors"] = errors
+        self.answer(body, status)
+
+    def stream(self, lines):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for line in lines:
+            data = json.dumps(line).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+    def handle_any(self):
+        fgd = self.server.fgd
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else {}
+        parts = url.path.strip("/").split("/")
+        fgd.requests.append((self.command, self.path, body))
+        if parts[:2] == ["v1", "tasks"]:
+            self.tasks(fgd, parts[2:], query, body)
+        elif parts[:2] == ["v1", "images"]:
+            self.images(fgd, parts[2:], query, body)
+        elif parts == ["v1", "prune"]:
+            self.answer({"freedBytes": 1500000, "tasks": 2 if body["tasks"] else 0})
+        elif parts == ["v1", "usage"]:
+            row = {"tasks": 1, "seconds": 60, "vcpuMs": 3600000, "memoryMibMs": 30720000,
+                   "storageMibMs": 0, "cost": "$0.0002", "costPico": 200, "open": False}
+            self.answer({"by": query["by"], "currency": "USD", "prices": "us-east-1",
+                         "groups": [dict(row, key="hello")], "total": row})
+        elif parts == ["v1", "info"]:
+            self.answer({"version": "0.1.0", "pid": os.getpid(),
+                         "capacity": {"memoryMib": 1024, "memoryTakenMib": 512},
+                         "accelerator": {"kind": "tcg", "reason": "no vmx or svm"},
+                         "warnings": ["nothing serious"]})
+        else:
+            self.fail(404, "ResourceNotFoundException", "no such thing")
+
+    do_GET = do_POST = do_DELETE = handle_any
+
+    def tasks(self, fgd, rest, query, body):
+        if not rest and self.command == "POST":
+            self.create(fgd, body)
+            return
+        if not rest:
+            wanted = query.get("status")
+            self.answer({"tasks": [
+                t.object for t in reversed(fgd.tasks.values())
+                if wanted in (None, t.object["lastStatus"])
+                or (wanted == "ACTIVE" and t.object["lastStatus"] != "STOPPED")]})
+            return
+        found = [t for t in fgd.tasks.values() if t.id.startswith(rest[0])]
+        if len(found) != 1:
+            self.fail(404, "ResourceNotFoundException", f"no task {rest[0]}")
+            return
+        task = found[0]
+        if rest[1:] == ["stop"]:
+            task.stop_reason = body.get("reason") or "Task stopped by user"
+            task.stopping.set()
+            fgd.stopped.set()
+            self.answer({"task": task.object})
+        elif rest[1:] == ["logs"]:
+            self.stream(self.log(task, query))
+        else:
+            with task.changed:
+                task.changed.wait_for(
+                    lambda: "wait" not in query or task.object["lastStatus"] == "STOPPED", 20)
+            self.answer({"task": task.object})
+
+    def create(self, fgd, body):
+        definition = body.get("taskDefinition", body)
+        if "family" not in definition:
+            self.fail(400, "InvalidParameterException", "2 errors in the task definition", [
+                {"path": "$.family", "message": "is required"},
+                {"path": "$.famly", "message": "unknown field; did you mean \"family\"?"}])
+            return
+        if definition["family"] == "toolarge":
+            self.fail(503, "CapacityUnavailableException", "RESOURCE:MEMORY")
+            return
+        task = Task(fgd, body)
+        fgd.tasks[task.id] = task
+        threading.Thread(target=task.run, daemon=True).start()
+        self.answer({"task": task.object}, 201)
+
+    def log(self, task, query):
+        sent = 0
+        while True:
+            with task.changed:
+                task.changed.wait_for(lambda: len(task.lines) > sent or "follow" not in query
+                                      or task.object["lastStatus"] == "STOPPED", 20)
+                lines, stopped = task.lines[sent:], task.object["lastStatus"] == "STOPPED"
+            for line in lines:
+                if "event" in line and "events" not in query:
+                    continue
+                if query.get("container") in (None, line.get("container")):
+                    yield line
+            sent += len(lines)
+            if stopped or "follow" not in query:
+                return
+
+    def images(self, fgd, rest, query, body):
+        image = {"reference": "docker.io/library/busybox:latest", "manifest": "sha256:" + "ab" * 32,
+                 "config": "sha256:" + "cd" * 32, "sizeBytes": 2200000, "layers": 1,
+                 "pulledAt": NOW, "usedAt": NOW}
+        if rest == ["pull"] and body["image"] == "missing":
+            self.stream([{"error": {"__type": "ResourceNotFoundException",
+                                    "message": "manifest unknown"}}])
+        elif rest == ["pull"]:
+            self.stream([{"status": "downloading", "doneBytes": 1100000, "totalBytes": 2200000,
+                          "layersDone": 0, "layers": 1}, {"image": image}])
+        elif self.command == "DELETE" and query["reference"] == "used":
+            self.fail(409, "ConflictException", "a task uses it")
+        elif self.command == "DELETE":
+            self.answer({"removed": query["reference"]})
+        else:
+            self.answer({"images": [image]})
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+
+class FakeFgd:
+    def __init__(self, path):
+        self.tasks = {}
+        self.requests = []
+        self.release = threading.Event()  # lets the scripts that wait for it go on
+        self.stopped = threading.Event()  # set by a stop request
+        self.path = path
+        self.server = Server(path, Handler)
+        self.server.fgd = self
+
+    def start(self):
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self.release.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run-dir", required=True)
+    parser.add_argument("--idle-exit", type=int, required=True)
+    parser.add_argument("--ready-fd", type=int, required=True)
+    args = parser.parse_args()
+    print("started", os.getpid(), "session", os.getsid(0), flush=True)
+    fgd = FakeFgd(os.path.join(args.run_dir, "fgd.sock"))
+    threading.Timer(args.idle_exit, lambda: os._exit(0)).start()
+    os.write(args.ready_fd, b"READY\n")
+    os.close(args.ready_fd)
+    fgd.server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
