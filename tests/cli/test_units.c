@@ -76,8 +76,8 @@ static void test_duration_and_size(void **state)
 
 static void test_moments(void **state)
 {
-        static const char *const wrong[] = { "",    "soon", "5",     "m",           "5x",
-                                             "5m3", "-5m",  "1h 2m", "9999999999d", "2026-13-01" };
+        static const char *const wrong[] = { "",    "soon",  "m",           "5x",        "5m3",
+                                             "-5m", "1h 2m", "9999999999d", "2026-13-01" };
         uint64_t now = UINT64_C(2000000000) * FG_NS_PER_SEC, ns = 0;
         struct fg_error err = FG_ERROR_INIT;
 
