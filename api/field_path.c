@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/field.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 void fg_decode_init(struct fg_decode *d, const char *root, struct fg_problems *problems)
 {
         *d = (struct fg_decode){ .problems = problems };
-        (void)fg_decode_enter(d, "%s", root);
+        d->len = strlen(root);
+        assert(d->len < sizeof(d->path));
+        memcpy(d->path, root, d->len);
 }
 
 /* Tables bound the depth and fg_clip() the names, so that the path always fits. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/field_row.h"
 #include "api/taskdef_private.h"
 #include "core/json.h"
 #include "core/str.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/field_row.h"
 #include "api/taskdef_private.h"
 #include "core/json.h"
 #include "core/str.h"

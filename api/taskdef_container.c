@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "api/field_row.h"
 #include "api/taskdef_private.h"
 #include "core/str.h"
 

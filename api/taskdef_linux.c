@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "api/field_row.h"
 #include "api/taskdef_private.h"
 #include "core/str.h"
 
@@ -98,12 +99,13 @@ static const char *const mount_later[] = {
 
 static bool check_mount_option(struct fg_decode *d, const char *s)
 {
-        fg_autofree char *key = strndup(s, strcspn(s, "="));
         bool has_value = strchr(s, '=') && strchr(s, '=')[1] != '\0' && !strchr(s, ',');
         fg_autofree char *flags = fg_join(mount_flags);
         fg_autofree char *values = fg_join(mount_values);
         fg_autofree char *allowed = fg_asprintf("%s; with =value: %s", flags, values);
+        char key[16]; /* longer than any name we know */
 
+        (void)snprintf(key, sizeof(key), "%.*s", (int)strcspn(s, "="), s);
         if (fg_one_of(s, mount_flags) || (has_value && fg_one_of(key, mount_values)))
                 return true;
         if (fg_one_of(key, mount_later))
@@ -162,10 +164,8 @@ static void check_ulimit(struct fg_decode *d, void *obj)
 
 static const struct fg_field ulimit_fields[] = {
         FG_ROW_STRING(fg_ulimit, name, "name", .required = true, .allowed = ulimit_names),
-        FG_ROW_INT(fg_ulimit, soft_limit, "softLimit", .required = true, .always = true, .min = -1,
-                   .max = INT64_MAX),
-        FG_ROW_INT(fg_ulimit, hard_limit, "hardLimit", .required = true, .always = true, .min = -1,
-                   .max = INT64_MAX),
+        FG_ROW_INT(fg_ulimit, soft_limit, "softLimit", .required = true, .always = true, .min = -1),
+        FG_ROW_INT(fg_ulimit, hard_limit, "hardLimit", .required = true, .always = true, .min = -1),
 };
 const struct fg_object fg_ulimit_object = FG_OBJECT(fg_ulimit, ulimit_fields,
                                                     .check = check_ulimit);

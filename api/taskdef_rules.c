@@ -5,7 +5,6 @@
 
 #include "api/sizes.h"
 #include "api/taskdef_private.h"
-#include "core/buf.h"
 #include "core/str.h"
 
 /* Rules between the parts of a task definition. Absent or bad parts are reported elsewhere. */
@@ -41,25 +40,28 @@ static void check_pair(struct fg_decode *d, int64_t cpu, int64_t memory)
                           cpu, memory);
 }
 
+static void check_memory(struct fg_decode *d, const struct fg_taskdef *def,
+                         const struct fg_container_def *c)
+{
+        if (def->memory_mib > 0 && c->memory > def->memory_mib)
+                fg_decode_problem(d, "memory", NULL,
+                                  "The 'memory' setting for container '%.*s' is greater "
+                                  "than for the task.",
+                                  FG_CLIP(c->name ? c->name : ""));
+        if (c->memory > 0 && c->memory < c->memory_reservation)
+                fg_decode_problem(d, "memoryReservation", NULL,
+                                  "memoryReservation must not be greater than memory");
+}
+
 static void check_sums(struct fg_decode *d, const struct fg_taskdef *def)
 {
         int64_t cpu = 0, reserved = 0;
 
         for (size_t i = 0; i < def->containers.n; i++) {
                 const struct fg_container_def *c = &def->containers.v[i];
-                size_t mark = fg_decode_enter(d, ".containerDefinitions[%zu]", i);
 
                 cpu += c->cpu;
                 reserved += c->memory_reservation > 0 ? c->memory_reservation : c->memory;
-                if (def->memory_mib > 0 && c->memory > def->memory_mib)
-                        fg_decode_problem(d, "memory", NULL,
-                                          "The 'memory' setting for container '%.*s' is greater "
-                                          "than for the task.",
-                                          FG_CLIP(c->name ? c->name : ""));
-                if (c->memory > 0 && c->memory < c->memory_reservation)
-                        fg_decode_problem(d, "memoryReservation", NULL,
-                                          "memoryReservation must not be greater than memory");
-                fg_decode_leave(d, mark);
         }
         if (def->cpu_units > 0 && cpu > def->cpu_units)
                 fg_decode_problem(d, "containerDefinitions", NULL,
@@ -76,6 +78,12 @@ void fg_taskdef_check_sizes(struct fg_decode *d, struct fg_taskdef *def)
         def->cpu_units = normalise(d, "cpu", &def->cpu, fg_size_parse_cpu);
         def->memory_mib = normalise(d, "memory", &def->memory, fg_size_parse_memory);
         check_pair(d, def->cpu_units, def->memory_mib);
+        for (size_t i = 0; i < def->containers.n; i++) {
+                size_t mark = fg_decode_enter(d, ".containerDefinitions[%zu]", i);
+
+                check_memory(d, def, &def->containers.v[i]);
+                fg_decode_leave(d, mark);
+        }
         check_sums(d, def);
 }
 
@@ -164,36 +172,43 @@ static void check_dependencies(struct fg_decode *d, const struct fg_taskdef *def
         }
 }
 
-/* Transitive closure over bit sets: who waits for itself waits for ever. */
+/* The containers that @c waits for, as a bit set. */
+static unsigned waits_for(const struct fg_taskdef *def, const struct fg_container_def *c)
+{
+        unsigned set = 0;
+
+        for (size_t i = 0; i < c->depends_on.n; i++) {
+                const char *name = c->depends_on.v[i].container_name;
+                int index = name ? fg_taskdef_find(def, name) : -1;
+
+                if (index >= 0)
+                        set |= 1u << index;
+        }
+        return set;
+}
+
+/* Transitive closure: who waits for itself waits for ever. */
 static void check_cycles(struct fg_decode *d, const struct fg_taskdef *def)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf names = FG_BUF_INIT(FG_TASKDEF_MAX);
-        unsigned waits_for[FG_CONTAINERS_MAX] = { 0 };
-        struct fg_error err = FG_ERROR_INIT;
-        size_t n = def->containers.n;
+        const char *names[FG_CONTAINERS_MAX + 1];
+        unsigned waits[FG_CONTAINERS_MAX] = { 0 };
+        size_t n = def->containers.n, n_names = 0;
+        fg_autofree char *list = NULL;
 
-        for (size_t i = 0; i < n; i++) {
-                const struct fg_container_def *c = &def->containers.v[i];
-
-                for (size_t j = 0; j < c->depends_on.n; j++) {
-                        const char *name = c->depends_on.v[j].container_name;
-                        int index = name ? fg_taskdef_find(def, name) : -1;
-
-                        if (index >= 0)
-                                waits_for[i] |= 1u << index;
-                }
-        }
+        for (size_t i = 0; i < n; i++)
+                waits[i] = waits_for(def, &def->containers.v[i]);
         for (size_t k = 0; k < n; k++)
                 for (size_t i = 0; i < n; i++)
-                        if (waits_for[i] & (1u << k))
-                                waits_for[i] |= waits_for[k];
+                        if (waits[i] & (1u << k))
+                                waits[i] |= waits[k];
         for (size_t i = 0; i < n; i++)
-                if ((waits_for[i] & (1u << i)) && def->containers.v[i].name)
-                        (void)fg_buf_printf(&names, &err, "%s%s", names.len > 0 ? ", " : "",
-                                            def->containers.v[i].name);
-        if (names.len > 0)
+                if (waits[i] & (1u << i))
+                        names[n_names++] = def->containers.v[i].name;
+        names[n_names] = NULL;
+        list = fg_join(names);
+        if (n_names > 0)
                 fg_decode_problem(d, "containerDefinitions", NULL,
-                                  "these containers wait for each other for ever: %s", names.data);
+                                  "these containers wait for each other for ever: %s", list);
 }
 
 void fg_taskdef_check_links(struct fg_decode *d, const struct fg_taskdef *def)

@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         if (!def) {
                 fg_autojson *errors = fg_problems_to_json(&problems);
 
+                assert(json_object_array_length(errors) >= problems.n);
                 assert(fg_problems_fail(&problems, "task definition", &err) == -1);
                 return 0;
         }
