@@ -87,8 +87,8 @@ static struct fg_request *request_new(struct listener *l, struct MHD_Connection 
 
 static bool peer_allowed(struct MHD_Connection *connection)
 {
-        const union MHD_ConnectionInfo *info =
-                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+                connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct ucred cred;
         socklen_t len = sizeof(cred);
 
@@ -99,8 +99,8 @@ static bool peer_allowed(struct MHD_Connection *connection)
 
 static bool token_allowed(struct MHD_Connection *connection, const char *token)
 {
-        const char *header =
-                MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+        const char *header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
+                                                         "Authorization");
         size_t len = strlen(token);
 
         if (!header || strncasecmp(header, "Bearer ", 7) != 0 || strlen(header + 7) != len)
@@ -302,12 +302,12 @@ static int start_mhd(struct listener *l, struct fg_error *err)
         const union MHD_DaemonInfo *info;
         int r;
 
-        l->mhd = MHD_start_daemon(
-                MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, l,
-                MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT, limits->connections,
-                MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
-                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MAX,
-                MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+        l->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                                  on_request, l, MHD_OPTION_LISTEN_SOCKET, l->fd,
+                                  MHD_OPTION_CONNECTION_LIMIT, limits->connections,
+                                  MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
+                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MAX,
+                                  MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
         if (!l->mhd)
                 return fg_fail(err, FG_ERR_INTERNAL, "cannot start the HTTP server");
         info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);

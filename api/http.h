@@ -64,7 +64,7 @@ struct fg_stream_ops {
         void (*closed)(void *userdata);  /* client gone or stream ended; the stream is dead */
 };
 
-/** fg_reply_stream() - answer 200 with a body produced over time; never NULL. */
+/** fg_reply_stream() - answer 200 with a body produced over time; NULL: the client has left. */
 struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type,
                                   const struct fg_stream_ops *ops, void *userdata);
 /** fg_stream_write() - queue bytes (copied). -1: CAPACITY, the client is too slow by 4 MiB. */

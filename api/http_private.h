@@ -58,7 +58,8 @@ struct fg_request {
 /** http_add_listener() - takes the descriptor and the path, also on failure. */
 int http_add_listener(struct fg_http *http, int fd, char *take_path, const char *token,
                       struct fg_error *err);
-/** http_suspend(), http_resume() - idempotent; suspended requests watch for the client's hang-up. */
+/** http_suspend(), http_resume() - idempotent; suspended requests watch for the client's hang-up.
+ */
 void http_suspend(struct fg_request *r);
 void http_resume(struct fg_request *r);
 void http_request_free(struct fg_request *r);

@@ -109,12 +109,15 @@ static ssize_t read_stream(void *userdata, uint64_t pos, char *buf, size_t max)
 struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type,
                                   const struct fg_stream_ops *ops, void *userdata)
 {
-        r->stream = (struct fg_stream) {
+        r->stream = (struct fg_stream){
                 .r = r, .ops = ops, .userdata = userdata, .out = FG_BUF_INIT(STREAM_MAX)
         };
+        if (!r->connection) {
+                http_request_free(r);
+                return NULL;
+        }
         r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
                                                         &r->stream, NULL);
-        assert(r->connection);
         finish(r, MHD_HTTP_OK, content_type);
         return &r->stream;
 }

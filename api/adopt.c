@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/disk.h"
+#include "api/run.h"
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/log.h"
+#include "core/str.h"
+
+/*
+ * After a restart: every stored task that had not stopped is taken up again, by its identity, and
+ * every VM, socket and directory that no stored task claims is removed.
+ */
+
+struct adoption {
+        struct fg_daemon *d;
+        bool done;
+        struct fg_error err;
+};
+
+/* ---- what nobody claims ---- */
+
+static void on_orphan_destroyed(void *userdata, const char *id, const struct fg_error *err)
+{
+        (void)userdata;
+        if (err)
+                fg_log_error("task=%s its left-over VM cannot be removed: %s", id, err->msg);
+        else
+                fg_log_info("task=%s left-over VM removed", id);
+}
+
+static void on_dir_removed(void *userdata, const struct fg_error *err)
+{
+        (void)userdata;
+        if (err)
+                fg_log_error("left-over files cannot be removed: %s", err->msg);
+}
+
+/* Calls @fn for each task id that names an entry of @dir and has no run. */
+static void each_unclaimed(struct fg_daemon *d, const char *dir,
+                           void (*fn)(struct fg_daemon *d, const char *id, const char *path))
+{
+        fg_cleanup(closedirp) DIR *handle = opendir(dir);
+        struct dirent *entry;
+
+        while (handle && (entry = readdir(handle))) {
+                fg_autofree char *path = fg_asprintf("%s/%s", dir, entry->d_name);
+
+                if (fg_id_valid(entry->d_name) && !run_find(d, entry->d_name))
+                        fn(d, entry->d_name, path);
+        }
+}
+
+static void remove_files(struct fg_daemon *d, const char *id, const char *path)
+{
+        (void)id;
+        fg_disk_remove(d->io, path, on_dir_removed, NULL);
+}
+
+static void remove_vm(struct fg_daemon *d, const char *id, const char *path)
+{
+        (void)path;
+        fg_vmm_destroy(d->vmm, id, on_orphan_destroyed, NULL);
+}
+
+static void remove_unclaimed(struct fg_daemon *d)
+{
+        fg_autofree char *tasks = fg_asprintf("%s/tasks", d->config.state_dir);
+
+        each_unclaimed(d, tasks, remove_files);
+        each_unclaimed(d, d->config.run_dir, remove_vm);
+}
+
+/* ---- what goes on ---- */
+
+/* Images that were resolved keep their blobs; the others are fetched again. */
+static void pin_images(struct fg_run *run)
+{
+        for (size_t i = 0; i < run->task->n_containers; i++) {
+                const char *manifest = run->task->containers[i].manifest;
+
+                run->images[i].ready = *manifest && fg_images_pin(run->d->images, manifest) == 0;
+        }
+}
+
+static void vm_lost(struct fg_run *run)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        uint64_t last = fg_store_last_beat(run->d->store);
+
+        fg_fail(&err, FG_ERR_INTERNAL, "the task's microVM ended while fgd was not running");
+        /* Nobody knows when; nobody pays for the time in which nobody looked. */
+        if (last > run->task->created_ns)
+                run->task->execution_stopped_ns = last;
+        end_failed(run, "ResourceInitializationError", &err);
+}
+
+static void on_restart(void *userdata, const char *id, const struct fg_error *err)
+{
+        struct fg_run *run = run_find(userdata, id);
+
+        if (!run)
+                return;
+        run->orphan_vm = false;
+        if (err)
+                end_failed(run, "ResourceInitializationError", err);
+        else
+                start_begin(run);
+}
+
+static void take_up(struct fg_run *run)
+{
+        struct fg_task *t = run->task;
+
+        if (t->state == FG_TASK_DEPROVISIONING) {
+                run->ending = true;
+                end_continue(run);
+        } else if (t->state < FG_TASK_ACTIVATING) {
+                /* No guest can have got the task yet: start over, whatever VM there may be. */
+                run->orphan_vm = true;
+                fg_vmm_destroy(run->d->vmm, t->id, on_restart, run->d);
+        } else if (run->orphan_vm) {
+                run->activated = true;
+                start_session(run);
+                start_pulls(run);
+        } else {
+                vm_lost(run);
+        }
+}
+
+static void on_list(void *userdata, const struct fg_vm *vms, size_t n, const struct fg_error *err)
+{
+        struct adoption *a = userdata;
+        struct fg_run *run, *next;
+
+        a->done = true;
+        if (err) {
+                a->err = *err;
+                return;
+        }
+        for (size_t i = 0; i < n; i++) {
+                run = run_find(a->d, vms[i].id);
+                if (run)
+                        run->orphan_vm = vms[i].running;
+                else
+                        fg_vmm_destroy(a->d->vmm, vms[i].id, on_orphan_destroyed, NULL);
+        }
+        HASH_ITER (hh, a->d->runs, run, next)
+                take_up(run);
+        remove_unclaimed(a->d);
+}
+
+/* The promise to a task was made before: it holds even if the host has become smaller. */
+static void reserve(struct fg_daemon *d, const struct fg_task *t)
+{
+        d->capacity.cpu_used += (uint64_t)t->def->cpu_units;
+        d->capacity.memory_used += (uint64_t)t->def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib;
+}
+
+static int load(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autojson *snapshots = fg_store_load(d->store, err);
+
+        if (!snapshots)
+                return -1;
+        for (size_t i = 0; i < json_object_array_length(snapshots); i++) {
+                struct fg_task *t = fg_task_restore(json_object_array_get_idx(snapshots, i), err);
+
+                if (!t)
+                        return -1;
+                reserve(d, t);
+                pin_images(run_new(d, t));
+        }
+        if (json_object_array_length(snapshots) > 0)
+                fg_log_info("%zu tasks of an earlier life", json_object_array_length(snapshots));
+        return 0;
+}
+
+int fg_engine_adopt(struct fg_daemon *d, struct fg_error *err)
+{
+        struct adoption a = { .d = d };
+
+        if (load(d, err) < 0)
+                return fg_wrap(err, "stored tasks");
+        fg_vmm_list(d->vmm, on_list, &a);
+        while (!a.done) {
+                int r = sd_event_run(d->event, UINT64_MAX);
+
+                if (r < 0)
+                        return fg_fail_errno(err, -r, "event loop");
+        }
+        if (a.err.code) {
+                *err = a.err;
+                return fg_wrap(err, "list VMs");
+        }
+        return 0;
+}

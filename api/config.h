@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/error.h"
+
+/*
+ * Everything that can be configured, in one table (config.c): defaults, then the file, then flags.
+ * Strings are owned. docs/man/fgd.conf.5 describes the keys.
+ */
+struct fg_config {
+        char *state_dir, *cache_dir, *run_dir;
+        char *listen; /* comma-separated: "unix:PATH", "tcp:ADDR:PORT"; NULL: unix below run_dir */
+        char *hypervisor; /* "embed", a libvirt URI, or "fake:PROGRAM" */
+        char *accel;      /* "auto", "kvm", "tcg" */
+        char *kernel;     /* path, "stock", or NULL: the one built for this version */
+        char *initrd;     /* path, or NULL: the installed one */
+        char *price_book; /* path, or NULL: built-in list prices */
+        char *docker_config, *ca_file, *insecure_registries;
+        char *region, *account, *cluster; /* parts of ARNs */
+        char *log_level;
+        uint64_t vcpu_overcommit_percent; /* 100: a vCPU per host CPU */
+        uint64_t memory_reserve_mib;      /* of the host's memory, never given to tasks */
+        uint64_t image_cache_mib, pull_parallel;
+        uint64_t log_task_mib, log_store_mib; /* per container; all together, 0: no cap */
+        uint64_t retention_hours;             /* of stopped tasks */
+        uint64_t max_connections, idle_timeout_seconds, max_body_kib;
+        uint64_t idle_exit_seconds; /* leave after so long without tasks and clients; 0: stay */
+        int64_t ready_fd;           /* "READY\n" goes there once requests are taken; -1: none */
+};
+
+/**
+ * fg_config_load() - from the command line (which may name a file)
+ * Return: 1 when --help or --version was printed, else 0; -1: INVALID names file, line and key.
+ */
+int fg_config_load(int argc, char *argv[], struct fg_config *ret, struct fg_error *err);
+void fg_config_finish(struct fg_config *c);

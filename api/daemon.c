@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "api/engine.h"
+#include "api/housekeeping.h"
+#include "api/kernel.h"
+#include "api/routes.h"
+#include "api/token.h"
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/log.h"
+#include "core/str.h"
+
+#define MIB      (UINT64_C(1) << 20)
+#define IO_LANES 2
+
+/* ---- opening ---- */
+
+static int open_directories(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *lock = fg_asprintf("%s/lock", d->config.state_dir);
+        fg_autofree char *tasks = fg_asprintf("%s/tasks", d->config.state_dir);
+
+        /* QEMU's user must be able to pass through to its disk and sockets, but not to look. */
+        if (fg_mkdir_p(d->config.state_dir, 0711, err) < 0 || fg_mkdir_p(tasks, 0711, err) < 0 ||
+            fg_mkdir_p(d->config.cache_dir, 0711, err) < 0 ||
+            fg_mkdir_p(d->config.run_dir, 0711, err) < 0)
+                return -1;
+        d->state_lock = fg_lock_file(lock, err);
+        if (d->state_lock < 0)
+                return fg_wrap(err, "another fgd uses %s", d->config.state_dir);
+        return 0;
+}
+
+static int open_store(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("%s/fgd.db", d->config.state_dir);
+        struct fg_prices *prices = d->config.price_book ? fg_prices_load(d->config.price_book, err)
+                                                        : fg_prices_default();
+
+        return prices ? fg_store_new(d->event, path, prices, &d->store, err) : -1;
+}
+
+static int open_images(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *dir = fg_asprintf("%s/images", d->config.cache_dir);
+        struct fg_images_config config = { .dir = dir,
+                                           .max_bytes = d->config.image_cache_mib * MIB,
+                                           .parallel = (unsigned)d->config.pull_parallel,
+                                           .docker_config = d->config.docker_config,
+                                           .ca_file = d->config.ca_file,
+                                           .insecure = d->config.insecure_registries,
+                                           .platform = "linux/amd64" };
+
+        return fg_images_new(d->event, &config, &d->images, err);
+}
+
+static int open_logs(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *dir = fg_asprintf("%s/logs", d->config.state_dir);
+        struct fg_logstore_options options = { .dir = dir,
+                                               .container_bytes = d->config.log_task_mib * MIB,
+                                               .store_bytes = d->config.log_store_mib * MIB };
+
+        return fg_logstore_new(d->event, &options, &d->logs, err);
+}
+
+static int parse_accel(const char *text, enum fg_accel *ret, struct fg_error *err)
+{
+        if (fg_streq(text, "auto"))
+                *ret = FG_ACCEL_AUTO;
+        else if (fg_streq(text, "kvm"))
+                *ret = FG_ACCEL_KVM;
+        else if (fg_streq(text, "tcg"))
+                *ret = FG_ACCEL_TCG;
+        else
+                return fg_fail(err, FG_ERR_INVALID, "accel = %s: expected auto, kvm or tcg", text);
+        return 0;
+}
+
+static int open_vmm(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *kernel = fg_kernel_path(d->config.kernel);
+        fg_autofree char *initrd = fg_initrd_path(d->config.initrd);
+        struct fg_vmm_config config = { .uri = d->config.hypervisor,
+                                        .state_dir = d->config.state_dir,
+                                        .run_dir = d->config.run_dir,
+                                        .kernel = kernel,
+                                        .initrd = initrd,
+                                        .lanes = 4 };
+
+        if (parse_accel(d->config.accel, &config.accel, err) < 0 ||
+            fg_vmm_new(d->event, &config, fg_engine_gone, d, &d->vmm, err) < 0)
+                return -1;
+        d->names = (struct fg_names){ .region = d->config.region,
+                                      .account = d->config.account,
+                                      .cluster = d->config.cluster,
+                                      .accelerator = fg_vmm_info(d->vmm)->accel };
+        return 0;
+}
+
+static int open_listener(struct fg_daemon *d, const char *listen, struct fg_error *err)
+{
+        fg_autofree char *token = NULL;
+
+        if (fg_starts_with(listen, "unix:"))
+                return fg_http_listen_unix(d->http, listen + strlen("unix:"), err);
+        if (!fg_starts_with(listen, "tcp:"))
+                return fg_fail(err, FG_ERR_INVALID,
+                               "listen = %s: expected unix:PATH or tcp:ADDR:PORT", listen);
+        token = fg_token_get(d->config.state_dir, err);
+        return token ? fg_http_listen_tcp(d->http, listen + strlen("tcp:"), token, err) : -1;
+}
+
+static int open_http(struct fg_daemon *d, struct fg_error *err)
+{
+        struct fg_http_limits limits = { .body = d->config.max_body_kib * 1024,
+                                         .connections = (unsigned)d->config.max_connections,
+                                         .idle_seconds = (unsigned)d->config.idle_timeout_seconds };
+        fg_autofree char *list = fg_strdup(d->config.listen);
+        char *rest = list, *one;
+
+        if (fg_http_new(d->event, fg_routes, &limits, d, &d->http, err) < 0)
+                return -1;
+        while ((one = strsep(&rest, ",")))
+                if (open_listener(d, one, err) < 0)
+                        return -1;
+        return 0;
+}
+
+/* ---- signals and readiness ---- */
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+        struct fg_daemon *d = userdata;
+
+        (void)source;
+        fg_log_info("signal %u, leaving; running tasks go on", si->ssi_signo);
+        d->leaving = true;
+        return sd_event_exit(d->event, 0);
+}
+
+static int open_loop(struct fg_daemon *d, struct fg_error *err)
+{
+        sigset_t set;
+        int r;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        (void)signal(SIGPIPE, SIG_IGN);
+        r = sd_event_default(&d->event);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGTERM, on_signal, d);
+        if (r >= 0)
+                r = sd_event_add_signal(d->event, NULL, SIGINT, on_signal, d);
+        if (r >= 0)
+                r = sd_event_set_watchdog(d->event, true);
+        return r < 0 ? fg_fail_errno(err, -r, "event loop") : 0;
+}
+
+static void tell_ready(struct fg_daemon *d)
+{
+        int fd = (int)d->config.ready_fd;
+
+        if (fd >= 0) {
+                if (write(fd, "READY\n", 6) < 0)
+                        fg_log_warn("nobody reads ready_fd");
+                (void)close(fd);
+                d->config.ready_fd = -1;
+        }
+        (void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Serving on %s", (int)getpid(),
+                         d->config.listen);
+}
+
+/* ---- the whole ---- */
+
+static int open_all(struct fg_daemon *d, struct fg_error *err)
+{
+        static const struct {
+                const char *what;
+                int (*open)(struct fg_daemon *d, struct fg_error *err);
+        } steps[] = {
+                { "directories", open_directories }, { "event loop", open_loop },
+                { "database", open_store },          { "image store", open_images },
+                { "log store", open_logs },          { "hypervisor", open_vmm },
+        };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(steps); i++)
+                if (steps[i].open(d, err) < 0)
+                        return fg_wrap(err, "%s", steps[i].what);
+        return fg_lane_new(d->event, "io", IO_LANES, &d->io, err);
+}
+
+static int serve(struct fg_daemon *d, struct fg_error *err)
+{
+        const struct fg_vmm_info *info = fg_vmm_info(d->vmm);
+        int r;
+
+        fg_capacity_init(&d->capacity, d->config.vcpu_overcommit_percent,
+                         d->config.memory_reserve_mib);
+        fg_log_info("%s, libvirt %s, accelerator %s: %s", info->hypervisor, info->libvirt,
+                    info->accel, info->accel_reason);
+        if (*info->warning)
+                fg_log_warn("%s", info->warning);
+        if (fg_engine_adopt(d, err) < 0 || open_http(d, err) < 0 ||
+            fg_housekeeping_start(d, err) < 0)
+                return -1;
+        fg_log_info("fgd %s serves on %s", FG_VERSION, d->config.listen);
+        tell_ready(d);
+        r = sd_event_loop(d->event);
+        (void)sd_notify(0, "STOPPING=1");
+        return r < 0 ? fg_fail_errno(err, -r, "event loop") : 0;
+}
+
+/* Requests first, then the runs, then what they used. */
+static void close_all(struct fg_daemon *d)
+{
+        fg_http_free(d->http);
+        fg_engine_shutdown(d);
+        fg_housekeeping_stop(d);
+        fg_lane_free(d->io);
+        fg_vmm_free(d->vmm);
+        fg_images_free(d->images);
+        fg_logstore_free(d->logs);
+        fg_store_free(d->store);
+        sd_event_unref(d->event);
+        if (d->state_lock >= 0)
+                (void)close(d->state_lock);
+        fg_config_finish(&d->config);
+}
+
+int fg_daemon_run(struct fg_config *take_config, struct fg_error *err)
+{
+        struct fg_daemon d = { .config = *take_config, .state_lock = -1 };
+        int r;
+
+        d.started_ns = fg_now_ns();
+        r = open_all(&d, err) < 0 ? -1 : serve(&d, err);
+        close_all(&d);
+        return r;
+}

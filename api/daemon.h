@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "api/capacity.h"
+#include "api/config.h"
+#include "api/http.h"
+#include "api/logstore.h"
+#include "api/promtext.h"
+#include "api/store.h"
+#include "api/task.h"
+#include "core/lane.h"
+#include "images/images.h"
+#include "vmm/vmm.h"
+
+/* All of the daemon's state. Owned by the loop; nothing in it is locked. */
+struct fg_daemon {
+        struct fg_config config;
+        sd_event *event;
+        struct fg_http *http;
+        struct fg_store *store;
+        struct fg_images *images;
+        struct fg_vmm *vmm;
+        struct fg_logstore *logs;
+        struct fg_lane *io;
+        struct fg_capacity capacity;
+        struct fg_names names;
+        struct fg_run *runs; /* tasks that have not stopped, by id (uthash) */
+        struct fg_watcher *watchers;
+        sd_event_source *beat;              /* housekeeping, while there is something to do */
+        uint64_t idle_since_ns, expired_ns; /* CLOCK_MONOTONIC */
+        uint64_t idle_requests;
+        uint64_t started_ns;
+        uint64_t tasks_accepted, tasks_stopped, tasks_failed; /* since start, for metrics */
+        struct fg_histogram start_times;
+        int state_lock;
+        bool leaving;
+};
+
+/**
+ * fg_daemon_run() - open everything, take up what an earlier life left, serve until told to stop
+ * Return: 0, or -1 with what could not be set up.
+ */
+int fg_daemon_run(struct fg_config *take_config, struct fg_error *err);

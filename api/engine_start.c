@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/disk.h"
+#include "api/run.h"
+#include "api/spec.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/str.h"
+
+#define BOOT_SECONDS 120 /* emulation on a loaded machine is slow; a hang is still noticed */
+
+/* ---- images ---- */
+
+static bool images_ready(const struct fg_run *run)
+{
+        for (size_t i = 0; i < run->task->n_containers; i++)
+                if (!run->images[i].ready)
+                        return false;
+        return true;
+}
+
+static void on_pull_progress(void *userdata, const struct fg_pull_progress *p)
+{
+        struct run_image *image = userdata;
+        size_t i = (size_t)(image - image->run->images);
+
+        run_tell_pull(image->run, image->run->task->containers[i].def->image, p);
+}
+
+static void on_pulled(void *userdata, const struct fg_image *result, const struct fg_error *err)
+{
+        struct run_image *image = userdata;
+        struct fg_run *run = image->run;
+        struct fg_container *c = &run->task->containers[image - run->images];
+
+        image->pull = NULL;
+        if (err) {
+                free(c->reason);
+                c->reason = fg_asprintf("CannotPullContainerError: %s", err->msg);
+                end_failed(run, "CannotPullContainerError", err);
+                return;
+        }
+        memcpy(c->manifest, result->manifest, sizeof(c->manifest));
+        image->ready = true;
+        if (!images_ready(run))
+                return;
+        fg_task_phase(run->task, FG_PHASE_IMAGE_READY, fg_now_ns());
+        run_save(run, FG_METER_NONE, NULL, NULL);
+        start_try_send(run);
+}
+
+void start_pulls(struct fg_run *run)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        for (size_t i = 0; i < run->task->n_containers; i++) {
+                if (run->images[i].ready)
+                        continue;
+                if (fg_images_pull(run->d->images, run->task->containers[i].def->image,
+                                   FG_PULL_ALWAYS, on_pull_progress, on_pulled, &run->images[i],
+                                   &run->images[i].pull, &err) < 0) {
+                        end_failed(run, "CannotPullContainerError", &err);
+                        return;
+                }
+        }
+}
+
+/* ---- disk and VM ---- */
+
+static void on_started(void *userdata, const char *id, const struct fg_error *err)
+{
+        struct fg_run *run = run_find(userdata, id);
+
+        if (!run)
+                return;
+        run->vm_starting = false;
+        if (run->ending) {
+                end_continue(run);
+                return;
+        }
+        if (err) {
+                end_failed(run, "ResourceInitializationError", err);
+                return;
+        }
+        fg_task_move(run->task, FG_TASK_ACTIVATING, fg_now_ns());
+        run_save(run, FG_METER_NONE, NULL, NULL);
+        start_session(run);
+}
+
+static void on_disk(void *userdata, const struct fg_error *err)
+{
+        struct fg_run *run = run_ref_take(userdata);
+        fg_autofree char *dir = NULL, *disk = NULL;
+        struct fg_vm_spec spec = { 0 };
+
+        if (!run)
+                return;
+        run->disk_making = false;
+        if (run->ending) {
+                end_continue(run);
+                return;
+        }
+        if (err) {
+                end_failed(run, "ResourceInitializationError", err);
+                return;
+        }
+        dir = run_dir(run);
+        disk = fg_asprintf("%s/scratch.img", dir);
+        memcpy(spec.id, run->task->id, sizeof(spec.id));
+        spec.vcpus = (unsigned)((run->task->def->cpu_units + 1023) / 1024);
+        spec.memory_mib = (unsigned)run->task->def->memory_mib;
+        spec.scratch = disk;
+        run->vm_starting = true;
+        fg_vmm_start(run->d->vmm, &spec, on_started, run->d);
+}
+
+void start_begin(struct fg_run *run)
+{
+        fg_autofree char *dir = run_dir(run);
+        fg_autofree char *disk = fg_asprintf("%s/scratch.img", dir);
+        uint64_t now = fg_now_ns();
+
+        if (run->task->stop_wanted) {
+                end_run(run);
+                return;
+        }
+        fg_task_move(run->task, FG_TASK_PENDING, now);
+        fg_task_phase(run->task, FG_PHASE_SCHEDULED, now);
+        if (run->task->pull_started_ns == 0)
+                run->task->pull_started_ns = now;
+        run_save(run, FG_METER_OPEN, NULL, NULL);
+        run->disk_making = true;
+        fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
+                     (unsigned)fg_taskdef_storage_gib(run->task->def), on_disk, run_ref_new(run));
+        start_pulls(run);
+}
+
+/* ---- the guest ---- */
+
+static void on_ready(void *userdata, bool has_task)
+{
+        struct fg_run *run = userdata;
+        struct fg_error err = FG_ERROR_INIT;
+        uint64_t now = fg_now_ns();
+
+        run_set_deadline(run, 0, NULL);
+        run->guest_ready = true;
+        fg_task_phase(run->task, FG_PHASE_VM_READY, now);
+        if (run->task->connectivity_ns == 0)
+                run->task->connectivity_ns = now;
+        if (!has_task) {
+                start_try_send(run);
+                return;
+        }
+        fg_log_info("task=%s taken up again", run->task->id);
+        run->task_sent = true;
+        if (fg_session_resume(run->session, &err) < 0)
+                end_failed(run, "ResourceInitializationError", &err);
+        else if (run->task->stop_wanted)
+                end_stop(run);
+}
+
+static void on_event(void *userdata, uint64_t seq, struct json_object *event)
+{
+        guest_event(userdata, seq, event);
+}
+
+static void on_first_output(void *userdata, uint64_t time_ns)
+{
+        struct fg_run *run = userdata;
+
+        fg_task_phase(run->task, FG_PHASE_FIRST_OUTPUT, time_ns);
+}
+
+static void on_down(void *userdata, const struct fg_error *err)
+{
+        end_session_down(userdata, err);
+}
+
+static int on_boot_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct fg_run *run = userdata;
+        struct fg_error err = FG_ERROR_INIT;
+
+        (void)source;
+        (void)usec;
+        fg_fail(&err, FG_ERR_TIMEOUT, "the guest did not answer within %d s; its console: %s",
+                BOOT_SECONDS, fg_vmm_console_tail(run->d->vmm, run->task->id));
+        end_failed(run, "ResourceInitializationError", &err);
+        return 0;
+}
+
+void start_session(struct fg_run *run)
+{
+        static const struct fg_session_ops ops = { .ready = on_ready,
+                                                   .event = on_event,
+                                                   .first_output = on_first_output,
+                                                   .down = on_down };
+        struct fg_session_parts parts = {
+                .vmm = run->d->vmm, .images = run->d->images, .logs = run->d->logs, .io = run->d->io
+        };
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_session_new(&parts, run->task, &ops, run, &run->session, &err) < 0) {
+                end_failed(run, "ResourceInitializationError", &err);
+                return;
+        }
+        run_set_deadline(run, BOOT_SECONDS, on_boot_deadline);
+}
+
+static struct json_object *task_message(const struct fg_run *run)
+{
+        const struct fg_task *t = run->task;
+        struct fg_spec_image images[FG_CONTAINERS_MAX];
+        unsigned char random[32];
+        char random_hex[2 * sizeof(random) + 1], hostname[13];
+        struct fg_spec spec = { .id = t->id,
+                                .now_ns = (int64_t)fg_now_ns(),
+                                .random = random_hex,
+                                .hostname = hostname,
+                                .scratch = "/dev/vda",
+                                .def = t->def,
+                                .images = images };
+
+        fg_random(random, sizeof(random));
+        fg_hex(random, sizeof(random), random_hex);
+        memcpy(hostname, t->id, sizeof(hostname) - 1);
+        hostname[sizeof(hostname) - 1] = '\0';
+        for (size_t i = 0; i < t->n_containers; i++)
+                images[i] = (struct fg_spec_image){ .reference = t->containers[i].def->image,
+                                                    .manifest = t->containers[i].manifest };
+        return fg_spec_to_json(&spec);
+}
+
+void start_try_send(struct fg_run *run)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *message = NULL;
+
+        if (run->task_sent || run->ending || !run->guest_ready || !run->activated ||
+            !images_ready(run))
+                return;
+        message = task_message(run);
+        if (fg_session_send_task(run->session, message, &err) < 0) {
+                end_failed(run, "ResourceInitializationError", &err);
+                return;
+        }
+        run->task_sent = true;
+        if (run->task->stop_wanted)
+                end_stop(run);
+}

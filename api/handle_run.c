@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "api/engine.h"
+#include "api/overrides.h"
+#include "api/routes.h"
+#include "core/digest.h"
+#include "core/str.h"
+
+#define STARTED_BY_MAX 128
+#define TOKEN_MAX      64
+
+/* POST /v1/tasks, on its way from the client to the engine. */
+struct order {
+        struct fg_daemon *d;
+        struct fg_request *r;
+        struct fg_submission s;
+        char *token, hash[FG_DIGEST_LEN + 1];
+        struct json_object
+                *body; /* borrowed from the request; started_by and group point into it */
+};
+
+static void order_free(struct order *o)
+{
+        fg_taskdef_free(o->s.def);
+        json_object_put(o->s.overrides);
+        json_object_put(o->s.tags);
+        free(o->token);
+        free(o);
+}
+FG_DEFINE_CLEANUP(struct order *, order_free)
+
+static void reply_problems(struct fg_request *r, const struct fg_problems *problems)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *body;
+
+        fg_problems_fail(problems, "task definition", &err);
+        body = fg_error_json(&err);
+        fg_json_set(body, "errors", fg_problems_to_json(problems));
+        fg_reply_json(r, fg_err_http(err.code), body);
+}
+
+/* ---- the members around the task definition ---- */
+
+static const char *const members[] = { "taskDefinition", "overrides", "startedBy",
+                                       "group",          "tags",      "clientToken" };
+
+static bool known_member(const char *key)
+{
+        for (size_t i = 0; i < FG_ARRAY_SIZE(members); i++)
+                if (fg_streq(members[i], key))
+                        return true;
+        return false;
+}
+
+static void check_members(struct json_object *body, struct fg_problems *problems)
+{
+        json_object_object_foreach(body, key, value)
+        {
+                (void)value;
+                if (!known_member(key))
+                        fg_problems_take(problems, fg_asprintf("$.%.*s", FG_CLIP(key)),
+                                         fg_strdup("unknown member of the request"),
+                                         fg_strdup("taskDefinition, overrides, startedBy, group, "
+                                                   "tags, clientToken"));
+        }
+}
+
+static const char *take_text(struct json_object *body, const char *key, size_t max,
+                             struct fg_problems *problems)
+{
+        struct json_object *value = fg_json_get(body, key);
+        const char *text = fg_json_str(body, key);
+
+        if (!value)
+                return NULL;
+        if (text && *text && strlen(text) <= max)
+                return text;
+        fg_problems_take(problems, fg_asprintf("$.%s", key),
+                         fg_asprintf("must be a string of 1 to %zu characters", max), NULL);
+        return NULL;
+}
+
+/* Tags of the request add to those of the definition; the decoder checked the latter. */
+static struct json_object *merge_tags(struct json_object *def_json, struct json_object *extra)
+{
+        struct json_object *tags = json_object_new_array(), *lists[2] = { def_json, extra };
+
+        for (size_t k = 0; k < FG_ARRAY_SIZE(lists); k++)
+                for (size_t i = 0; lists[k] && i < json_object_array_length(lists[k]); i++)
+                        json_object_array_add(
+                                tags, json_object_get(json_object_array_get_idx(lists[k], i)));
+        return tags;
+}
+
+static void check_tags(struct json_object *tags, struct fg_problems *problems)
+{
+        for (size_t i = 0; tags && i < json_object_array_length(tags); i++) {
+                struct json_object *tag = json_object_array_get_idx(tags, i);
+                const char *key = fg_json_str(tag, "key");
+
+                if (!key || !*key || strlen(key) > 128 || fg_starts_with(key, "aws:"))
+                        fg_problems_take(problems, fg_asprintf("$.tags[%zu].key", i),
+                                         fg_strdup("must be a string of 1 to 128 characters that "
+                                                   "does not start with aws:"),
+                                         NULL);
+        }
+}
+
+/* ---- decoding ---- */
+
+static int decode(struct order *o, struct fg_problems *problems)
+{
+        struct json_object *json = fg_json_get(o->body, "taskDefinition"), *tags;
+        fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = NULL;
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = NULL;
+        fg_autojson *shape = NULL;
+        bool bare = fg_json_get(o->body, "containerDefinitions") != NULL;
+
+        if (!bare)
+                check_members(o->body, problems);
+        def = fg_taskdef_decode(bare ? o->body : json, fg_reference_check, problems);
+        if (!def)
+                return -1;
+        overrides = fg_overrides_decode(bare ? NULL : fg_json_get(o->body, "overrides"), def,
+                                        problems);
+        tags = bare ? NULL : fg_json_arr(o->body, "tags");
+        check_tags(tags, problems);
+        if (!bare) {
+                o->s.started_by = take_text(o->body, "startedBy", STARTED_BY_MAX, problems);
+                o->s.group = take_text(o->body, "group", 255, problems);
+                o->token = fg_strdup(take_text(o->body, "clientToken", TOKEN_MAX, problems));
+        }
+        if (!overrides || problems->n > 0)
+                return -1;
+        o->s.def = fg_overrides_apply(overrides, def, problems);
+        o->s.overrides = fg_overrides_to_json(overrides, def);
+        shape = fg_taskdef_to_json(def);
+        o->s.tags = merge_tags(fg_json_arr(shape, "tags"), tags);
+        return o->s.def ? 0 : -1;
+}
+
+/* ---- submitting ---- */
+
+static void on_submitted(void *userdata, const char *id, const struct fg_error *err)
+{
+        struct order *o = userdata;
+
+        if (err)
+                fg_reply_error(o->r, err);
+        else
+                reply_task(o->d, o->r, id, 201);
+        order_free(o);
+}
+
+static void submit(struct order *o)
+{
+        o->s.client_token = o->token;
+        o->s.request_hash = o->token ? o->hash : NULL;
+        fg_engine_submit(o->d, &o->s, on_submitted, o);
+        o->s.overrides = o->s.tags = NULL; /* taken */
+}
+
+/* The same token again: the same request gets the same task, another one is refused. */
+static void reply_repeated(struct order *o, const char *id, const char *hash)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_streq(hash, o->hash)) {
+                reply_task(o->d, o->r, id, 200);
+        } else {
+                fg_fail(&err, FG_ERR_CONFLICT, "clientToken %s was used with another request",
+                        o->token);
+                fg_reply_error(o->r, &err);
+        }
+        order_free(o);
+}
+
+static void on_token(void *userdata, struct json_object *result, const struct fg_error *err)
+{
+        struct order *o = userdata;
+        const struct fg_task *active;
+        const char *hash = NULL;
+
+        if (err) {
+                fg_reply_error(o->r, err);
+                order_free(o);
+                return;
+        }
+        if (fg_json_str(result, "id")) {
+                reply_repeated(o, fg_json_str(result, "id"), fg_json_str(result, "hash"));
+                return;
+        }
+        /* A twin may have been submitted while the database was asked. */
+        active = fg_engine_token(o->d, o->token, &hash);
+        if (active)
+                reply_repeated(o, active->id, hash);
+        else
+                submit(o);
+}
+
+void handle_task_run(void *daemon, struct fg_request *r)
+{
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
+        fg_cleanup(order_freep) struct order *o = fg_calloc(1, sizeof(*o));
+        struct fg_error err = FG_ERROR_INIT;
+        const char *text;
+        size_t len;
+
+        o->d = daemon;
+        o->r = r;
+        o->body = fg_request_json(r, &err);
+        if (!o->body) {
+                fg_reply_error(r, &err);
+                return;
+        }
+        if (decode(o, &problems) < 0) {
+                reply_problems(r, &problems);
+                return;
+        }
+        if (!o->token) {
+                submit(fg_take_ptr(o));
+                return;
+        }
+        text = fg_request_body(r, &len);
+        fg_digest_of(text, len, o->hash);
+        fg_store_find_token(o->d->store, o->token, on_token, o);
+        (void)fg_take_ptr(o);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/routes.h"
+
+#include <string.h>
+
+#include "core/id.h"
+
+#define PREFIX_MIN 4
+
+const struct fg_route fg_routes[] = {
+        { "POST", "/v1/tasks", handle_task_run },
+        { "GET", "/v1/tasks", handle_task_list },
+        { "GET", "/v1/tasks/*", handle_task_get },
+        { "POST", "/v1/tasks/*/stop", handle_task_stop },
+        { "GET", "/v1/tasks/*/logs", handle_task_logs },
+        { "GET", "/v1/images", handle_image_list },
+        { "DELETE", "/v1/images", handle_image_remove },
+        { "POST", "/v1/images/pull", handle_image_pull },
+        { "POST", "/v1/prune", handle_prune },
+        { "GET", "/v1/usage", handle_usage },
+        { "GET", "/v1/info", handle_info },
+        { "GET", "/healthz", handle_health },
+        { "GET", "/metrics", handle_metrics },
+        { NULL, NULL, NULL },
+};
+
+const char *request_task_id(const struct fg_request *r, struct fg_error *err)
+{
+        const char *arg = fg_request_arg(r), *slash = strrchr(arg, '/');
+        const char *id = slash ? slash + 1 : arg;
+        size_t len = strlen(id);
+
+        if (len >= PREFIX_MIN && len <= FG_ID_LEN && strspn(id, "0123456789abcdef") == len)
+                return id;
+        fg_fail(err, FG_ERR_INVALID,
+                "%s is not a task: expected %d hexadecimal digits, at least the first %d of them, "
+                "or a task ARN",
+                arg, FG_ID_LEN, PREFIX_MIN);
+        return NULL;
+}

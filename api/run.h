@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <uthash.h>
+
+#include "api/engine.h"
+#include "api/session.h"
+
+/* What the engine does with one task at the moment. Nothing in it needs to survive the daemon. */
+
+struct run_image { /* one container's image */
+        struct fg_run *run;
+        struct fg_pull *pull; /* NULL: none under way */
+        bool ready;           /* resolved, complete and pinned */
+};
+
+struct fg_run {
+        UT_hash_handle hh;
+        struct fg_daemon *d;
+        struct fg_task *task; /* owned; the key is task->id */
+        char *client_token, *request_hash;
+        struct run_image *images;
+        struct fg_session *session;
+        sd_event_source *deadline; /* one at a time: boot, stop, or the last words of a dead VM */
+        sd_event_source *retry;    /* of a failed save or tear-down */
+        bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
+        bool activated;                /* ACTIVATING is durable: the guest may get the task */
+        bool guest_ready, task_sent;
+        bool session_down, vm_gone;
+        bool ending, tearing_down;
+        bool orphan_vm;   /* adopt: libvirt knows a VM of this task */
+        char *end_reason; /* what the VM's end was, once vm_gone */
+};
+
+/* A reference that survives the run: jobs carry ids, not pointers. */
+struct run_ref {
+        struct fg_daemon *d;
+        char id[FG_ID_LEN + 1];
+};
+
+struct run_ref *run_ref_new(const struct fg_run *run);
+/** run_ref_take() - the run, or NULL when it is gone; frees the reference. */
+struct fg_run *run_ref_take(struct run_ref *ref);
+struct fg_run *run_find(struct fg_daemon *d, const char *id);
+
+struct fg_run *run_new(struct fg_daemon *d, struct fg_task *take_task); /* adds it to d->runs */
+void run_free(struct fg_run *run); /* removes it, gives its room back, unpins its images */
+
+/** run_save() - store the task as it is now; watchers hear of it when it is durable. */
+void run_save(struct fg_run *run, enum fg_meter_op meter, fg_store_done_fn done, void *userdata);
+/** run_set_deadline() - call @fn in @seconds unless another deadline is set; 0: none. */
+void run_set_deadline(struct fg_run *run, unsigned seconds, sd_event_time_handler_t fn);
+char *run_dir(const struct fg_run *run); /* of the task's files; caller frees */
+void run_tell_pull(struct fg_run *run, const char *image, const struct fg_pull_progress *p);
+
+/* engine_start.c */
+void start_begin(struct fg_run *run);    /* PROVISIONING: fetch images, make the disk, boot */
+void start_pulls(struct fg_run *run);    /* what is not there yet */
+void start_session(struct fg_run *run);  /* the VM is there: talk to its guest */
+void start_try_send(struct fg_run *run); /* give the guest its task once all is ready */
+
+/* engine_guest.c */
+void guest_event(struct fg_run *run, uint64_t seq, struct json_object *event);
+
+/* engine_end.c */
+void end_failed(struct fg_run *run, const char *what, const struct fg_error *err);
+void end_run(struct fg_run *run);      /* whatever it is doing: tear down, then STOPPED */
+void end_continue(struct fg_run *run); /* after something that could not be interrupted */
+void end_stop(struct fg_run *run);     /* stop_wanted was set: make it so */
+void end_vm_gone(struct fg_run *run, bool crashed, const char *reason);
+void end_session_down(struct fg_run *run, const struct fg_error *err);

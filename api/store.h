@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "billing/billing.h"
+#include "core/cleanup.h"
+#include "core/error.h"
+#include "core/id.h"
+#include "core/json.h"
+
+/*
+ * The daemon's database: tasks, and the ledger in the same file so that a task's state and its bill
+ * are one commit. SQLite on a lane of one thread; writes that wait while a commit is under way go
+ * into the next one together. Reads queue behind the writes submitted before them. Loop only.
+ */
+struct fg_store;
+
+/* What happens to the task's meter in the same transaction. */
+enum fg_meter_op { FG_METER_NONE, FG_METER_OPEN, FG_METER_CLOSE };
+
+/* One version of a task to be stored. Strings are borrowed and copied. */
+struct fg_record {
+        const char *id, *family, *status;
+        uint64_t created_ns, stopped_ns;
+        const char *document;     /* what clients see: docs/api.md */
+        const char *snapshot;     /* what a restarted daemon needs; NULL once stopped */
+        const char *client_token; /* NULL: none; only looked at when the task is new */
+        const char *request_hash; /* of the request that carried the token */
+        enum fg_meter_op meter;
+        uint64_t meter_ns;
+        unsigned cpu_units, memory_mib, storage_gib;
+};
+
+/* @err NULL: durable. */
+typedef void (*fg_store_done_fn)(void *userdata, const struct fg_error *err);
+/* @result: borrowed for the call. */
+typedef void (*fg_store_read_fn)(void *userdata, struct json_object *result,
+                                 const struct fg_error *err);
+
+/** fg_store_new() - open or create @path; takes @prices. Blocks (start-up only). */
+int fg_store_new(sd_event *event, const char *path, struct fg_prices *take_prices,
+                 struct fg_store **ret, struct fg_error *err);
+/** fg_store_free() - commits what is queued. */
+void fg_store_free(struct fg_store *s);
+FG_DEFINE_CLEANUP(struct fg_store *, fg_store_free)
+
+/** fg_store_save() - insert or replace a task; done may be NULL. Saves of one task keep their
+ * order. */
+void fg_store_save(struct fg_store *s, const struct fg_record *record, fg_store_done_fn done,
+                   void *userdata);
+
+/** fg_store_get() - by id, or unique prefix; result: the task's document with fgrun.usage.
+ * NOT_FOUND, CONFLICT (prefix of several). */
+void fg_store_get(struct fg_store *s, const char *id, fg_store_read_fn fn, void *userdata);
+/** fg_store_list() - documents, newest first. @status: a state, "ACTIVE", or NULL; @family or NULL.
+ */
+void fg_store_list(struct fg_store *s, const char *status, const char *family, fg_store_read_fn fn,
+                   void *userdata);
+/** fg_store_find_token() - {"id","hash"} of the task that a token of the last 24 h made, or {}. */
+void fg_store_find_token(struct fg_store *s, const char *token, fg_store_read_fn fn,
+                         void *userdata);
+/** fg_store_usage() - fg_meter_report() as of now. */
+void fg_store_usage(struct fg_store *s, const char *by, uint64_t since_ns, uint64_t until_ns,
+                    fg_store_read_fn fn, void *userdata);
+/** fg_store_expire() - forget tasks stopped before @before_ns; result: array of their ids. */
+void fg_store_expire(struct fg_store *s, uint64_t before_ns, fg_store_read_fn fn, void *userdata);
+/** fg_store_ping() - does the database answer? */
+void fg_store_ping(struct fg_store *s, fg_store_read_fn fn, void *userdata);
+
+/** fg_store_load() - array of snapshots of all tasks that have not stopped. Blocks (start-up only).
+ */
+struct json_object *fg_store_load(struct fg_store *s, struct fg_error *err);
+/** fg_store_beat() - note that the daemon is alive now; read back by fg_store_last_beat(). */
+void fg_store_beat(struct fg_store *s, uint64_t now_ns);
+uint64_t fg_store_last_beat(const struct fg_store *s); /* of the former daemon; 0: none */

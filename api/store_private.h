@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/store.h"
+#include "core/lane.h"
+
+struct write {
+        struct write *next;
+        struct fg_record record; /* its strings are owned here */
+        fg_store_done_fn done;
+        void *userdata;
+};
+
+struct fg_store {
+        struct fg_lane *lane;
+        sqlite3 *db;              /* the lane's, once the daemon runs */
+        struct fg_prices *prices; /* immutable */
+        struct write *pending;    /* loop: writes of the next commit, in order */
+        struct write **pending_last;
+        unsigned commits; /* loop: under way */
+        bool closing;
+        uint64_t last_beat;
+};
+
+struct read_args {
+        char *text, *text2; /* owned */
+        uint64_t from, to;
+};
+
+typedef struct json_object *(*read_work_fn)(struct fg_store *s, const struct read_args *a,
+                                            struct fg_error *err);
+/** store_read() - run @work on the lane; takes the strings of @args. */
+void store_read(struct fg_store *s, read_work_fn work, struct read_args take_args,
+                fg_store_read_fn fn, void *userdata);

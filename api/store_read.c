@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "api/store_private.h"
+#include "core/clock.h"
+#include "core/db.h"
+#include "core/str.h"
+
+#define TOKEN_NS (UINT64_C(24) * 3600 * FG_NS_PER_SEC)
+
+/* The stored document, with what the ledger says about the task right now. */
+static struct json_object *document(struct fg_store *s, sqlite3_stmt *stmt, struct fg_error *err)
+{
+        const char *text = fg_db_text(stmt, 0);
+        fg_autojson *doc = fg_json_parse(text, strlen(text), err);
+        struct json_object *usage, *ours;
+
+        if (!doc)
+                return NULL;
+        ours = fg_json_obj(doc, "fgrun");
+        if (!ours)
+                return fg_take_ptr(doc);
+        usage = fg_meter_task(s->db, s->prices, fg_json_str(ours, "id"), fg_now_ns(), err);
+        if (usage)
+                fg_json_set(ours, "usage", usage);
+        return fg_take_ptr(doc);
+}
+
+/* "abc" to "abd": the first string that does not start with it any more. */
+static char *prefix_end(const char *prefix)
+{
+        char *end = fg_strdup(prefix);
+
+        end[strlen(end) - 1]++;
+        return end;
+}
+
+static struct json_object *get_work(struct fg_store *s, const struct read_args *a,
+                                    struct fg_error *err)
+{
+        fg_autofree char *end = prefix_end(a->text);
+        fg_autojson *doc = NULL;
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(s->db, &stmt, err,
+                          "SELECT document FROM tasks WHERE id >= ? AND id < ? LIMIT 2", "ss",
+                          a->text, end) < 0)
+                return NULL;
+        r = fg_db_step(stmt, err);
+        if (r == 0)
+                fg_fail(err, FG_ERR_NOT_FOUND, "no task %s", a->text);
+        if (r <= 0)
+                return NULL;
+        doc = document(s, stmt, err);
+        if (fg_db_step(stmt, err) > 0) {
+                fg_fail(err, FG_ERR_CONFLICT, "several tasks start with %s; give more digits",
+                        a->text);
+                return NULL;
+        }
+        return fg_take_ptr(doc);
+}
+
+void fg_store_get(struct fg_store *s, const char *id, fg_store_read_fn fn, void *userdata)
+{
+        store_read(s, get_work, (struct read_args){ .text = fg_strdup(id) }, fn, userdata);
+}
+
+static struct json_object *list_work(struct fg_store *s, const struct read_args *a,
+                                     struct fg_error *err)
+{
+        static const char sql[] = "SELECT document FROM tasks\n"
+                                  "WHERE (?1 IS NULL OR status = ?1\n"
+                                  "       OR (?1 = 'ACTIVE' AND status <> 'STOPPED'))\n"
+                                  "  AND (?2 IS NULL OR family = ?2)\n"
+                                  "ORDER BY created_ns DESC, id";
+        fg_autojson *list = json_object_new_array();
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(s->db, &stmt, err, sql, "ss", a->text, a->text2) < 0)
+                return NULL;
+        while ((r = fg_db_step(stmt, err)) > 0) {
+                struct json_object *doc = document(s, stmt, err);
+
+                if (!doc)
+                        return NULL;
+                json_object_array_add(list, doc);
+        }
+        return r < 0 ? NULL : fg_take_ptr(list);
+}
+
+void fg_store_list(struct fg_store *s, const char *status, const char *family, fg_store_read_fn fn,
+                   void *userdata)
+{
+        struct read_args args = { .text = fg_strdup(status), .text2 = fg_strdup(family) };
+
+        store_read(s, list_work, args, fn, userdata);
+}
+
+static struct json_object *token_work(struct fg_store *s, const struct read_args *a,
+                                      struct fg_error *err)
+{
+        fg_autojson *found = json_object_new_object();
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(s->db, &stmt, err,
+                          "SELECT id, request_hash FROM tasks\n"
+                          "WHERE client_token = ? AND created_ns >= ? LIMIT 1",
+                          "si", a->text, (int64_t)a->from) < 0)
+                return NULL;
+        r = fg_db_step(stmt, err);
+        if (r < 0)
+                return NULL;
+        if (r > 0) {
+                fg_json_set_str(found, "id", fg_db_text(stmt, 0));
+                fg_json_set_str(found, "hash", fg_db_text(stmt, 1));
+        }
+        return fg_take_ptr(found);
+}
+
+void fg_store_find_token(struct fg_store *s, const char *token, fg_store_read_fn fn, void *userdata)
+{
+        struct read_args args = { .text = fg_strdup(token), .from = fg_now_ns() - TOKEN_NS };
+
+        store_read(s, token_work, args, fn, userdata);
+}
+
+static struct json_object *usage_work(struct fg_store *s, const struct read_args *a,
+                                      struct fg_error *err)
+{
+        return fg_meter_report(s->db, s->prices, a->text, a->from, a->to, fg_now_ns(), err);
+}
+
+void fg_store_usage(struct fg_store *s, const char *by, uint64_t since_ns, uint64_t until_ns,
+                    fg_store_read_fn fn, void *userdata)
+{
+        struct read_args args = { .text = fg_strdup(by), .from = since_ns, .to = until_ns };
+
+        store_read(s, usage_work, args, fn, userdata);
+}
+
+static struct json_object *expire_work(struct fg_store *s, const struct read_args *a,
+                                       struct fg_error *err)
+{
+        fg_autojson *ids = json_object_new_array();
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(s->db, &stmt, err,
+                          "DELETE FROM tasks WHERE status = 'STOPPED' AND stopped_ns < ?\n"
+                          "RETURNING id",
+                          "i", (int64_t)a->from) < 0)
+                return NULL;
+        while ((r = fg_db_step(stmt, err)) > 0)
+                json_object_array_add(ids, json_object_new_string(fg_db_text(stmt, 0)));
+        return r < 0 ? NULL : fg_take_ptr(ids);
+}
+
+void fg_store_expire(struct fg_store *s, uint64_t before_ns, fg_store_read_fn fn, void *userdata)
+{
+        store_read(s, expire_work, (struct read_args){ .from = before_ns }, fn, userdata);
+}
+
+static struct json_object *ping_work(struct fg_store *s, const struct read_args *a,
+                                     struct fg_error *err)
+{
+        (void)a;
+        return fg_db_exec(s->db, "SELECT count(*) FROM alive", err) < 0 ? NULL
+                                                                        : json_object_new_object();
+}
+
+void fg_store_ping(struct fg_store *s, fg_store_read_fn fn, void *userdata)
+{
+        store_read(s, ping_work, (struct read_args){ 0 }, fn, userdata);
+}
+
+static struct json_object *beat_work(struct fg_store *s, const struct read_args *a,
+                                     struct fg_error *err)
+{
+        if (fg_db_run(s->db, err, "INSERT OR REPLACE INTO alive VALUES (1, ?)", "i",
+                      (int64_t)a->from) < 0)
+                return NULL;
+        return json_object_new_object();
+}
+
+void fg_store_beat(struct fg_store *s, uint64_t now_ns)
+{
+        store_read(s, beat_work, (struct read_args){ .from = now_ns }, NULL, NULL);
+}
+
+struct json_object *fg_store_load(struct fg_store *s, struct fg_error *err)
+{
+        fg_autojson *list = json_object_new_array();
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(s->db, &stmt, err,
+                          "SELECT snapshot FROM tasks WHERE snapshot IS NOT NULL\n"
+                          "ORDER BY created_ns",
+                          "") < 0)
+                return NULL;
+        while ((r = fg_db_step(stmt, err)) > 0) {
+                const char *text = fg_db_text(stmt, 0);
+                struct json_object *snapshot = fg_json_parse(text, strlen(text), err);
+
+                if (!snapshot)
+                        return NULL;
+                json_object_array_add(list, snapshot);
+        }
+        return r < 0 ? NULL : fg_take_ptr(list);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/task.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/str.h"
+
+struct fg_task *fg_task_new(struct fg_taskdef *take_def, uint64_t now_ns)
+{
+        struct fg_task *t = fg_calloc(1, sizeof(*t));
+
+        fg_id_new(t->id);
+        t->version = 1;
+        t->def = take_def;
+        t->created_ns = now_ns;
+        fg_task_phase(t, FG_PHASE_ACCEPTED, now_ns);
+        t->n_containers = take_def->containers.n;
+        t->containers = fg_calloc(t->n_containers, sizeof(*t->containers));
+        for (size_t i = 0; i < t->n_containers; i++) {
+                t->containers[i].def = &take_def->containers.v[i];
+                t->containers[i].exit_code = -1;
+                fg_id_new(t->containers[i].runtime_id);
+        }
+        return t;
+}
+
+void fg_task_free(struct fg_task *t)
+{
+        if (!t)
+                return;
+        for (size_t i = 0; i < t->n_containers; i++)
+                free(t->containers[i].reason);
+        free(t->containers);
+        free(t->stopped_reason);
+        free(t->started_by);
+        free(t->group);
+        json_object_put(t->overrides);
+        json_object_put(t->tags);
+        fg_taskdef_free(t->def);
+        free(t);
+}
+
+static void stamp(uint64_t *field, uint64_t now_ns)
+{
+        if (*field == 0)
+                *field = now_ns;
+}
+
+void fg_task_phase(struct fg_task *t, enum fg_phase phase, uint64_t now_ns)
+{
+        stamp(&t->phase_ns[phase], now_ns);
+}
+
+/* What reaching a state means for the timestamps of ECS. */
+static void stamp_state(struct fg_task *t, enum fg_task_state state, uint64_t now_ns)
+{
+        switch (state) {
+        case FG_TASK_RUNNING:
+                stamp(&t->started_ns, now_ns);
+                break;
+        case FG_TASK_DEACTIVATING:
+        case FG_TASK_STOPPING:
+                stamp(&t->stopping_ns, now_ns);
+                fg_task_phase(t, FG_PHASE_STOPPING, now_ns);
+                break;
+        case FG_TASK_DEPROVISIONING:
+                stamp(&t->stopping_ns, now_ns);
+                stamp(&t->execution_stopped_ns, now_ns);
+                break;
+        case FG_TASK_STOPPED:
+                stamp(&t->stopped_ns, now_ns);
+                fg_task_phase(t, FG_PHASE_STOPPED, now_ns);
+                break;
+        default:
+                break;
+        }
+}
+
+void fg_task_move(struct fg_task *t, enum fg_task_state to, uint64_t now_ns)
+{
+        if (to <= t->state)
+                return;
+        assert(fg_task_state_may_move(t->state, to));
+        t->state = to;
+        t->version++;
+        stamp_state(t, to, now_ns);
+}
+
+void fg_task_want_stop(struct fg_task *t, enum fg_stop_code code, const char *reason,
+                       uint64_t now_ns)
+{
+        if (t->stop_wanted)
+                return;
+        t->stop_wanted = true;
+        t->stop_code = code;
+        t->stopped_reason = fg_strdup(reason);
+        t->version++;
+        stamp(&t->stopping_ns, now_ns);
+}
+
+struct fg_container *fg_task_container(struct fg_task *t, const char *name)
+{
+        for (size_t i = 0; name && i < t->n_containers; i++)
+                if (fg_streq(t->containers[i].def->name, name))
+                        return &t->containers[i];
+        return NULL;
+}

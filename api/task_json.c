@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/task.h"
+#include "core/clock.h"
+#include "core/str.h"
+
+static const char *const phase_names[FG_PHASES] = {
+        [FG_PHASE_ACCEPTED] = "accepted",        [FG_PHASE_SCHEDULED] = "scheduled",
+        [FG_PHASE_IMAGE_READY] = "imageReady",   [FG_PHASE_VM_READY] = "vmReady",
+        [FG_PHASE_UNPACKED] = "unpacked",        [FG_PHASE_STARTED] = "started",
+        [FG_PHASE_FIRST_OUTPUT] = "firstOutput", [FG_PHASE_STOPPING] = "stopping",
+        [FG_PHASE_STOPPED] = "stopped",
+};
+
+static void set_time(struct json_object *obj, const char *key, uint64_t ns)
+{
+        char text[FG_RFC3339_MAX];
+
+        if (ns == 0)
+                return;
+        fg_rfc3339(ns, text);
+        fg_json_set_str(obj, key, text);
+}
+
+/* ---- ECS DescribeTasks ---- */
+
+static void set_arn(struct json_object *obj, const char *key, const struct fg_names *n,
+                    const char *rest)
+{
+        fg_autofree char *arn = fg_asprintf("arn:aws:ecs:%s:%s:%s", n->region, n->account, rest);
+
+        fg_json_set_str(obj, key, arn);
+}
+
+static void set_task_arn(struct json_object *obj, const struct fg_task *t, const struct fg_names *n)
+{
+        fg_autofree char *rest = fg_asprintf("task/%s/%s", n->cluster, t->id);
+
+        set_arn(obj, "taskArn", n, rest);
+}
+
+static void set_number_text(struct json_object *obj, const char *key, int64_t value)
+{
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%lld", (long long)value);
+        fg_json_set_str(obj, key, text);
+}
+
+static struct json_object *container_json(const struct fg_task *t, const struct fg_container *c,
+                                          const struct fg_names *n)
+{
+        struct json_object *obj = json_object_new_object();
+        char uuid[FG_UUID_LEN + 1];
+        fg_autofree char *rest = NULL;
+
+        fg_id_to_uuid(c->runtime_id, uuid);
+        rest = fg_asprintf("container/%s/%s/%s", n->cluster, t->id, uuid);
+        set_arn(obj, "containerArn", n, rest);
+        set_task_arn(obj, t, n);
+        fg_json_set_str(obj, "name", c->def->name);
+        fg_json_set_str(obj, "image", c->def->image);
+        if (*c->manifest)
+                fg_json_set_str(obj, "imageDigest", c->manifest);
+        fg_json_set_str(obj, "runtimeId", c->runtime_id);
+        fg_json_set_str(obj, "lastStatus", fg_container_state_name(c->state));
+        if (c->exit_code >= 0)
+                fg_json_set_int(obj, "exitCode", c->exit_code);
+        fg_json_set_str(obj, "reason", c->reason);
+        fg_json_set_str(obj, "healthStatus", "UNKNOWN");
+        fg_json_set(obj, "networkInterfaces", json_object_new_array());
+        set_number_text(obj, "cpu", c->def->cpu);
+        if (c->def->memory)
+                set_number_text(obj, "memory", c->def->memory);
+        if (c->def->memory_reservation)
+                set_number_text(obj, "memoryReservation", c->def->memory_reservation);
+        return obj;
+}
+
+static struct json_object *phases_json(const struct fg_task *t)
+{
+        struct json_object *array = json_object_new_array();
+
+        for (int i = 0; i < FG_PHASES; i++) {
+                struct json_object *phase;
+                double ms;
+
+                if (t->phase_ns[i] == 0)
+                        continue;
+                phase = json_object_new_object();
+                ms = ((double)t->phase_ns[i] - (double)t->phase_ns[FG_PHASE_ACCEPTED]) /
+                     (double)FG_NS_PER_MSEC;
+                fg_json_set_str(phase, "name", phase_names[i]);
+                fg_json_set_int(phase, "atNs", (int64_t)t->phase_ns[i]);
+                fg_json_set(phase, "sinceAcceptMs",
+                            json_object_new_double((double)(int64_t)(ms * 10) / 10));
+                json_object_array_add(array, phase);
+        }
+        return array;
+}
+
+static struct json_object *ours_json(const struct fg_task *t, const struct fg_names *n)
+{
+        struct json_object *obj = json_object_new_object();
+
+        fg_json_set_str(obj, "id", t->id);
+        fg_json_set_str(obj, "family", t->def->family);
+        fg_json_set_str(obj, "accelerator", n->accelerator);
+        fg_json_set_str(obj, "isolation", "microvm");
+        fg_json_set(obj, "phases", phases_json(t));
+        return obj;
+}
+
+static void set_times(struct json_object *obj, const struct fg_task *t)
+{
+        set_time(obj, "createdAt", t->created_ns);
+        set_time(obj, "connectivityAt", t->connectivity_ns);
+        set_time(obj, "pullStartedAt", t->pull_started_ns);
+        set_time(obj, "pullStoppedAt", t->pull_stopped_ns);
+        set_time(obj, "startedAt", t->started_ns);
+        set_time(obj, "stoppingAt", t->stopping_ns);
+        set_time(obj, "executionStoppedAt", t->execution_stopped_ns);
+        set_time(obj, "stoppedAt", t->stopped_ns);
+}
+
+static struct json_object *attributes_json(void)
+{
+        struct json_object *array = json_object_new_array(), *attribute = json_object_new_object();
+
+        fg_json_set_str(attribute, "name", "ecs.cpu-architecture");
+        fg_json_set_str(attribute, "value", "x86_64");
+        json_object_array_add(array, attribute);
+        return array;
+}
+
+static void set_identity(struct json_object *obj, const struct fg_task *t, const struct fg_names *n)
+{
+        fg_autofree char *cluster = fg_asprintf("cluster/%s", n->cluster);
+        fg_autofree char *definition = fg_asprintf("task-definition/%s:1", t->def->family);
+        fg_autofree char *group = fg_asprintf("family:%s", t->def->family);
+
+        set_task_arn(obj, t, n);
+        set_arn(obj, "clusterArn", n, cluster);
+        set_arn(obj, "taskDefinitionArn", n, definition);
+        fg_json_set_str(obj, "group", t->group ? t->group : group);
+        fg_json_set_str(obj, "startedBy", t->started_by);
+        fg_json_set_str(obj, "launchType", "FARGATE");
+        fg_json_set_str(obj, "platformVersion", "1.4.0");
+        fg_json_set_str(obj, "platformFamily", "Linux");
+        fg_json_set_str(obj, "cpu", t->def->cpu);
+        fg_json_set_str(obj, "memory", t->def->memory);
+}
+
+struct json_object *fg_task_to_json(const struct fg_task *t, const struct fg_names *names)
+{
+        struct json_object *obj = json_object_new_object();
+        struct json_object *containers = json_object_new_array();
+        struct json_object *storage = json_object_new_object();
+
+        set_identity(obj, t, names);
+        fg_json_set_str(obj, "lastStatus", fg_task_state_name(t->state));
+        fg_json_set_str(obj, "desiredStatus", t->stop_wanted ? "STOPPED" : "RUNNING");
+        fg_json_set_str(obj, "healthStatus", "UNKNOWN");
+        fg_json_set_int(obj, "version", (int64_t)t->version);
+        if (t->stop_wanted) {
+                fg_json_set_str(obj, "stopCode", fg_stop_code_name(t->stop_code));
+                fg_json_set_str(obj, "stoppedReason", t->stopped_reason);
+        }
+        set_times(obj, t);
+        fg_json_set_int(storage, "sizeInGiB", fg_taskdef_storage_gib(t->def));
+        fg_json_set(obj, "ephemeralStorage", storage);
+        fg_json_set(obj, "overrides",
+                    t->overrides ? json_object_get(t->overrides) : json_object_new_object());
+        fg_json_set(obj, "tags", t->tags ? json_object_get(t->tags) : json_object_new_array());
+        fg_json_set(obj, "attributes", attributes_json());
+        fg_json_set(obj, "attachments", json_object_new_array());
+        for (size_t i = 0; i < t->n_containers; i++)
+                json_object_array_add(containers, container_json(t, &t->containers[i], names));
+        fg_json_set(obj, "containers", containers);
+        fg_json_set(obj, "fgrun", ours_json(t, names));
+        return obj;
+}
