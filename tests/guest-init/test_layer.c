@@ -379,5 +379,5 @@ int main(void)
                 layer_test(names_are_bytes),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return run_layer_tests(tests);
 }

@@ -176,5 +176,5 @@ int main(void)
                 layer_test(attributes_are_bounded),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return run_layer_tests(tests);
 }

@@ -213,5 +213,5 @@ int main(void)
                 layer_test(bombs_do_not_go_off),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return run_layer_tests(tests);
 }

@@ -225,5 +225,5 @@ int main(void)
                 layer_test(other_formats_are_refused),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return run_layer_tests(tests);
 }
