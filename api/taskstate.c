@@ -32,7 +32,7 @@ static const char *const task_names[FG_TASK_STATES] = { FG_TASK_STATE_LIST(X) };
 #define X(name) [FG_CONTAINER_##name] = #name,
 static const char *const container_names[FG_CONTAINER_STATES] = { FG_CONTAINER_STATE_LIST(X) };
 #undef X
-#define X(name, text) [FG_STOP_##name] = text,
+#define X(name, text) [FG_STOP_##name] = (text),
 static const char *const stop_codes[FG_STOP_CODES] = { FG_STOP_CODE_LIST(X) };
 #undef X
 

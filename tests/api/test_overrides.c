@@ -122,12 +122,12 @@ static void overrides_change_only_what_they_name(void **state)
 {
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(TWO, NULL);
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *got = apply(
-                def, "{\"containerOverrides\":[{\"name\":\"app\",\"command\":[\"new\",\"2\"],"
+                def, "{\"containerOverrides\":[{\"name\":\"app\",\"command\":[\"new\"],"
                      "\"environment\":[{\"name\":\"B\",\"value\":\"3\"},{\"name\":\"C\"}],"
                      "\"memory\":200,\"memoryReservation\":100,\"cpu\":50}]}");
         const struct fg_container_def *app = &got->containers.v[0];
 
-        assert_int_equal(app->command.n, 2);
+        assert_int_equal(app->command.n, 1);
         assert_string_equal(app->command.v[0], "new");
         assert_int_equal(app->environment.n, 3);
         assert_string_equal(app->environment.v[0].value, "1");
@@ -152,6 +152,7 @@ static void task_level_overrides_apply(void **state)
 
         assert_int_equal(got->cpu_units, 1024);
         assert_string_equal(got->cpu, "1024");
+        assert_string_equal(got->containers.v[0].command.v[0], "old");
         assert_int_equal(got->memory_mib, 4096);
         assert_string_equal(got->task_role_arn, "t");
         assert_string_equal(got->execution_role_arn, "e");
