@@ -35,7 +35,8 @@ FG_DEFINE_CLEANUP(struct fg_lane *, fg_lane_free)
 /** fg_lane_submit() - takes @job until its done(). Loop only (or before the loop runs). */
 void fg_lane_submit(struct fg_lane *lane, struct fg_job *job);
 /**
- * fg_lane_post() - from inside work(): have @note->done() run on the loop now, before the job's
- * own done(). For progress. Takes @note (a separate object).
+ * fg_lane_post() - from any thread while the lane lives: have @note->done() run on the loop. From
+ * inside work() it runs before the job's own done(), for progress. Takes @note (a separate
+ * object). A lane of no threads is a mailbox for threads that are not ours.
  */
 void fg_lane_post(struct fg_lane *lane, struct fg_job *note);

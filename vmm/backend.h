@@ -29,3 +29,5 @@ struct fg_vmm {
 
 int fg_fake_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
                 void *userdata, struct fg_vmm **ret, struct fg_error *err);
+int fg_libvirt_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
+                   void *userdata, struct fg_vmm **ret, struct fg_error *err);

@@ -9,7 +9,7 @@ int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_
 {
         if (fg_starts_with(config->uri, FG_FAKE_SCHEME))
                 return fg_fake_new(event, config, gone, userdata, ret, err);
-        return fg_fail(err, FG_ERR_INVALID, "unknown hypervisor '%s'", config->uri);
+        return fg_libvirt_new(event, config, gone, userdata, ret, err);
 }
 
 void fg_vmm_free(struct fg_vmm *vmm)

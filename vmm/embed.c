@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/embed.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/cleanup.h"
+#include "core/fs.h"
+#include "core/str.h"
+
+#define CONF_MAX 4096
+
+/*
+ * dynamic_ownership: off, because it would give the kernel and the initramfs, which all VMs share,
+ * to QEMU's user. vmm makes the right owners itself.
+ * namespaces: QEMU is an unprivileged user under a seccomp filter without a device it could open
+ * but its own; a private /dev would add its cost to each start and nothing it cannot do already.
+ * security_driver: there is no SELinux on Debian, and libvirt's AppArmor profiles exist only where
+ * its daemon is installed. User and group are enforced in any case.
+ * stdio_handler: without a daemon there is no virtlogd.
+ */
+static const char conf_text[] = "# Written by fgd at each start.\n"
+                                "user = \"" FG_QEMU_USER "\"\n"
+                                "group = \"" FG_QEMU_USER "\"\n"
+                                "dynamic_ownership = 0\n"
+                                "remember_owner = 0\n"
+                                "namespaces = []\n"
+                                "security_driver = \"none\"\n"
+                                "seccomp_sandbox = 1\n"
+                                "stdio_handler = \"file\"\n";
+
+/* Where memory cannot be limited, cgroups would be cost without use. cpu is named because libvirt
+   places the threads of a VM with it. */
+#define CONF_LIMITS    "cgroup_controllers = [\"cpu\", \"cpuacct\", \"memory\"]\n"
+#define CONF_NO_LIMITS "cgroup_controllers = []\n"
+
+int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool limits,
+                     struct fg_error *err)
+{
+        fg_autofree char *etc = fg_asprintf("%s/etc", root);
+        fg_autofree char *conf = fg_asprintf("%s/etc/qemu.conf", root);
+        fg_autofree char *text = fg_asprintf("%s%s", conf_text,
+                                             limits ? CONF_LIMITS : CONF_NO_LIMITS);
+
+        if (fg_qemu_user_mkdir(user, root, err) < 0 || fg_mkdir_p(etc, 0755, err) < 0)
+                return -1;
+        return fg_write_file(conf, text, strlen(text), 0644, err);
+}
+
+char *fg_embed_uri(const char *root)
+{
+        static const char scheme[] = "qemu:///embed?root=";
+        static const char hex[] = "0123456789ABCDEF";
+        char *uri = fg_calloc(sizeof(scheme) + 3 * strlen(root), 1);
+        char *p = mempcpy(uri, scheme, sizeof(scheme) - 1);
+
+        for (const unsigned char *c = (const unsigned char *)root; *c; c++) {
+                if (isalnum(*c) || strchr("/._-~", *c)) {
+                        *p++ = (char)*c;
+                } else {
+                        *p++ = '%';
+                        *p++ = hex[*c >> 4];
+                        *p++ = hex[*c & 15];
+                }
+        }
+        return uri;
+}
+
+bool fg_memory_cgroup_usable(const char *root)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf controllers = FG_BUF_INIT(CONF_MAX);
+        fg_autofree char *v1 = fg_asprintf("%s/memory/cgroup.procs", root);
+        fg_autofree char *v2 = fg_asprintf("%s/cgroup.controllers", root);
+        fg_autofree char *v2_children = fg_asprintf("%s/cgroup.subtree_control", root);
+        struct fg_error ignored;
+        char *words, *word;
+
+        if (geteuid() != 0)
+                return false; /* libvirt makes no cgroups for users */
+        if (access(v1, W_OK) == 0)
+                return true;
+        if (access(v2_children, W_OK) < 0 || fg_buf_read_file(&controllers, v2, &ignored) < 0)
+                return false;
+        words = controllers.data;
+        while ((word = strsep(&words, " \n")))
+                if (fg_streq(word, "memory"))
+                        return true;
+        return false;
+}

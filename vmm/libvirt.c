@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/libvirt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/digest.h"
+#include "core/fs.h"
+#include "core/str.h"
+#include "vmm/accel.h"
+#include "vmm/cmdline.h"
+#include "vmm/embed.h"
+#include "vmm/kvm_device.h"
+#include "vmm/paths.h"
+
+#define SYSTEM_PID_DIR "/run/libvirt/qemu"
+#define EMBED          "embed"
+/* <root>/lib/qemu/domain-<n>-<20 bytes of the name>/monitor.sock is libvirt's longest socket */
+#define MONITOR_PATH "/lib/qemu/domain-123456789-fgrun-01234567890123/monitor.sock"
+
+static const char *lv_console_tail(struct fg_vmm *vmm, const char *id)
+{
+        const struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
+        const struct fg_lv_vm *vm;
+
+        HASH_FIND_STR(lv->vms, id, vm);
+        return vm && vm->console ? fg_console_tail(vm->console) : "";
+}
+
+static uint64_t lv_memory_kib(struct fg_vmm *vmm, const char *id)
+{
+        const struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
+        fg_cleanup(fclosep) FILE *pid_file = NULL, *statm = NULL;
+        fg_autofree char *pid_path = NULL, *statm_path = NULL;
+        unsigned long pid, pages;
+
+        if (!lv->pid_dir)
+                return 0;
+        pid_path = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.pid", lv->pid_dir, id);
+        pid_file = fopen(pid_path, "re");
+        if (!pid_file || fscanf(pid_file, "%lu", &pid) != 1)
+                return 0;
+        statm_path = fg_asprintf("/proc/%lu/statm", pid);
+        statm = fopen(statm_path, "re");
+        if (!statm || fscanf(statm, "%*u %lu", &pages) != 1)
+                return 0;
+        return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static void lv_free(struct fg_vmm *vmm)
+{
+        struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
+        struct fg_lv_vm *vm, *next;
+
+        /* First the calls that are under way, then the source of events, then their carrier. */
+        fg_lane_free(lv->lane);
+        lv->gone = NULL;
+        if (lv->lifecycle >= 0)
+                (void)virConnectDomainEventDeregisterAny(lv->conn, lv->lifecycle);
+        if (lv->conn)
+                (void)virConnectClose(lv->conn);
+        fg_virt_loop_free(lv->loop);
+        fg_lane_free(lv->mail);
+        HASH_ITER (hh, lv->vms, vm, next)
+                fg_lv_vm_free(lv, vm);
+        fg_boot_files_finish(&lv->boot);
+        free(lv->owner);
+        free(lv->cmdline);
+        free(lv->pid_dir);
+        free(lv->log_dir);
+        free(lv->base.run_dir);
+        free(lv);
+}
+
+static const struct fg_backend_ops libvirt_ops = {
+        .free = lv_free,
+        .start = fg_lv_start,
+        .destroy = fg_lv_destroy,
+        .list = fg_lv_list,
+        .console_tail = lv_console_tail,
+        .memory_kib = lv_memory_kib,
+};
+
+static void lv_freep(struct fg_libvirt **lv)
+{
+        if (*lv)
+                lv_free(&(*lv)->base);
+}
+
+static int choose_accel(struct fg_libvirt *lv, const struct fg_vmm_config *config,
+                        struct fg_error *err)
+{
+        struct fg_vmm_info *info = &lv->base.info;
+        fg_autofree char *node = fg_asprintf("%s/kvm", config->state_dir);
+        struct fg_accel_host host = {
+                .kvm = "/dev/kvm",
+                .cpuinfo = "/proc/cpuinfo",
+                .uid = lv->user.uid,
+                .gid = lv->user.gid,
+                .extra_gid = lv->user.kvm_gid,
+                .probe = fg_kvm_probe,
+        };
+        struct fg_accel_choice choice;
+
+        if (fg_accel_choose(&host, config->accel, &choice, err) < 0)
+                return -1;
+        if (choice.kvm_hidden && fg_streq(config->uri, EMBED)) {
+                struct fg_error why = FG_ERROR_INIT;
+
+                if (fg_kvm_device_unhide(node, lv->user.kvm_gid, &why) == 0)
+                        choice.warning[0] = '\0';
+                else if (choice.accel == FG_ACCEL_KVM) {
+                        *err = why;
+                        return fg_wrap(err, "%s", choice.warning);
+                }
+        }
+        lv->domain.accel = choice.accel;
+        info->overhead_mib = fg_domain_overhead_mib(choice.accel);
+        (void)snprintf(info->accel, sizeof(info->accel), "%s",
+                       choice.accel == FG_ACCEL_KVM ? "kvm" : "tcg");
+        (void)snprintf(info->accel_reason, sizeof(info->accel_reason), "%s", choice.reason);
+        (void)snprintf(info->warning, sizeof(info->warning), "%s", choice.warning);
+        return 0;
+}
+
+/* Everything that is the same for all VMs. */
+static int prepare_domains(struct fg_libvirt *lv, const struct fg_vmm_config *config,
+                           struct fg_error *err)
+{
+        fg_autofree char *boot = fg_asprintf("%s/boot", config->state_dir);
+        char digest[FG_DIGEST_LEN + 1];
+
+        if (fg_mkdir_p(config->run_dir, 0755, err) < 0 ||
+            fg_mkdir_p(config->state_dir, 0711, err) < 0)
+                return -1;
+        if (choose_accel(lv, config, err) < 0 ||
+            fg_boot_files_prepare(config->kernel, config->initrd, boot, &lv->user, &lv->boot, err) <
+                    0 ||
+            fg_qemu_user_reaches(&lv->user, lv->boot.kernel, err) < 0)
+                return -1;
+        fg_digest_of(config->state_dir, strlen(config->state_dir), digest);
+        lv->owner = fg_strdup(digest);
+        lv->cmdline = fg_cmdline_new(lv->domain.accel, fg_tsc_khz());
+        lv->domain.owner = lv->owner;
+        lv->domain.run_dir = lv->base.run_dir;
+        lv->domain.kernel = lv->boot.kernel;
+        lv->domain.initrd = lv->boot.initrd;
+        lv->domain.cmdline = lv->cmdline;
+        (void)snprintf(lv->base.info.kernel, sizeof(lv->base.info.kernel), "%s", config->kernel);
+        return 0;
+}
+
+/* In embed mode: the driver's own directories. Return: the URI to open, heap. */
+static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *config,
+                         struct fg_error *err)
+{
+        fg_autofree char *root = fg_asprintf("%s/libvirt", config->state_dir);
+
+        lv->limits = fg_memory_cgroup_usable("/sys/fs/cgroup");
+        if (!fg_streq(config->uri, EMBED)) {
+                if (fg_starts_with(config->uri, "qemu:///system"))
+                        lv->pid_dir = fg_strdup(SYSTEM_PID_DIR);
+                else
+                        lv->limits = false; /* not known */
+                return fg_strdup(config->uri);
+        }
+        if (strlen(root) + strlen(MONITOR_PATH) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
+                fg_fail(err, FG_ERR_INVALID, "state directory too long for sockets in it: %s",
+                        config->state_dir);
+                return NULL;
+        }
+        if (fg_embed_prepare(root, &lv->user, lv->limits, err) < 0)
+                return NULL;
+        lv->pid_dir = fg_asprintf("%s/run/qemu", root);
+        lv->log_dir = fg_asprintf("%s/log/qemu", root);
+        return fg_embed_uri(root);
+}
+
+static int connect_to(struct fg_libvirt *lv, const char *uri, struct fg_error *err)
+{
+        struct fg_vmm_info *info = &lv->base.info;
+        unsigned long v;
+
+        if (fg_virt_loop_new(&lv->loop, err) < 0)
+                return -1;
+        lv->conn = virConnectOpen(uri);
+        if (!lv->conn)
+                return fg_virt_fail(err, "connect to %s", uri);
+        (void)snprintf(info->uri, sizeof(info->uri), "%s", uri);
+        if (virConnectGetVersion(lv->conn, &v) < 0) {
+                fg_virt_fail(err, "no QEMU (package qemu-system-x86)");
+                err->code = FG_ERR_NOT_FOUND;
+                return -1;
+        }
+        (void)snprintf(info->hypervisor, sizeof(info->hypervisor), "%s %lu.%lu.%lu",
+                       virConnectGetType(lv->conn), v / 1000000, v / 1000 % 1000, v % 1000);
+        if (virConnectGetLibVersion(lv->conn, &v) == 0)
+                (void)snprintf(info->libvirt, sizeof(info->libvirt), "%lu.%lu.%lu", v / 1000000,
+                               v / 1000 % 1000, v % 1000);
+        lv->lifecycle = virConnectDomainEventRegisterAny(
+                lv->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                VIR_DOMAIN_EVENT_CALLBACK(fg_lv_on_lifecycle), lv, NULL);
+        return lv->lifecycle < 0 ? fg_virt_fail(err, "watch VMs") : 0;
+}
+
+static int adopt_all(struct fg_libvirt *lv, struct fg_error *err)
+{
+        fg_autofree struct fg_vm *vms = NULL;
+        int n = fg_lv_find_all(lv, &vms, err);
+
+        for (int i = 0; i < n; i++)
+                fg_lv_adopt(lv, vms[i].id);
+        return n < 0 ? -1 : 0;
+}
+
+int fg_libvirt_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
+                   void *userdata, struct fg_vmm **ret, struct fg_error *err)
+{
+        fg_cleanup(lv_freep) struct fg_libvirt *lv = fg_calloc(1, sizeof(*lv));
+        fg_autofree char *uri = NULL;
+
+        lv->base = (struct fg_vmm){
+                .ops = &libvirt_ops,
+                .event = event,
+                .run_dir = fg_strdup(config->run_dir),
+        };
+        lv->gone = gone;
+        lv->userdata = userdata;
+        lv->lifecycle = -1;
+        if (fg_qemu_user_get(&lv->user, err) < 0 || prepare_domains(lv, config, err) < 0)
+                return -1;
+        uri = prepare_uri(lv, config, err);
+        if (!uri || fg_lane_new(event, "virt-mail", 0, &lv->mail, err) < 0 ||
+            connect_to(lv, uri, err) < 0 || adopt_all(lv, err) < 0 ||
+            fg_lane_new(event, "virt", config->lanes ?: 1, &lv->lane, err) < 0)
+                return -1;
+        *ret = &fg_take_ptr(lv)->base;
+        return 0;
+}

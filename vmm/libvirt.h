@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <uthash.h>
+
+#include "core/lane.h"
+#include "vmm/backend.h"
+#include "vmm/console.h"
+#include "vmm/domain.h"
+#include "vmm/kernel.h"
+#include "vmm/qemu_user.h"
+#include "vmm/virt.h"
+
+/* The libvirt backend: libvirt.c connects, libvirt_vm.c starts, ends and
+   adopts VMs, libvirt_list.c finds them. */
+
+struct fg_lv_job;
+
+/* A VM we have started or adopted. Loop only. */
+struct fg_lv_vm {
+        char id[FG_ID_LEN + 1]; /* key */
+        bool starting;          /* a lane is at it: whatever ends the VM waits for start_done() */
+        bool destroying;        /* its end is wanted: not reported as gone */
+        struct fg_lv_job *ends; /* destroys that wait for the end of the start */
+        struct fg_console *console; /* NULL when it could not be reached */
+        bool gone, crashed;
+        const char *reason; /* static text */
+        UT_hash_handle hh;
+};
+
+struct fg_libvirt {
+        struct fg_vmm base;
+        fg_vmm_gone_fn gone; /* NULL once the backend is being freed */
+        void *userdata;
+        struct fg_lv_vm *vms;
+
+        /* Set before the first lane thread runs, constant from then on. */
+        struct fg_virt_loop *loop;
+        virConnectPtr conn; /* locks itself */
+        int lifecycle;      /* callback id, -1: none */
+        bool limits;        /* limit the memory of QEMU's process */
+        struct fg_qemu_user user;
+        struct fg_boot_files boot;
+        struct fg_domain_config domain;
+        char *owner, *cmdline;
+        char *pid_dir;        /* where libvirt writes the pids of QEMUs; NULL: on another machine */
+        char *log_dir;        /* logs of single VMs, which nobody else removes; NULL: not ours */
+        struct fg_lane *lane; /* blocking calls */
+        struct fg_lane *mail; /* no threads: carries events to the loop */
+};
+
+void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
+                 void *userdata);
+void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
+void fg_lv_list(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
+
+/** fg_lv_find_all() - our VMs on this connection. Return: their number, or -1. Any thread. */
+int fg_lv_find_all(struct fg_libvirt *lv, struct fg_vm **ret, struct fg_error *err);
+/** fg_lv_adopt() - wait until libvirt has its monitor again, then watch it. Start-up only. */
+void fg_lv_adopt(struct fg_libvirt *lv, const char *id);
+/** fg_lv_on_lifecycle() - libvirt's callback; runs on its event thread. */
+int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *userdata);
+void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm);

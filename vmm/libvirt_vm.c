@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/libvirt.h"
+
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fs.h"
+#include "core/str.h"
+#include "vmm/paths.h"
+
+/* A start or a destroy on its way through the lane. */
+struct fg_lv_job {
+        struct fg_job job;
+        struct fg_lv_job *next; /* in fg_lv_vm.ends */
+        struct fg_libvirt *lv;
+        char id[FG_ID_LEN + 1];
+        unsigned limit_mib; /* of QEMU's process, 0: none */
+        char *scratch;
+        char *xml;
+        bool failed;
+        bool rejected; /* failed before it began; the VM of this id is not this job's */
+        struct fg_error err;
+        fg_vmm_done_fn done;
+        void *userdata;
+};
+
+static struct fg_lv_job *job_new(struct fg_libvirt *lv, const char *id, fg_vmm_done_fn done,
+                                 void *userdata)
+{
+        struct fg_lv_job *job = fg_calloc(1, sizeof(*job));
+
+        job->lv = lv;
+        (void)snprintf(job->id, sizeof(job->id), "%s", id);
+        job->done = done;
+        job->userdata = userdata;
+        return job;
+}
+
+static void job_free(struct fg_lv_job *job)
+{
+        free(job->scratch);
+        free(job->xml);
+        free(job);
+}
+
+static void job_finish(struct fg_lv_job *job)
+{
+        job->done(job->userdata, job->id, job->failed ? &job->err : NULL);
+        job_free(job);
+}
+
+/* ---- the table ---- */
+
+static struct fg_lv_vm *vm_find(struct fg_libvirt *lv, const char *id)
+{
+        struct fg_lv_vm *vm;
+
+        HASH_FIND_STR(lv->vms, id, vm);
+        return vm;
+}
+
+static struct fg_lv_vm *vm_new(struct fg_libvirt *lv, const char *id)
+{
+        struct fg_lv_vm *vm = fg_calloc(1, sizeof(*vm));
+
+        (void)snprintf(vm->id, sizeof(vm->id), "%s", id);
+        HASH_ADD_STR(lv->vms, id, vm);
+        return vm;
+}
+
+void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm)
+{
+        HASH_DEL(lv->vms, vm);
+        fg_console_free(vm->console);
+        free(vm);
+}
+
+/* The console is for diagnosis only: a VM runs without it. */
+static void vm_watch(struct fg_libvirt *lv, struct fg_lv_vm *vm)
+{
+        fg_autofree char *path = fg_vm_path(lv->base.run_dir, vm->id, FG_DOMAIN_CONSOLE);
+        struct fg_error ignored;
+
+        (void)fg_console_new(lv->base.event, path, &vm->console, &ignored);
+}
+
+/* The entry stays, for its console, until the VM is destroyed. */
+static void vm_report_gone(struct fg_libvirt *lv, const struct fg_lv_vm *vm)
+{
+        char id[FG_ID_LEN + 1];
+
+        (void)snprintf(id, sizeof(id), "%s", vm->id);
+        if (vm->console)
+                fg_console_drain(vm->console);
+        if (lv->gone && !vm->destroying)
+                lv->gone(lv->userdata, id, vm->crashed, vm->reason);
+}
+
+/* ---- start ---- */
+
+static int limit_memory(virDomainPtr dom, unsigned mib, struct fg_error *err)
+{
+        virTypedParameterPtr params = NULL;
+        int n = 0, max = 0, r;
+
+        r = virTypedParamsAddULLong(&params, &n, &max, VIR_DOMAIN_MEMORY_HARD_LIMIT, mib * 1024ULL);
+        if (r == 0)
+                r = virDomainSetMemoryParameters(dom, params, n, VIR_DOMAIN_AFFECT_LIVE);
+        virTypedParamsFree(params, n);
+        return r < 0 ? fg_virt_fail(err, "limit memory") : 0;
+}
+
+static int give_scratch(const struct fg_lv_job *job, struct fg_error *err)
+{
+        const struct fg_qemu_user *user = &job->lv->user;
+
+        if (!user->separate)
+                return 0;
+        if (fg_qemu_user_reaches(user, job->scratch, err) < 0)
+                return -1;
+        if (lchown(job->scratch, user->uid, user->gid) < 0)
+                return fg_fail_errno(err, errno, "give %s to QEMU", job->scratch);
+        return 0;
+}
+
+/* The limit comes after the start: in the XML libvirt would take it for locked memory as well and
+   raise a resource limit, which a process without CAP_SYS_RESOURCE may not. */
+static int create(const struct fg_lv_job *job, struct fg_error *err)
+{
+        fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
+
+        if (give_scratch(job, err) < 0)
+                return -1;
+        dom = virDomainCreateXML(job->lv->conn, job->xml, 0);
+        if (!dom)
+                return fg_virt_fail(err, "start QEMU");
+        if (job->limit_mib && limit_memory(dom, job->limit_mib, err) < 0) {
+                (void)virDomainDestroy(dom);
+                return -1;
+        }
+        return 0;
+}
+
+static void start_work(struct fg_job *base)
+{
+        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
+        fg_autofree char *dir = fg_vm_dir(job->lv->base.run_dir, job->id);
+        struct fg_error ignored;
+
+        if (job->failed)
+                return;
+        if (mkdir(dir, 0700) < 0) {
+                job->failed = true;
+                fg_fail_errno(&job->err, errno, "mkdir %s", dir);
+                return;
+        }
+        if (create(job, &job->err) < 0) {
+                job->failed = true;
+                fg_wrap(&job->err, "VM %s", job->id);
+                (void)fg_rm_rf(dir, &ignored);
+        }
+}
+
+static void submit_ends(struct fg_libvirt *lv, struct fg_lv_job *ends)
+{
+        while (ends) {
+                struct fg_lv_job *job = ends;
+
+                ends = job->next;
+                fg_lane_submit(lv->lane, &job->job);
+        }
+}
+
+/* The caller's done() may ask for the end of the VM, which stays in the table until it has ended.
+ */
+static void start_done(struct fg_job *base)
+{
+        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job), *ends;
+        struct fg_libvirt *lv = job->lv;
+        struct fg_lv_vm *vm = job->rejected ? NULL : vm_find(lv, job->id);
+
+        if (!vm) {
+                job_finish(job);
+                return;
+        }
+        vm->starting = false;
+        ends = fg_take_ptr(vm->ends);
+        if (job->failed) {
+                fg_lv_vm_free(lv, vm);
+                vm = NULL;
+        } else {
+                vm_watch(lv, vm);
+        }
+        job_finish(job);
+        submit_ends(lv, ends);
+        if (vm && vm->gone)
+                vm_report_gone(lv, vm);
+}
+
+void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
+                 void *userdata)
+{
+        struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
+        fg_cleanup(fg_buf_finish) struct fg_buf xml = FG_BUF_INIT(FG_DOMAIN_XML_MAX);
+        struct fg_lv_job *job = job_new(lv, spec->id, done, userdata);
+
+        job->job = (struct fg_job){ .work = start_work, .done = start_done };
+        job->scratch = fg_strdup(spec->scratch);
+        if (lv->limits)
+                job->limit_mib = spec->memory_mib + lv->base.info.overhead_mib;
+        if (fg_domain_xml(&lv->domain, spec, &xml, &job->err) < 0)
+                job->failed = job->rejected = true;
+        else if (vm_find(lv, spec->id))
+                job->failed = job->rejected = fg_fail(&job->err, FG_ERR_CONFLICT, "VM %s exists",
+                                                      spec->id) < 0;
+        else
+                vm_new(lv, spec->id)->starting = true;
+        job->xml = fg_buf_take(&xml);
+        fg_lane_submit(lv->lane, &job->job);
+}
+
+/* ---- destroy ---- */
+
+static int end_domain(struct fg_libvirt *lv, const char *id, struct fg_error *err)
+{
+        fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
+        char uuid[FG_UUID_LEN + 1];
+
+        fg_id_to_uuid(id, uuid);
+        dom = virDomainLookupByUUIDString(lv->conn, uuid);
+        if ((!dom || virDomainDestroy(dom) < 0) && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN &&
+            !(dom && virDomainIsActive(dom) == 0))
+                return fg_virt_fail(err, "end VM %s", id);
+        return 0;
+}
+
+static void destroy_work(struct fg_job *base)
+{
+        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
+        struct fg_libvirt *lv = job->lv;
+        fg_autofree char *dir = fg_vm_dir(lv->base.run_dir, job->id), *log = NULL;
+
+        job->failed = end_domain(lv, job->id, &job->err) < 0 || fg_rm_rf(dir, &job->err) < 0;
+        if (job->failed || !lv->log_dir)
+                return;
+        log = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.log", lv->log_dir, job->id);
+        job->failed = fg_rm_rf(log, &job->err) < 0;
+}
+
+static void destroy_done(struct fg_job *base)
+{
+        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
+        struct fg_lv_vm *vm = vm_find(job->lv, job->id);
+
+        if (vm && !job->failed)
+                fg_lv_vm_free(job->lv, vm);
+        job_finish(job);
+}
+
+void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata)
+{
+        struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
+        struct fg_lv_job *job = job_new(lv, id, done, userdata);
+        struct fg_lv_vm *vm = vm_find(lv, id);
+
+        job->job = (struct fg_job){ .work = destroy_work, .done = destroy_done };
+        if (vm)
+                vm->destroying = true;
+        if (vm && vm->starting) {
+                job->next = vm->ends;
+                vm->ends = job;
+                return;
+        }
+        fg_lane_submit(lv->lane, &job->job);
+}
+
+/* ---- the end of a VM, as libvirt sees it ---- */
+
+struct gone_note {
+        struct fg_job job;
+        struct fg_libvirt *lv;
+        char id[FG_ID_LEN + 1];
+        bool crashed;
+        const char *reason;
+};
+
+static void gone_done(struct fg_job *base)
+{
+        struct gone_note *note = FG_CONTAINER_OF(base, struct gone_note, job);
+        struct fg_lv_vm *vm = vm_find(note->lv, note->id);
+
+        if (vm && !vm->gone) {
+                vm->gone = true;
+                vm->crashed = note->crashed;
+                vm->reason = note->reason;
+                if (!vm->starting)
+                        vm_report_gone(note->lv, vm);
+        }
+        free(note);
+}
+
+static const char *reason_of(int detail)
+{
+        switch (detail) {
+        case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
+                return "the guest halted";
+        case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
+                return "the VM was destroyed from outside";
+        case VIR_DOMAIN_EVENT_STOPPED_CRASHED:
+                return "the guest crashed";
+        default:
+                return "QEMU died";
+        }
+}
+
+int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *userdata)
+{
+        struct fg_libvirt *lv = userdata;
+        char uuid[VIR_UUID_STRING_BUFLEN];
+        struct gone_note *note;
+
+        if (event != VIR_DOMAIN_EVENT_STOPPED || virDomainGetUUIDString(dom, uuid) < 0)
+                return 0;
+        note = fg_calloc(1, sizeof(*note));
+        if (!fg_id_from_uuid(uuid, note->id)) {
+                free(note);
+                return 0;
+        }
+        note->job.done = gone_done;
+        note->lv = lv;
+        note->crashed = detail != VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN;
+        note->reason = reason_of(detail);
+        fg_lane_post(lv->mail, &note->job);
+        return 0;
+}
+
+void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
+{
+        fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
+        virDomainMemoryStatStruct stat;
+        char uuid[FG_UUID_LEN + 1];
+
+        fg_id_to_uuid(id, uuid);
+        dom = virDomainLookupByUUIDString(lv->conn, uuid);
+        /* Asks QEMU itself, and so waits for libvirt's reconnecting thread. Until that is through,
+           ending the domain would miss it. */
+        if (!dom || virDomainMemoryStats(dom, &stat, 1, 0) < 0)
+                return;
+        vm_watch(lv, vm_new(lv, id));
+}
