@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The whole suite: ordinary build, sanitizer builds, and that nothing is left behind afterwards.
+# The last line is "N passed, N failed, N skipped".
+#   check.sh BUILD-DIRECTORY
+set -uo pipefail
+build=${1:?usage: check.sh BUILD-DIRECTORY}
+cd "$(dirname "$0")/.."
+exec 9>"/tmp/fgrun-check.lock"
+flock 9 # two suites at once would see each other's processes as left over
+
+logs=()
+failed_steps=0
+
+step() { # NAME COMMAND...: something that has to work before tests can run
+        echo "== $1"
+        "${@:2}" && return
+        echo "check: $1 failed" >&2
+        failed_steps=$((failed_steps + 1))
+        return 1
+}
+
+tests() { # BUILD SUITE...: run suites, remember where meson keeps the results
+        local dir=$1 suites=()
+        shift
+        for suite in "$@"; do suites+=(--suite "$suite"); done
+        echo "== $dir: $*"
+        rm -f "$dir/meson-logs/testlog.json"
+        meson test -C "$dir" --no-rebuild --print-errorlogs "${suites[@]}" --num-processes 2
+        logs+=("$dir/meson-logs/testlog.json")
+}
+
+configure() { # BUILD OPTION...
+        [ -e "$1/build.ninja" ] || meson setup "$@" >"/tmp/fgrun-setup.$$" ||
+                { cat "/tmp/fgrun-setup.$$"; rm -f "/tmp/fgrun-setup.$$"; return 1; }
+        rm -f "/tmp/fgrun-setup.$$"
+        meson compile -C "$1"
+}
+
+before=$(mktemp)
+trap 'rm -f "$before"' EXIT
+/usr/bin/python3 tests/leftovers.py snapshot >"$before"
+
+# Address space randomisation beyond 28 bits breaks the shadow memory of gcc 12's sanitizers.
+sanitized() { setarch -R "$@"; }
+
+step "build" configure "$build" &&
+        step "guest kernel" scripts/link-kernel.sh "$build" &&
+        step "demo image" scripts/demo-image.sh "$build/demo/hello" &&
+        tests "$build" unit golden fuzz lint component vm e2e
+step "build with AddressSanitizer and UBSan" configure "$build-asan" -Db_sanitize=address,undefined \
+        -Db_lundef=false -Dguest=false && tests "$build-asan" unit golden fuzz component
+step "build with ThreadSanitizer" configure "$build-tsan" -Db_sanitize=thread -Db_lundef=false \
+        -Dguest=false && tests "$build-tsan" unit component
+
+echo "== left behind"
+/usr/bin/python3 tests/leftovers.py compare "$before" || failed_steps=$((failed_steps + 1))
+/usr/bin/python3 tests/summary.py "$failed_steps" "${logs[@]}"
