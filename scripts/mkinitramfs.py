@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes an initramfs with one program, /init.
 
-usage: mkinitramfs.py OUT INIT [DEST=FILE ...]
+usage: mkinitramfs.py [--max BYTES] OUT INIT [DEST=FILE ...]
 
 The archive (cpio, newc) is the same bytes for the same inputs: no times, owners or inode numbers
-of the host. DEST=FILE adds further files, with the mode they have here.
+of the host. DEST=FILE adds further files, with the mode they have here. An archive that is larger
+than --max is refused: every byte of it is memory that no task can use.
 """
 import os
 import pathlib
@@ -50,6 +51,9 @@ def build(out, init, extra):
 
 
 def main(argv):
+    limit = None
+    if argv[1:2] == ["--max"]:
+        limit, argv = int(argv[2]), argv[:1] + argv[3:]
     if len(argv) < 3:
         sys.exit(__doc__)
     out, init, extra = argv[1], argv[2], [tuple(a.split("=", 1)) for a in argv[3:]]
@@ -58,6 +62,9 @@ def main(argv):
     temporary = out + ".tmp"
     with open(temporary, "wb") as file:
         build(file, init, extra)
+    size = os.path.getsize(temporary)
+    if limit and size > limit:
+        sys.exit(f"{out}: {size} bytes, allowed are {limit}")
     os.replace(temporary, out)
 
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest-init/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/clock.h"
+#include "core/id.h"
+#include "core/json.h"
+#include "core/str.h"
+#include "guest-init/cgroup.h"
+#include "guest-init/mounts.h"
+
+#define RANDOM_LEN 32
+
+static int set_clock(struct json_object *spec, struct fg_error *err)
+{
+        const uint64_t now = (uint64_t)fg_json_int(spec, "now", 0);
+        const struct timespec ts = { .tv_sec = (time_t)(now / FG_NS_PER_SEC),
+                                     .tv_nsec = (long)(now % FG_NS_PER_SEC) };
+
+        if (clock_settime(CLOCK_REALTIME, &ts) < 0)
+                return fg_fail_errno(err, errno, "set the clock");
+        return 0;
+}
+
+static int hex_digit(char c)
+{
+        static const char digits[] = "0123456789abcdef";
+        const char *at = c ? strchr(digits, c) : NULL;
+
+        return at ? (int)(at - digits) : -1;
+}
+
+/* A restored or cloned guest would otherwise share its random numbers with its twins. */
+static int add_entropy(struct json_object *spec, struct fg_error *err)
+{
+        struct {
+                struct rand_pool_info info;
+                uint8_t bytes[RANDOM_LEN];
+        } pool = { .info = { .entropy_count = 8 * RANDOM_LEN, .buf_size = RANDOM_LEN } };
+        fg_autoclose int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+        const char *hex = fg_json_str(spec, "random");
+
+        if (!hex || strlen(hex) != 2 * RANDOM_LEN)
+                return fg_fail(err, FG_ERR_INVALID, "random: %d hex digits wanted", 2 * RANDOM_LEN);
+        for (size_t i = 0; i < RANDOM_LEN; i++) {
+                int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+
+                if (high < 0 || low < 0)
+                        return fg_fail(err, FG_ERR_INVALID, "random: not hexadecimal");
+                pool.bytes[i] = (uint8_t)(16 * high + low);
+        }
+        if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+                return fg_fail_errno(err, errno, "add entropy");
+        return 0;
+}
+
+static int add_image(struct fg_task *t, struct json_object *container, struct fg_error *err)
+{
+        const char *manifest = fg_json_str(fg_json_obj(container, "image"), "manifest");
+        struct fg_task_image *image;
+
+        if (!manifest || !fg_digest_valid(manifest))
+                return fg_fail(err, FG_ERR_INVALID, "container without an image manifest");
+        for (size_t i = 0; i < t->image_count; i++) {
+                if (fg_streq(t->images[i].manifest, manifest))
+                        return 0;
+        }
+        image = &t->images[t->image_count];
+        image->manifest = manifest;
+        image->dir = fg_asprintf(FG_SCRATCH_IMAGES "/%zu", t->image_count++);
+        return 0;
+}
+
+static int add_containers(struct fg_task *t, struct fg_error *err)
+{
+        struct json_object *list = fg_json_arr(t->spec, "containers");
+        const size_t count = list ? json_object_array_length(list) : 0;
+
+        if (count < 1 || count > FG_TASK_CONTAINERS_MAX)
+                return fg_fail(err, FG_ERR_INVALID, "%zu containers", count);
+        for (size_t i = 0; i < count; i++) {
+                struct json_object *spec = json_object_array_get_idx(list, i);
+
+                if (!fg_json_str(spec, "name"))
+                        return fg_fail(err, FG_ERR_INVALID, "container without a name");
+                if (add_image(t, spec, err) < 0)
+                        return -1;
+                fg_container_init(&t->containers[i], (unsigned)i, spec, &t->link, t->loop);
+                /* What was never opened has nothing to send. */
+                for (size_t j = 2 * i; j < 2 * i + 2; j++)
+                        t->outputs[j] = (struct fg_output){ .source.fd = -1,
+                                                            .loop = t->loop,
+                                                            .stream = (uint16_t)j,
+                                                            .eof = true,
+                                                            .last_sent = true };
+                t->container_count = i + 1;
+        }
+        t->link.outputs = t->outputs;
+        t->link.output_count = 2 * count;
+        return 0;
+}
+
+int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err)
+{
+        const char *id = fg_json_str(message, "id");
+        const char *scratch = fg_json_str(message, "scratch");
+
+        t->spec = json_object_get(message);
+        t->link.task_id = id ? id : "";
+        if (!id || !fg_id_valid(id))
+                return fg_fail(err, FG_ERR_INVALID, "task without an id");
+        if (set_clock(t->spec, err) < 0 || add_entropy(t->spec, err) < 0 ||
+            add_containers(t, err) < 0 || fg_cgroup_init_task(t->spec, err) < 0)
+                return -1;
+        return fg_mounts_scratch(scratch ? scratch : "/dev/vda", err);
+}

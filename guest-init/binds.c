@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest-init/binds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/fs.h"
+#include "core/json.h"
+#include "core/str.h"
+#include "guest-init/devices.h"
+#include "guest-init/mounts.h"
+
+#define BINDS_MAX 512 /* a task definition has at most some dozens */
+
+static struct fg_bind *add(struct fg_binds *b, const char *target, struct fg_error *err)
+{
+        struct fg_bind *list;
+
+        if (!target || target[0] != '/') {
+                (void)fg_fail(err, FG_ERR_INVALID, "mount path \"%s\" is not absolute",
+                              target ? target : "");
+                return NULL;
+        }
+        if (b->count == BINDS_MAX) {
+                (void)fg_fail(err, FG_ERR_CAPACITY, "more than %d mounts", BINDS_MAX);
+                return NULL;
+        }
+        list = reallocarray(b->list, b->count + 1, sizeof(*list));
+        if (!list) {
+                (void)fg_fail(err, FG_ERR_CAPACITY, "no memory for mounts");
+                return NULL;
+        }
+        b->list = list;
+        list[b->count] = (struct fg_bind){ .tree = -1, .target = fg_strdup(target) };
+        return &list[b->count++];
+}
+
+static bool has_target(const struct fg_binds *b, const char *target)
+{
+        for (size_t i = 0; i < b->count; i++) {
+                if (fg_streq(b->list[i].target, target))
+                        return true;
+        }
+        return false;
+}
+
+static int open_source(struct fg_bind *bind, const char *source, struct fg_error *err)
+{
+        bind->tree = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        return bind->tree < 0 ? fg_fail_errno(err, errno, "open %s", source) : 0;
+}
+
+static int open_devices(struct fg_binds *b, struct fg_error *err)
+{
+        for (size_t i = 0; i < fg_device_node_count; i++) {
+                struct fg_bind *bind = add(b, fg_device_nodes[i], err);
+
+                if (!bind || open_source(bind, fg_device_nodes[i], err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int open_text(struct fg_binds *b, const char *dir, const char *name, const char *text,
+                     struct fg_error *err)
+{
+        fg_autofree char *source = fg_asprintf("%s/%s", dir, name);
+        fg_autofree char *target = fg_asprintf("/etc/%s", name);
+        fg_autoclose int fd = open(source, O_WRONLY | O_CREAT | O_CLOEXEC | O_EXCL, 0644);
+        struct fg_bind *bind;
+
+        if (fd < 0)
+                return fg_fail_errno(err, errno, "create %s", source);
+        if (fg_write_all(fd, text, strlen(text), err) < 0)
+                return -1;
+        bind = add(b, target, err);
+        return bind ? open_source(bind, source, err) : -1;
+}
+
+static int open_texts(struct fg_binds *b, const struct fg_start *s, const char *dir,
+                      struct fg_error *err)
+{
+        const char *name = fg_json_str(s->task, "hostname");
+        const char *host = name ? name : "localhost";
+        fg_autofree char *hostname = fg_asprintf("%s\n", host);
+        fg_autofree char *hosts = fg_asprintf("127.0.0.1\tlocalhost\n"
+                                              "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                                              "127.0.0.1\t%s\n",
+                                              host);
+
+        if (open_text(b, dir, "hostname", hostname, err) < 0 ||
+            open_text(b, dir, "hosts", hosts, err) < 0)
+                return -1;
+        return open_text(b, dir, "resolv.conf", "# the task has no network\n", err);
+}
+
+static int open_volume(struct fg_binds *b, const char *source, const char *target, bool read_only,
+                       struct fg_error *err)
+{
+        struct fg_bind *bind;
+
+        if (mkdir(source, 0755) < 0 && errno != EEXIST)
+                return fg_fail_errno(err, errno, "make volume %s", source);
+        bind = add(b, target, err);
+        if (!bind)
+                return -1;
+        bind->directory = true;
+        bind->fill = true;
+        bind->read_only = read_only;
+        return open_source(bind, source, err);
+}
+
+/* Names are the user's; the directory of a volume is its number. Return: -1 when not found. */
+static int volume_number(struct json_object *task, const char *name)
+{
+        struct json_object *volumes = fg_json_arr(task, "volumes");
+
+        for (size_t i = 0; volumes && name && i < json_object_array_length(volumes); i++) {
+                const char *v = json_object_get_string(json_object_array_get_idx(volumes, i));
+
+                if (v && fg_streq(v, name))
+                        return (int)i;
+        }
+        return -1;
+}
+
+static int open_task_volumes(struct fg_binds *b, const struct fg_start *s, struct fg_error *err)
+{
+        struct json_object *points = fg_json_arr(s->spec, "mountPoints");
+
+        for (size_t i = 0; points && i < json_object_array_length(points); i++) {
+                struct json_object *point = json_object_array_get_idx(points, i);
+                const char *name = fg_json_str(point, "sourceVolume");
+                const int number = volume_number(s->task, name);
+                fg_autofree char *source = fg_asprintf(FG_SCRATCH_VOLUMES "/%d", number);
+
+                if (number < 0)
+                        return fg_fail(err, FG_ERR_INVALID, "no volume \"%s\" in the task",
+                                       name ? name : "");
+                if (open_volume(b, source, fg_json_str(point, "containerPath"),
+                                fg_json_bool(point, "readOnly", false), err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int open_image_volumes(struct fg_binds *b, const struct fg_start *s, const char *dir,
+                              struct fg_error *err)
+{
+        for (size_t i = 0; s->image->volumes[i]; i++) {
+                fg_autofree char *source = fg_asprintf("%s/volume%zu", dir, i);
+
+                if (has_target(b, s->image->volumes[i]))
+                        continue;
+                if (open_volume(b, source, s->image->volumes[i], false, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+static int add_tmpfs(struct fg_binds *b, const struct fg_start *s, struct fg_error *err)
+{
+        struct json_object *list = fg_json_arr(fg_json_obj(s->spec, "linuxParameters"), "tmpfs");
+
+        for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+                struct json_object *tmpfs = json_object_array_get_idx(list, i);
+                struct fg_bind *bind = add(b, fg_json_str(tmpfs, "containerPath"), err);
+
+                if (!bind)
+                        return -1;
+                bind->directory = true;
+                bind->options = fg_tmpfs_options(tmpfs, &bind->flags);
+        }
+        return 0;
+}
+
+static int by_target(const void *a, const void *b)
+{
+        return strcmp(((const struct fg_bind *)a)->target, ((const struct fg_bind *)b)->target);
+}
+
+int fg_binds_open(struct fg_binds *b, const struct fg_start *s, const char *dir,
+                  struct fg_error *err)
+{
+        if (open_devices(b, err) < 0 || open_task_volumes(b, s, err) < 0 ||
+            add_tmpfs(b, s, err) < 0 || open_image_volumes(b, s, dir, err) < 0 ||
+            open_texts(b, s, dir, err) < 0)
+                return -1;
+        qsort(b->list, b->count, sizeof(*b->list), by_target); /* a parent sorts before its child */
+        return 0;
+}
+
+void fg_binds_finish(struct fg_binds *b)
+{
+        for (size_t i = 0; i < b->count; i++) {
+                fg_closep(&b->list[i].tree);
+                free(b->list[i].target);
+                free(b->list[i].options);
+        }
+        free(b->list);
+        *b = (struct fg_binds){ 0 };
+}

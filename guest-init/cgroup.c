@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest-init/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/fs.h"
+#include "core/json.h"
+#include "core/str.h"
+
+#define CONTROLLERS    "+cpu +memory +pids"
+#define CPU_PERIOD_US  100000
+#define UNITS_PER_CPU  1024
+#define PIDS_MAX       "30000"              /* of the kernel's 32768: PID 1 can always fork */
+#define INIT_BYTES     (UINT64_C(24) << 20) /* for PID 1 and the kernel's own growth */
+#define MIB(n)         ((uint64_t)(n) << 20)
+#define SHARES_DEFAULT 2 /* what ECS gives a container whose cpu is 0 */
+#define SHARES_MAX     262144
+
+static int put(const char *dir, const char *file, const char *value, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("%s/%s", dir, file);
+        fg_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return fg_fail_errno(err, errno, "open %s", path);
+        if (fg_write_all(fd, value, strlen(value), err) < 0)
+                return fg_wrap(err, "write %s to %s", value, path);
+        return 0;
+}
+
+static int put_number(const char *dir, const char *file, uint64_t value, struct fg_error *err)
+{
+        fg_autofree char *text = fg_asprintf("%" PRIu64, value);
+
+        return put(dir, file, text, err);
+}
+
+static int make(const char *dir, struct fg_error *err)
+{
+        if (mkdir(dir, 0755) < 0)
+                return fg_fail_errno(err, errno, "mkdir %s", dir);
+        return 0;
+}
+
+/* Fewer CPU units than the VM has processors: a quota for the whole task. */
+static int limit_cpu(uint64_t units, struct fg_error *err)
+{
+        fg_autofree char *value = NULL;
+
+        if (units == 0 || units >= (uint64_t)get_nprocs() * UNITS_PER_CPU)
+                return 0;
+        value = fg_asprintf("%" PRIu64 " %d", units * CPU_PERIOD_US / UNITS_PER_CPU, CPU_PERIOD_US);
+        return put(FG_CGROUP_TASK, "cpu.max", value, err);
+}
+
+static int limit_memory(uint64_t bytes, struct fg_error *err)
+{
+        struct sysinfo info;
+        uint64_t total;
+
+        if (sysinfo(&info) < 0)
+                return fg_fail_errno(err, errno, "sysinfo");
+        total = (uint64_t)info.totalram * info.mem_unit;
+        total = total > 2 * INIT_BYTES ? total - INIT_BYTES : total / 2;
+        return put_number(FG_CGROUP_TASK, "memory.max", bytes > 0 && bytes < total ? bytes : total,
+                          err);
+}
+
+int fg_cgroup_init_task(struct json_object *task, struct fg_error *err)
+{
+        if (put(FG_CGROUP_ROOT, "cgroup.subtree_control", CONTROLLERS, err) < 0 ||
+            make(FG_CGROUP_TASK, err) < 0 ||
+            put(FG_CGROUP_TASK, "cgroup.subtree_control", CONTROLLERS, err) < 0 ||
+            put(FG_CGROUP_TASK, "pids.max", PIDS_MAX, err) < 0 ||
+            limit_cpu((uint64_t)fg_json_int(task, "cpuUnits", 0), err) < 0)
+                return -1;
+        return limit_memory(MIB(fg_json_int(task, "memoryMiB", 0)), err);
+}
+
+/* The kernel's mapping of cgroup v1 shares (2..262144) to v2 weights (1..10000), as runc has it. */
+static uint64_t weight_of(int64_t cpu)
+{
+        uint64_t shares = cpu < SHARES_DEFAULT ? SHARES_DEFAULT : (uint64_t)cpu;
+
+        if (shares > SHARES_MAX)
+                shares = SHARES_MAX;
+        return 1 + (shares - 2) * 9999 / (SHARES_MAX - 2);
+}
+
+int fg_cgroup_new(unsigned index, struct json_object *container, struct fg_error *err)
+{
+        fg_autofree char *dir = fg_asprintf(FG_CGROUP_TASK "/%u", index);
+        const int64_t memory = fg_json_int(container, "memory", 0);
+        const int64_t reserved = fg_json_int(container, "memoryReservation", 0);
+        int fd;
+
+        /* One process killed for want of memory takes the container with it, as users expect. */
+        if (make(dir, err) < 0 || put(dir, "memory.oom.group", "1", err) < 0 ||
+            put_number(dir, "cpu.weight", weight_of(fg_json_int(container, "cpu", 0)), err) < 0)
+                return -1;
+        if (memory > 0 && put_number(dir, "memory.max", MIB(memory), err) < 0)
+                return -1;
+        if (reserved > 0 && put_number(dir, "memory.low", MIB(reserved), err) < 0)
+                return -1;
+        fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+        return fd < 0 ? fg_fail_errno(err, errno, "open %s", dir) : fd;
+}
+
+bool fg_cgroup_oom_killed(unsigned index)
+{
+        fg_autofree char *path = fg_asprintf(FG_CGROUP_TASK "/%u/memory.events", index);
+        fg_cleanup(fclosep) FILE *f = fopen(path, "re");
+        char name[32];
+        uint64_t count;
+
+        while (f && fscanf(f, "%31s %" SCNu64, name, &count) == 2) {
+                if (fg_streq(name, "oom_kill"))
+                        return count > 0;
+        }
+        return false;
+}
+
+void fg_cgroup_remove(unsigned index)
+{
+        fg_autofree char *dir = fg_asprintf(FG_CGROUP_TASK "/%u", index);
+
+        (void)rmdir(dir);
+}
+
+int fg_cgroup_killable(struct fg_error *err)
+{
+        return put("/proc/self", "oom_score_adj", "0", err);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest-init/port.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/clock.h"
+#include "core/str.h"
+#include "guest-init/console.h"
+
+#define PORTS        "/sys/class/virtio-ports"
+#define WAIT_NS      (10 * FG_NS_PER_SEC)
+#define READ_MAX     (64u * 1024)
+#define WRITE_MAX    (32u * 1024) /* the driver's own limit for one write */
+#define NAME_MAX_LEN 64
+
+static bool has_name(const char *port)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf name = FG_BUF_INIT(NAME_MAX_LEN);
+        fg_autofree char *path = fg_asprintf(PORTS "/%s/name", port);
+        struct fg_error err = FG_ERROR_INIT;
+
+        return fg_buf_read_file(&name, path, &err) == 0 && name.len > 0 &&
+               fg_streq(name.data, FG_PROTO_PORT "\n");
+}
+
+/* Return: the descriptor, or -1 with errno. */
+static int find_port(void)
+{
+        fg_cleanup(closedirp) DIR *dir = opendir(PORTS);
+        struct dirent *e;
+
+        while (dir && (e = readdir(dir))) {
+                if (e->d_name[0] != '.' && has_name(e->d_name)) {
+                        fg_autofree char *path = fg_asprintf("/dev/%s", e->d_name);
+
+                        return open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+                }
+        }
+        errno = ENOENT;
+        return -1;
+}
+
+static void read_port(struct fg_port *p)
+{
+        static char buf[READ_MAX];
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_frame f;
+        ssize_t n;
+
+        /* Edge-triggered: until the port is empty, or its host has gone (0). */
+        while ((n = read(p->source.fd, buf, sizeof(buf))) > 0) {
+                if (fg_parser_feed(&p->parser, buf, (size_t)n, &err) < 0) {
+                        fg_console("channel: %s", err.msg);
+                        fg_buf_clear(&p->parser.in);
+                        p->parser.consumed = 0;
+                        p->parser.resync = true;
+                        continue;
+                }
+                while (fg_parser_next(&p->parser, &f, &err) > 0)
+                        p->frame(p, &f);
+        }
+}
+
+static void ready(struct fg_source *s, uint32_t events)
+{
+        struct fg_port *p = FG_CONTAINER_OF(s, struct fg_port, source);
+
+        if (events & EPOLLIN)
+                read_port(p);
+}
+
+int fg_port_open(struct fg_port *p, struct fg_loop *loop, struct fg_error *err)
+{
+        const uint64_t deadline = fg_mono_ns() + WAIT_NS;
+        const struct timespec pause = { .tv_nsec = 1000000 };
+
+        p->source = (struct fg_source){ .fd = find_port(), .ready = ready };
+        /* The name arrives in a message of the device's, shortly after its probe. */
+        while (p->source.fd < 0 && fg_mono_ns() < deadline) {
+                (void)nanosleep(&pause, NULL);
+                p->source.fd = find_port();
+        }
+        if (p->source.fd < 0)
+                return fg_fail_errno(err, errno, "open the port %s", FG_PROTO_PORT);
+        fg_parser_init(&p->parser);
+        p->tx = FG_BUF_INIT(FG_PORT_TX_MAX);
+        /* Edge-triggered, since a port without a host reports EPOLLHUP for ever. */
+        return fg_loop_add(loop, &p->source, EPOLLIN | EPOLLOUT | EPOLLET, err);
+}
+
+void fg_port_restart(struct fg_port *p, const struct fg_frame *sync)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        fg_buf_clear(&p->tx);
+        if (fg_sync_append(&p->tx, (const uint8_t *)sync->data, false, &err) < 0)
+                fg_console("channel: %s", err.msg);
+}
+
+bool fg_port_write(struct fg_port *p)
+{
+        size_t sent = 0;
+        ssize_t n = 1;
+
+        while (sent < p->tx.len) {
+                const size_t len = p->tx.len - sent;
+
+                n = write(p->source.fd, p->tx.data + sent, len < WRITE_MAX ? len : WRITE_MAX);
+                if (n <= 0)
+                        break;
+                sent += (size_t)n;
+        }
+        fg_buf_consume(&p->tx, sent);
+        return sent > 0;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest-init/task.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/str.h"
+#include "guest-init/console.h"
+
+struct fg_container *fg_task_container(struct fg_task *t, const char *name)
+{
+        for (size_t i = 0; i < t->container_count; i++) {
+                if (fg_streq(t->containers[i].name, name))
+                        return &t->containers[i];
+        }
+        return NULL;
+}
+
+static bool uses(const struct fg_container *c, const struct fg_task_image *image)
+{
+        return fg_streq(fg_json_str(fg_json_obj(c->spec, "image"), "manifest"), image->manifest);
+}
+
+struct fg_task_image *fg_task_image_of(struct fg_task *t, const struct fg_container *c)
+{
+        size_t i = 0;
+
+        while (!uses(c, &t->images[i])) /* begin.c made one for each */
+                i++;
+        return &t->images[i];
+}
+
+void fg_task_stop(struct fg_task *t, const char *reason, const char *message)
+{
+        struct json_object *e;
+
+        if (t->stopping)
+                return;
+        t->stopping = true;
+        e = fg_events_new(&t->link.events, "task.stopping", fg_now_ns(), FG_EVENT_NO_BARRIER);
+        fg_json_set_str(e, "reason", reason);
+        fg_json_set_str(e, "message", message);
+        if (t->assembly.pid > 0)
+                (void)kill(t->assembly.pid, SIGKILL);
+}
+
+static void handle_task(void *owner, struct json_object *message)
+{
+        struct fg_task *t = owner;
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_task_begin(t, message, &err) == 0)
+                return;
+        fg_console("task: %s", err.msg);
+        for (size_t i = 0; i < t->container_count; i++)
+                fg_container_fail(&t->containers[i], "ResourceInitializationError", err.msg);
+        fg_task_stop(t, "TaskFailedToStart", err.msg);
+}
+
+static void handle_stop(void *owner, const char *reason)
+{
+        struct fg_task *t = owner;
+
+        if (t->spec)
+                fg_task_stop(t, "UserInitiated", reason);
+}
+
+static void handle_blob(void *owner)
+{
+        struct fg_task *t = owner;
+
+        fg_assembly_pump(&t->assembly);
+}
+
+static const struct fg_link_handler handler = {
+        .task = handle_task,
+        .stop = handle_stop,
+        .blob = handle_blob,
+};
+
+void fg_task_init(struct fg_task *t, struct fg_loop *loop)
+{
+        *t = (struct fg_task){ .loop = loop };
+        t->link.handler = &handler;
+        t->link.owner = t;
+        t->assembly.loop = loop;
+        t->assembly.blobs = &t->link.blobs;
+}
+
+static void tell_image(struct fg_task *t, const char *event)
+{
+        for (size_t i = 0; i < t->container_count; i++) {
+                struct json_object *e;
+
+                if (!uses(&t->containers[i], &t->images[t->image_next]))
+                        continue;
+                e = fg_events_new(&t->link.events, event, fg_now_ns(), FG_EVENT_NO_BARRIER);
+                fg_json_set_str(e, "container", t->containers[i].name);
+        }
+}
+
+static void fail_image(struct fg_task *t, const char *message)
+{
+        const struct fg_task_image *image = &t->images[t->image_next];
+
+        for (size_t i = 0; i < t->container_count; i++) {
+                struct fg_container *c = &t->containers[i];
+
+                if (c->state == FG_CONTAINER_WAITING && uses(c, image))
+                        fg_container_fail(c, "CannotPullContainerError", message);
+        }
+        fg_task_stop(t, "TaskFailedToStart", message);
+}
+
+static void image_reaped(struct fg_task *t, int status)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_assembly_reaped(&t->assembly, status, &err) == 0) {
+                tell_image(t, "image.done");
+                t->images[t->image_next++].done = true;
+        } else if (!t->stopping) {
+                fail_image(t, err.msg);
+        }
+}
+
+void fg_task_reaped(struct fg_task *t, pid_t pid, int status)
+{
+        if (pid == t->assembly.pid) {
+                image_reaped(t, status);
+                return;
+        }
+        for (size_t i = 0; i < t->container_count; i++) {
+                if (t->containers[i].pid == pid)
+                        fg_container_reaped(&t->containers[i], status);
+        }
+}
+
+static void assemble_next(struct fg_task *t)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (t->assembly.pid > 0 || t->image_next == t->image_count)
+                return;
+        tell_image(t, "image.begin");
+        if (fg_assembly_start(&t->assembly, t->images[t->image_next].manifest,
+                              t->images[t->image_next].dir, &err) < 0)
+                fail_image(t, err.msg);
+}
+
+/* Return: whether something is or was brought under way that will lead to a further step. */
+static bool start_ready(struct fg_task *t)
+{
+        bool alive = t->image_next < t->image_count;
+        char why[512];
+
+        for (size_t i = 0; i < t->container_count && !t->stopping; i++) {
+                struct fg_container *c = &t->containers[i];
+
+                if (c->state == FG_CONTAINER_WAITING && t->image_next == t->image_count) {
+                        switch (fg_depends_check(t, c, why, sizeof(why))) {
+                        case FG_DEPENDS_MET:
+                                fg_container_start(c, t->spec, fg_task_image_of(t, c)->dir);
+                                break;
+                        case FG_DEPENDS_NEVER:
+                                fg_task_stop(t, "TaskFailedToStart", why);
+                                break;
+                        case FG_DEPENDS_WAIT:
+                        default:
+                                continue;
+                        }
+                        alive = true;
+                }
+                alive = alive || (c->state != FG_CONTAINER_WAITING && !fg_container_ended(c));
+        }
+        return alive;
+}
+
+/* A container stops when nothing that depends on it is left. */
+static void stop_ready(struct fg_task *t)
+{
+        for (size_t i = 0; i < t->container_count; i++) {
+                if (t->containers[i].state == FG_CONTAINER_WAITING)
+                        fg_container_skip(&t->containers[i]);
+        }
+        for (size_t i = 0; i < t->container_count; i++) {
+                if (!fg_depends_needed(t, &t->containers[i]))
+                        fg_container_stop(&t->containers[i]);
+        }
+}
+
+/* What the end of a container means for the others. Return: how many have ended. */
+static size_t follow_ends(struct fg_task *t)
+{
+        size_t ended = 0;
+
+        for (size_t i = 0; i < t->container_count; i++) {
+                struct fg_container *c = &t->containers[i];
+
+                fg_container_drain(c);
+                if (c->essential && c->state == FG_CONTAINER_FAILED)
+                        fg_task_stop(t, "TaskFailedToStart", c->result.message);
+                if (c->essential && c->state == FG_CONTAINER_EXITED)
+                        fg_task_stop(t, "EssentialContainerExited",
+                                     "Essential container in task exited");
+                ended += fg_container_ended(c);
+        }
+        return ended;
+}
+
+static void proceed(struct fg_task *t)
+{
+        if (t->stopping) {
+                stop_ready(t);
+                return;
+        }
+        assemble_next(t);
+        if (!start_ready(t))
+                fg_task_stop(t, "TaskFailedToStart", "containers depend on each other");
+}
+
+void fg_task_step(struct fg_task *t)
+{
+        size_t ended, before = SIZE_MAX;
+
+        if (!t->spec || t->stopped)
+                return;
+        /* An end may allow or forbid what comes next, and that may end at once. */
+        while ((ended = follow_ends(t)) != before && ended < t->container_count) {
+                proceed(t);
+                before = ended;
+        }
+        if (t->stopping && ended < t->container_count)
+                stop_ready(t);
+        if (follow_ends(t) == t->container_count && t->assembly.pid == 0) {
+                (void)fg_events_new(&t->link.events, "task.stopped", fg_now_ns(),
+                                    FG_EVENT_NO_BARRIER);
+                t->stopped = true;
+        }
+}
+
+bool fg_task_over(const struct fg_task *t)
+{
+        return t->stopped && fg_link_settled(&t->link);
+}

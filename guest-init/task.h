@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "guest-init/assembly.h"
+#include "guest-init/container.h"
+#include "guest-init/link.h"
+
+#define FG_TASK_CONTAINERS_MAX 10 /* ECS's limit */
+
+/* One image, used by one or more of the task's containers. */
+struct fg_task_image {
+        const char *manifest; /* borrowed from the task */
+        char *dir;
+        bool done;
+};
+
+struct fg_task {
+        struct fg_loop *loop;
+        struct fg_link link;
+        struct json_object *spec; /* the task message; NULL before it came */
+        struct fg_container containers[FG_TASK_CONTAINERS_MAX];
+        size_t container_count;
+        struct fg_output outputs[2 * FG_TASK_CONTAINERS_MAX];
+        struct fg_task_image images[FG_TASK_CONTAINERS_MAX];
+        size_t image_count;
+        size_t image_next; /* the one being assembled, or to be */
+        struct fg_assembly assembly;
+        bool stopping;
+        bool stopped; /* the last event was given */
+};
+
+/** fg_task_init() - before the channel is opened */
+void fg_task_init(struct fg_task *t, struct fg_loop *loop);
+/** fg_task_step() - whatever has become possible; called after every step of the loop */
+void fg_task_step(struct fg_task *t);
+void fg_task_reaped(struct fg_task *t, pid_t pid, int status);
+/** fg_task_over() - everything was told and stored: power off */
+bool fg_task_over(const struct fg_task *t);
+/** fg_task_stop() - begin to stop; the first reason counts */
+void fg_task_stop(struct fg_task *t, const char *reason, const char *message);
+/** fg_task_container() - by name; NULL when there is none */
+struct fg_container *fg_task_container(struct fg_task *t, const char *name);
+struct fg_task_image *fg_task_image_of(struct fg_task *t, const struct fg_container *c);
+
+/* depends.c: dependsOn. */
+enum fg_depends { FG_DEPENDS_WAIT, FG_DEPENDS_MET, FG_DEPENDS_NEVER };
+/** fg_depends_check() - may @c start? NEVER: @ret_why says which dependency failed it */
+enum fg_depends fg_depends_check(struct fg_task *t, const struct fg_container *c, char *ret_why,
+                                 size_t len);
+/** fg_depends_needed() - does a container that has not ended depend on @c? */
+bool fg_depends_needed(struct fg_task *t, const struct fg_container *c);
+
+/* begin.c: the task message. */
+int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err);
