@@ -94,30 +94,34 @@ void fg_buf_consume(struct fg_buf *b, size_t len)
         memmove(b->data, b->data + len, b->len + 1);
 }
 
-int fg_buf_read_fd(struct fg_buf *b, int fd, struct fg_error *err)
+static ssize_t read_some(int fd, void *data, size_t len)
 {
         ssize_t n;
 
-        for (;;) {
-                size_t room = b->max - b->len;
-                char probe;
+        do
+                n = read(fd, data, len);
+        while (n < 0 && errno == EINTR);
+        return n;
+}
 
-                if (room == 0) {
-                        /* Full is fine if the input ends exactly here. */
-                        n = read(fd, &probe, 1);
-                        if (n > 0)
-                                return fg_fail(err, FG_ERR_CAPACITY, "more than %zu bytes", b->max);
-                } else {
-                        if (fg_buf_reserve(b, room < READ_CHUNK ? room : READ_CHUNK, err) < 0)
-                                return -1;
-                        n = read(fd, b->data + b->len, room < READ_CHUNK ? room : READ_CHUNK);
-                }
-                if (n < 0 && errno == EINTR)
-                        continue;
+int fg_buf_read_fd(struct fg_buf *b, int fd, struct fg_error *err)
+{
+        for (;;) {
+                const size_t left = b->max - b->len;
+                const size_t room = left < READ_CHUNK ? left : READ_CHUNK;
+                char probe;
+                ssize_t n;
+
+                if (fg_buf_reserve(b, room, err) < 0)
+                        return -1;
+                /* A full buffer is fine if the input ends exactly here. */
+                n = room > 0 ? read_some(fd, b->data + b->len, room) : read_some(fd, &probe, 1);
                 if (n < 0)
                         return fg_fail_errno(err, errno, "read");
                 if (n == 0)
                         return 0;
+                if (room == 0)
+                        return fg_fail(err, FG_ERR_CAPACITY, "more than %zu bytes", b->max);
                 b->len += (size_t)n;
                 b->data[b->len] = '\0';
         }

@@ -16,7 +16,7 @@
         static inline void fn##p(type *p)                                                          \
         {                                                                                          \
                 if (*p)                                                                            \
-                        fn(*p);                                                                    \
+                        (void)fn(*p);                                                              \
         }
 
 #define fg_take_ptr(p)                                                                             \

@@ -43,6 +43,10 @@ static enum fg_err code_from_errno(int sys)
         }
 }
 
+#undef fg_fail
+#undef fg_fail_errno
+#undef fg_wrap
+
 int fg_fail(struct fg_error *err, enum fg_err code, const char *fmt, ...)
 {
         va_list ap;

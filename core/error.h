@@ -51,6 +51,12 @@ int fg_fail_errno(struct fg_error *err, int sys, const char *fmt, ...)
 int fg_wrap(struct fg_error *err, const char *fmt, ...)
         __attribute__((format(printf, 2, 3), nonnull(1, 2)));
 
+#ifdef __clang_analyzer__ /* it sees one file at a time: tell it what these return */
+#define fg_fail(...)       (fg_fail(__VA_ARGS__), -1)
+#define fg_fail_errno(...) (fg_fail_errno(__VA_ARGS__), -1)
+#define fg_wrap(...)       (fg_wrap(__VA_ARGS__), -1)
+#endif
+
 const char *fg_err_name(enum fg_err code);      /* "NOT_FOUND" */
 const char *fg_err_exception(enum fg_err code); /* "ResourceNotFoundException" */
 int fg_err_http(enum fg_err code);              /* 404 */
