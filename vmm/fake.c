@@ -254,13 +254,17 @@ static const char *fake_console_tail(struct fg_vmm *vmm, const char *id)
 static uint64_t fake_memory_kib(struct fg_vmm *vmm, const char *id)
 {
         struct guest *g = find(fake_of(vmm), id);
+        fg_cleanup(fg_buf_finish) struct fg_buf statm = FG_BUF_INIT(256);
         fg_autofree char *path = g ? fg_asprintf("/proc/%d/statm", (int)g->pid) : NULL;
-        fg_cleanup(fclosep) FILE *f = path && g->pidfd >= 0 ? fopen(path, "re") : NULL;
-        unsigned long pages;
+        struct fg_error err = FG_ERROR_INIT;
+        const char *resident;
 
-        if (!f || fscanf(f, "%*u %lu", &pages) != 1)
+        if (!g || g->pidfd < 0 || fg_buf_read_file(&statm, path, &err) < 0)
                 return 0;
-        return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+        resident = statm.len > 0 ? strchr(statm.data, ' ') : NULL;
+        if (!resident)
+                return 0;
+        return strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
 static void fake_free(struct fg_vmm *vmm)

@@ -78,7 +78,6 @@ struct image {
 };
 
 struct guest {
-        const char *channel;
         int listener;
         int host; /* -1: nobody is connected */
         struct fg_parser parser;

@@ -119,11 +119,10 @@ int main(int argc, char **argv)
                 return 2;
         }
         (void)signal(SIGPIPE, SIG_IGN);
-        g.channel = argv[1];
         g.out = FG_BUF_INIT(OUT_MAX);
         fg_parser_init(&g.parser);
-        g.listener = listen_on(g.channel, &err);
-        if (g.listener < 0 || write_pid(g.channel, &err) < 0) {
+        g.listener = listen_on(argv[1], &err);
+        if (g.listener < 0 || write_pid(argv[1], &err) < 0) {
                 (void)fprintf(stderr, "fake guest: %s\n", err.msg);
                 return 1;
         }
@@ -135,6 +134,6 @@ int main(int argc, char **argv)
                 wire_pump(&g);
                 turn(&g);
         }
-        (void)unlink(g.channel); /* the mark of a guest that halted by itself */
+        (void)unlink(argv[1]); /* the mark of a guest that halted by itself */
         return 0;
 }

@@ -53,7 +53,7 @@ static void mutate_once(char *data, size_t *len, const struct fg_buf *other)
 
         switch (random_below(6)) {
         case 0:
-                data[at] ^= (char)(1 << random_below(8));
+                data[at] = (char)(data[at] ^ (1 << random_below(8)));
                 break;
         case 1:
                 data[at] = (char)edges[random_below(sizeof(edges))];
