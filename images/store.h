@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/cleanup.h"
+#include "core/digest.h"
+#include "core/error.h"
+
+/*
+ * Files of the store:
+ *   blobs/sha256/<hex>  verified; here only after fsync, by rename
+ *   tmp/<hex>.part      a download, possibly broken off; believed for nothing but a resume
+ *   trash/              on the way out; emptied at any time
+ * An opened store is immutable paths: any thread. One writer per digest (the caller sees to it).
+ */
+struct fg_store;
+
+/** fg_store_open() - create what is missing, empty the trash, drop parts nobody resumed for a day.
+ */
+int fg_store_open(const char *dir, struct fg_store **ret, struct fg_error *err);
+void fg_store_free(struct fg_store *store);
+FG_DEFINE_CLEANUP(struct fg_store *, fg_store_free)
+
+/** fg_store_each() - all blobs; files with strange names are skipped. */
+int fg_store_each(struct fg_store *store,
+                  void (*each)(void *userdata, const char *digest, uint64_t size), void *userdata,
+                  struct fg_error *err);
+/** fg_store_blob() - open a blob for reading: descriptor and size. -1: NOT_FOUND. */
+int fg_store_blob(const struct fg_store *store, const char *digest, uint64_t *ret_size,
+                  struct fg_error *err);
+/** fg_store_put() - a small blob at once; its digest is checked. Replacing one is harmless. */
+int fg_store_put(const struct fg_store *store, const char *digest, const void *data, size_t len,
+                 struct fg_error *err);
+/** fg_store_trash() - take a blob out of sight: one rename, quick. A missing one is success. */
+int fg_store_trash(struct fg_store *store, const char *digest, struct fg_error *err);
+/** fg_store_trash_parts() - the same for broken-off downloads for which @keep() is false. */
+void fg_store_trash_parts(struct fg_store *store, bool (*keep)(void *userdata, const char *digest),
+                          void *userdata);
+/** fg_store_empty_trash() - really delete. Blocks. */
+void fg_store_empty_trash(const struct fg_store *store);
+/** fg_store_scratch() - a new private directory in tmp/; caller removes it and frees the path. */
+char *fg_store_scratch(const struct fg_store *store, struct fg_error *err);
+
+/* A blob on its way in. Appending keeps a running digest; what is on disk survives the process. */
+struct fg_blob_writer;
+
+/**
+ * fg_blob_writer_new() - open the part of @digest and digest what it holds already
+ * @size: the blob's full size; more is refused (UPSTREAM)
+ */
+int fg_blob_writer_new(const struct fg_store *store, const char *digest, uint64_t size,
+                       struct fg_blob_writer **ret, struct fg_error *err);
+/** fg_blob_writer_free() - close; an uncommitted part stays for a resume. */
+void fg_blob_writer_free(struct fg_blob_writer *w);
+FG_DEFINE_CLEANUP(struct fg_blob_writer *, fg_blob_writer_free)
+/** fg_blob_writer_watch() - have @moved() called after every change of at(), on the same thread. */
+void fg_blob_writer_watch(struct fg_blob_writer *w, void (*moved)(void *userdata, uint64_t at),
+                          void *userdata);
+uint64_t fg_blob_writer_at(const struct fg_blob_writer *w); /* bytes so far */
+uint64_t fg_blob_writer_size(const struct fg_blob_writer *w);
+const char *fg_blob_writer_digest(const struct fg_blob_writer *w);
+int fg_blob_writer_restart(struct fg_blob_writer *w, struct fg_error *err); /* from byte 0 */
+int fg_blob_writer_append(struct fg_blob_writer *w, const void *data, size_t len,
+                          struct fg_error *err);
+/**
+ * fg_blob_writer_commit() - verify, sync, move among the blobs
+ * Return: 0, or -1: UPSTREAM (short, or another digest: the part was emptied), errno's code.
+ */
+int fg_blob_writer_commit(struct fg_blob_writer *w, struct fg_error *err);
