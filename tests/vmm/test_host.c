@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What vmm finds out about the host and prepares on it, with files of the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/str.h"
+#include "vmm/accel.h"
+#include "vmm/console.h"
+#include "vmm/embed.h"
+#include "vmm/kernel.h"
+
+#define CPU_PLAIN "processor : 0\nflags : fpu sse svm_lock lmx\n"
+#define CPU_SVM   "processor : 0\nflags : fpu svm sse\n"
+#define STRANGER  4242
+
+struct dir {
+        char path[32];
+};
+
+static int set_up(void **state)
+{
+        static struct dir dir;
+
+        (void)snprintf(dir.path, sizeof(dir.path), "/tmp/fghost-XXXXXX");
+        *state = &dir;
+        return mkdtemp(dir.path) && chmod(dir.path, 0711) == 0 ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+        struct dir *dir = *state;
+        struct fg_error err;
+
+        return fg_rm_rf(dir->path, &err);
+}
+
+static char *put(const struct dir *dir, const char *name, const char *text, mode_t mode)
+{
+        char *path = fg_asprintf("%s/%s", dir->path, name);
+        struct fg_error err;
+
+        assert_int_equal(fg_write_file(path, text, strlen(text), mode, &err), 0);
+        return path;
+}
+
+/* ---- accelerator ---- */
+
+static int probe_result;
+
+static int probe(const char *kvm, struct fg_error *err)
+{
+        return probe_result < 0 ? fg_fail(err, FG_ERR_INVALID, "no guest") : probe_result;
+}
+
+struct expectation {
+        const char *cpu;
+        mode_t mode; /* of the device; 0: there is none */
+        int probe;
+        enum fg_accel accel;
+        const char *reason;
+};
+
+static void test_accel_auto(void **state)
+{
+        static const struct expectation table[] = {
+                { CPU_SVM, 0666, 1, FG_ACCEL_KVM, "a probe guest ended in time" },
+                { CPU_SVM, 0666, 0, FG_ACCEL_TCG, "did not end in time" },
+                { CPU_SVM, 0666, -1, FG_ACCEL_TCG, "runs no guest: no guest" },
+                { CPU_PLAIN, 0666, 1, FG_ACCEL_TCG, "neither vmx nor svm" },
+                { CPU_SVM, 0, 1, FG_ACCEL_TCG, "cannot be opened" },
+        };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(table); i++) {
+                const struct expectation *e = &table[i];
+                fg_autofree char *cpuinfo = put(*state, "cpuinfo", e->cpu, 0644);
+                fg_autofree char *kvm = put(*state, "kvm", "", e->mode);
+                struct fg_accel_host host = { kvm, cpuinfo, STRANGER, STRANGER, STRANGER, probe };
+                struct fg_error err = FG_ERROR_INIT;
+                struct fg_accel_choice choice;
+
+                if (!e->mode)
+                        assert_int_equal(unlink(kvm), 0);
+                probe_result = e->probe;
+                assert_int_equal(fg_accel_choose(&host, FG_ACCEL_AUTO, &choice, &err), 0);
+                assert_int_equal(choice.accel, e->accel);
+                assert_non_null(strstr(choice.reason, e->reason));
+                assert_false(choice.kvm_hidden);
+                /* asked for by name, the same facts are an error */
+                assert_int_equal(fg_accel_choose(&host, FG_ACCEL_KVM, &choice, &err),
+                                 e->accel == FG_ACCEL_KVM ? 0 : -1);
+                assert_int_equal(fg_accel_choose(&host, FG_ACCEL_TCG, &choice, &err), 0);
+                assert_int_equal(choice.accel, FG_ACCEL_TCG);
+        }
+}
+
+/* The device is root's alone: libvirt would probe QEMU anew at each start. */
+static void test_accel_hidden(void **state)
+{
+        fg_autofree char *cpuinfo = put(*state, "cpuinfo", CPU_PLAIN, 0644);
+        fg_autofree char *kvm = put(*state, "kvm", "", 0660);
+        struct fg_accel_host host = { kvm, cpuinfo, STRANGER, STRANGER, getegid(), probe };
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_accel_choice choice;
+
+        assert_int_equal(fg_accel_choose(&host, FG_ACCEL_AUTO, &choice, &err), 0);
+        assert_false(choice.kvm_hidden); /* through its second group */
+        host.extra_gid = STRANGER;
+        assert_int_equal(fg_accel_choose(&host, FG_ACCEL_AUTO, &choice, &err), 0);
+        assert_true(choice.kvm_hidden);
+        assert_non_null(strstr(choice.warning, "mode 0660"));
+}
+
+/* On this very host: an answer within its time limit, whatever it is. */
+static void test_probe_ends(void **state)
+{
+        uint64_t begin = fg_mono_ns();
+        struct fg_error err = FG_ERROR_INIT;
+
+        (void)fg_kvm_probe("/dev/kvm", &err);
+        assert_true(fg_mono_ns() - begin < 3 * FG_NS_PER_SEC);
+        assert_int_equal(fg_kvm_probe("/dev/null", &err), -1);
+}
+
+/* ---- files ---- */
+
+static void test_reaches(void **state)
+{
+        const struct dir *dir = *state;
+        struct fg_qemu_user user = { true, STRANGER, STRANGER, STRANGER };
+        fg_autofree char *closed = fg_asprintf("%s/closed", dir->path);
+        fg_autofree char *path = fg_asprintf("%s/closed/file", dir->path);
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(mkdir(closed, 0700), 0);
+        assert_int_equal(fg_qemu_user_reaches(&user, closed, &err), 0);
+        assert_int_equal(fg_qemu_user_reaches(&user, path, &err), -1);
+        assert_int_equal(err.code, FG_ERR_DENIED);
+        assert_non_null(strstr(err.msg, "closed/ is not searchable (mode 0700)"));
+        user.separate = false;
+        assert_int_equal(fg_qemu_user_reaches(&user, path, &err), 0);
+}
+
+/* A directory that its group, which is QEMU's own, may enter; others may not. */
+static void test_mkdir(void **state)
+{
+        const struct dir *dir = *state;
+        struct fg_qemu_user user = { true, STRANGER, getegid(), STRANGER };
+        fg_autofree char *path = fg_asprintf("%s/d", dir->path);
+        struct fg_error err = FG_ERROR_INIT;
+        struct stat st;
+
+        for (int i = 0; i < 2; i++) { /* the second time it exists */
+                assert_int_equal(fg_qemu_user_mkdir(&user, path, &err), 0);
+                assert_int_equal(stat(path, &st), 0);
+                assert_int_equal(st.st_mode & 07777, 0710);
+                assert_int_equal(st.st_gid, getegid());
+        }
+        assert_int_equal(fg_qemu_user_reaches(&user, path, &err), 0);
+}
+
+static void test_boot_files(void **state)
+{
+        const struct dir *dir = *state;
+        fg_autofree char *kernel = put(dir, "vmlinux", "kernel", 0600);
+        fg_autofree char *initrd = put(dir, "initramfs", "initrd", 0600);
+        fg_autofree char *boot = fg_asprintf("%s/boot", dir->path);
+        fg_cleanup(fg_boot_files_finish) struct fg_boot_files files = { 0 };
+        struct fg_qemu_user user = { .uid = geteuid(), .gid = getegid() };
+        struct fg_error err = FG_ERROR_INIT;
+        struct stat st;
+
+        assert_int_equal(fg_boot_files_prepare("/nonexistent", initrd, boot, &user, &files, &err),
+                         -1);
+        assert_int_equal(err.code, FG_ERR_NOT_FOUND);
+        assert_non_null(strstr(err.msg, "make kernel"));
+        for (int i = 0; i < 2; i++) {
+                fg_boot_files_finish(&files);
+                assert_int_equal(fg_boot_files_prepare(kernel, initrd, boot, &user, &files, &err),
+                                 0);
+        }
+        assert_int_equal(stat(files.kernel, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0444);
+        assert_int_equal(st.st_size, strlen("kernel"));
+}
+
+static void test_embed(void **state)
+{
+        const struct dir *dir = *state;
+        fg_autofree char *root = fg_asprintf("%s/a b&c", dir->path), *uri = fg_embed_uri(root);
+        fg_autofree char *path = fg_asprintf("%s/etc/qemu.conf", root);
+        fg_autofree char *wanted = fg_asprintf("qemu:///embed?root=%s/a%%20b%%26c", dir->path);
+        fg_cleanup(fg_buf_finish) struct fg_buf conf = FG_BUF_INIT(4096);
+        struct fg_qemu_user user = { .uid = geteuid(), .gid = getegid() };
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_string_equal(uri, wanted);
+        assert_int_equal(fg_embed_prepare(root, &user, true, &err), 0);
+        assert_int_equal(fg_buf_read_file(&conf, path, &err), 0);
+        assert_non_null(strstr(conf.data, "user = \"libvirt-qemu\"\n"));
+        assert_non_null(strstr(conf.data, "seccomp_sandbox = 1\n"));
+        assert_non_null(strstr(conf.data, "\"memory\""));
+        assert_int_equal(fg_embed_prepare(root, &user, false, &err), 0);
+        fg_buf_clear(&conf);
+        assert_int_equal(fg_buf_read_file(&conf, path, &err), 0);
+        assert_non_null(strstr(conf.data, "cgroup_controllers = []\n"));
+}
+
+static void test_cgroup(void **state)
+{
+        const struct dir *dir = *state;
+        fg_autofree char *v1 = fg_asprintf("%s/memory", dir->path);
+
+        assert_false(fg_memory_cgroup_usable(dir->path));
+        free(put(dir, "cgroup.subtree_control", "", 0644));
+        free(put(dir, "cgroup.controllers", "cpu pids\n", 0644));
+        assert_false(fg_memory_cgroup_usable(dir->path));
+        free(put(dir, "cgroup.controllers", "cpu memory pids\n", 0644));
+        assert_int_equal(fg_memory_cgroup_usable(dir->path), geteuid() == 0);
+        free(put(dir, "cgroup.controllers", "", 0644));
+        assert_int_equal(mkdir(v1, 0755), 0);
+        free(put(dir, "memory/cgroup.procs", "", 0644));
+        assert_int_equal(fg_memory_cgroup_usable(dir->path), geteuid() == 0);
+}
+
+/* ---- console ---- */
+
+static void test_console(void **state)
+{
+        const struct dir *dir = *state;
+        fg_cleanup(fg_console_freep) struct fg_console *console = NULL;
+        fg_cleanup(sd_event_unrefp) sd_event *event = NULL;
+        fg_autoclose int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), qemu = -1;
+        struct sockaddr_un addr = { .sun_family = AF_UNIX };
+        struct fg_error err = FG_ERROR_INIT;
+        char line[100];
+
+        (void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/sock", dir->path);
+        assert_true(sd_event_new(&event) >= 0);
+        assert_int_equal(fg_console_new(event, addr.sun_path, &console, &err), -1);
+        assert_int_equal(err.code, FG_ERR_NOT_FOUND);
+        assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        assert_int_equal(fg_console_new(event, addr.sun_path, &console, &err), 0);
+        qemu = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        assert_string_equal(fg_console_tail(console), "");
+
+        assert_int_equal(write(qemu, "a\033[31mb\r\n\0", 10), 10);
+        fg_console_drain(console);
+        assert_string_equal(fg_console_tail(console), "a[31mb\n");
+        for (int i = 0; i < 1000; i++) {
+                int len = snprintf(line, sizeof(line), "%04d%*s\n", i, i % 90, "");
+
+                assert_int_equal(write(qemu, line, (size_t)len), len);
+                assert_true(sd_event_run(event, 0) >= 0);
+                assert_true(strlen(fg_console_tail(console)) <= FG_CONSOLE_TAIL);
+        }
+        fg_console_drain(console);
+        assert_int_equal(strlen(fg_console_tail(console)), FG_CONSOLE_TAIL);
+        assert_non_null(strstr(fg_console_tail(console), "\n0999"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_accel_auto, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_accel_hidden, set_up, tear_down),
+                cmocka_unit_test(test_probe_ends),
+                cmocka_unit_test_setup_teardown(test_reaches, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_mkdir, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_boot_files, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_embed, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_cgroup, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_console, set_up, tear_down),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
