@@ -76,7 +76,7 @@ static int drop_oldest(struct fg_logfile *f, struct fg_error *err)
 {
         char name[FG_SEGMENT_NAME_MAX];
         uint32_t highest;
-        uint64_t size;
+        uint64_t size = 0;
 
         while (f->total > f->limits.total_bytes && f->first < f->last) {
                 if (segment_size(f, f->first, &size, err) < 0)
@@ -162,7 +162,7 @@ static int recover_last(struct fg_logfile *f, struct fg_error *err)
 static int recover(struct fg_logfile *f, struct fg_error *err)
 {
         uint32_t n, highest;
-        uint64_t size;
+        uint64_t size = 0;
         int found;
 
         do {

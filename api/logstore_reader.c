@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "api/logstore_cursor.h"
 #include "core/buf.h"
@@ -25,7 +24,7 @@ struct source {
 };
 
 struct fg_logreader {
-        struct fg_logreader *prev, *next;
+        LIST_ENTRY(fg_logreader) link;
         struct fg_logstore *store;
         char *task;
         bool follow;
@@ -50,12 +49,14 @@ struct read_job {
         struct fg_error err;
 };
 
-static bool has_cursor(const struct source *s, const char *container)
+static bool wanted(const struct source *s, const char *container)
 {
+        if (container[0] == '.' || (s->container && !fg_streq(s->container, container)))
+                return false;
         for (size_t i = 0; i < s->n_cursors; i++)
                 if (fg_streq(fg_logcursor_container(s->cursors[i]), container))
-                        return true;
-        return false;
+                        return false;
+        return true;
 }
 
 /* A task's logs appear one by one: look for new ones at each read. */
@@ -69,8 +70,7 @@ static int refresh_cursors(struct source *s, struct fg_error *err)
         while ((entry = readdir(dir))) {
                 struct fg_logcursor *c;
 
-                if (entry->d_name[0] == '.' || has_cursor(s, entry->d_name) ||
-                    (s->container && !fg_streq(s->container, entry->d_name)))
+                if (!wanted(s, entry->d_name))
                         continue;
                 c = fg_logcursor_open(dirfd(dir), entry->d_name, err);
                 if (!c)
@@ -157,7 +157,7 @@ static void submit(struct fg_logreader *r)
 
 static void destroy(struct fg_logreader *r)
 {
-        DL_DELETE(r->store->readers, r);
+        LIST_REMOVE(r, link);
         for (size_t i = 0; i < r->source.n_cursors; i++)
                 fg_logcursor_free(r->source.cursors[i]);
         free(r->source.cursors);
@@ -205,7 +205,7 @@ struct fg_logreader *fg_logreader_new(struct fg_logstore *store,
         r->source.path = fg_asprintf("%s/%s", store->dir, options->task);
         r->source.container = fg_strdup(options->container);
         r->source.since_ns = options->since_ns;
-        DL_APPEND(store->readers, r);
+        LIST_INSERT_HEAD(&store->readers, r, link);
         return r;
 }
 
@@ -230,8 +230,7 @@ void fg_logreader_wake(struct fg_logstore *store, const char *task, bool finish)
 {
         struct fg_logreader *r;
 
-        DL_FOREACH(store->readers, r)
-        {
+        LIST_FOREACH (r, &store->readers, link) {
                 if (!fg_streq(r->task, task))
                         continue;
                 r->finished = r->finished || finish;

@@ -3,14 +3,13 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "core/buf.h"
 #include "core/id.h"
 #include "core/str.h"
 
 struct fg_logwriter {
-        struct fg_logwriter *prev, *next;
+        LIST_ENTRY(fg_logwriter) link;
         struct fg_logstore *store;
         char task[FG_ID_LEN + 1];
         char *path;
@@ -84,7 +83,7 @@ static void destroy(struct fg_logwriter *w)
 {
         struct fg_logstore *store = w->store;
 
-        DL_DELETE(store->writers, w);
+        LIST_REMOVE(w, link);
         fg_logfile_free(w->file);
         fg_buf_finish(&w->queue);
         free(w->path);
@@ -152,7 +151,7 @@ int fg_logwriter_new(struct fg_logstore *store, const char *task, const char *co
         w->userdata = userdata;
         w->queue = FG_BUF_INIT(4 * store->queue_bytes + FG_LOG_MAX_RECORD +
                                sizeof(struct fg_segment_record));
-        DL_APPEND(store->writers, w);
+        LIST_INSERT_HEAD(&store->writers, w, link);
         submit(w); /* an empty batch opens the file */
         *ret = w;
         return 0;
@@ -198,8 +197,7 @@ bool fg_logstore_has_writer(const struct fg_logstore *store, const char *task)
 {
         const struct fg_logwriter *w;
 
-        DL_FOREACH(store->writers, w)
-        {
+        LIST_FOREACH (w, &store->writers, link) {
                 if (fg_streq(w->task, task))
                         return true;
         }
@@ -210,12 +208,12 @@ char *fg_logwriter_tasks(const struct fg_logstore *store)
 {
         const struct fg_logwriter *w;
         char *list, *at;
-        size_t n;
+        size_t n = 0;
 
-        DL_COUNT(store->writers, w, n);
+        LIST_FOREACH (w, &store->writers, link)
+                n++;
         at = list = fg_calloc(n + 1, FG_ID_LEN + 1);
-        DL_FOREACH(store->writers, w)
-        {
+        LIST_FOREACH (w, &store->writers, link) {
                 memcpy(at, w->task, FG_ID_LEN);
                 at[FG_ID_LEN] = '\n';
                 at += FG_ID_LEN + 1;

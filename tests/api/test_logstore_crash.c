@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -122,6 +123,44 @@ static void test_reader_survives_torn_tail(void **state)
         reader_close(&r);
 }
 
+/* A disk that takes no more: it is said once, and what was stored before is still good. */
+static void test_write_error(void **state)
+{
+        struct rlimit unlimited, small = { .rlim_cur = 300000 };
+        static char block[100000];
+        struct fixture *f = *state;
+        struct writer w;
+        struct reader r;
+
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+        small.rlim_max = unlimited.rlim_max;
+        assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        append(&w, 0, 0, 1, block, 100000);
+        wait_stored(f, &w, 0, 100000);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+        append(&w, 0, 100000, 2, block, 100000);
+        append(&w, 0, 200000, 3, block, 100000);
+        while (!w.failed)
+                run_once(f);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+        assert_int_equal(w.failed, 1);
+        assert_int_equal(w.error.sys, EFBIG);
+        fg_logwriter_free(w.w);
+
+        writer_open(f, &w, TASK, "app");
+        assert_in_range(w.next[0], 100000, 200000);
+        append(&w, 0, 100000, 2, block, 100000);
+        append(&w, 0, 200000, 3, block, 100000);
+        wait_stored(f, &w, 0, 300000);
+        fg_logwriter_free(w.w);
+        read_all(f, &r, &ALL);
+        assert_int_equal(r.data[0].len, 300000);
+        assert_int_equal(r.lost, 0);
+        reader_close(&r);
+}
+
 /* ---- kill -9 at any moment ---- */
 
 enum { ROUNDS = 30, STEP = 997 };
@@ -222,11 +261,9 @@ static void test_kill_loses_nothing_acknowledged(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                TEST(test_torn_at_every_byte),
-                TEST(test_damaged_at_every_byte),
-                TEST(test_torn_header),
-                TEST(test_reader_survives_torn_tail),
-                TEST(test_kill_loses_nothing_acknowledged),
+                TEST(test_torn_at_every_byte), TEST(test_damaged_at_every_byte),
+                TEST(test_torn_header),        TEST(test_reader_survives_torn_tail),
+                TEST(test_write_error),        TEST(test_kill_loses_nothing_acknowledged),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
