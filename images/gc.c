@@ -22,7 +22,7 @@ static void drop_work(struct fg_job *job)
 
         if (j->manifest[0])
                 (void)fg_index_drop(j->images->db, j->manifest, &ignored);
-        fg_store_empty_trash(j->images->store);
+        fg_blobstore_empty_trash(j->images->store);
 }
 
 static void drop_done(struct fg_job *job)
@@ -62,7 +62,7 @@ void fg_gc_collect(struct fg_images *images)
                 for (size_t i = 0; pull->image && i < pull->image->n_blobs; i++)
                         fg_catalog_mark(c, pull->image->blobs[i]);
         HASH_ITER (hh, c->blobs, blob, next_blob) {
-                if (blob->live || fg_store_trash(images->store, blob->digest, &ignored) < 0)
+                if (blob->live || fg_blobstore_trash(images->store, blob->digest, &ignored) < 0)
                         continue;
                 fg_catalog_drop_blob(c, blob);
                 trashed = true;

@@ -60,8 +60,8 @@ int fg_images_new(sd_event *event, const struct fg_images_config *config, struct
         images->source.archive_program = fg_archive_program();
         if (config->ca_file && !fg_exists(config->ca_file))
                 return fg_fail(err, FG_ERR_INVALID, "CA file %s does not exist", config->ca_file);
-        if (fg_store_open(config->dir, &images->store, err) < 0 ||
-            fg_store_each(images->store, add_found_blob, &images->catalog, err) < 0 ||
+        if (fg_blobstore_open(config->dir, &images->store, err) < 0 ||
+            fg_blobstore_each(images->store, add_found_blob, &images->catalog, err) < 0 ||
             fg_index_open(config->dir, &images->db, err) < 0 ||
             fg_index_load(images->db, &images->catalog, err) < 0)
                 return fg_wrap(err, "image store");
@@ -95,7 +95,7 @@ void fg_images_free(struct fg_images *images)
         fg_download_free_all(images);
         fg_catalog_finish(&images->catalog);
         (void)sqlite3_close_v2(images->db);
-        fg_store_free(images->store);
+        fg_blobstore_free(images->store);
         free(images->source.registry.ca_file);
         free(images->source.registry.insecure);
         free(images->source.registry.docker_config);
@@ -136,7 +136,7 @@ bool fg_images_has_blob(struct fg_images *images, const char *manifest_digest, c
 int fg_images_open_blob(struct fg_images *images, const char *digest, uint64_t *ret_size,
                         struct fg_error *err)
 {
-        return fg_store_blob(images->store, digest, ret_size, err);
+        return fg_blobstore_blob(images->store, digest, ret_size, err);
 }
 
 uint64_t fg_images_bytes(struct fg_images *images)
@@ -274,7 +274,7 @@ void fg_images_prune(struct fg_images *images,
         rq->pruned = done;
         while ((victim = fg_catalog_victim(&images->catalog)))
                 fg_gc_drop(images, victim);
-        fg_store_trash_parts(images->store, keep_part, images);
+        fg_blobstore_trash_parts(images->store, keep_part, images);
         fg_gc_collect(images);
         rq->freed = before - images->catalog.bytes;
         fg_lane_submit(images->index, &rq->job);

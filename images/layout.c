@@ -9,7 +9,7 @@
 #include "core/digest.h"
 #include "core/json.h"
 #include "core/str.h"
-#include "images/store.h"
+#include "images/blobstore.h"
 
 #define COPY_CHUNK (1u << 20)
 #define MARKER_MAX 4096

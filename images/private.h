@@ -4,16 +4,16 @@
 #include <stdatomic.h>
 
 #include "core/lane.h"
+#include "images/blobstore.h"
 #include "images/catalog.h"
 #include "images/images.h"
 #include "images/index.h"
 #include "images/source.h"
-#include "images/store.h"
 
 /* The shared inside of images.c, gc.c, pull.c and download.c. Loop only, but where it says so. */
 
 struct fg_images {
-        struct fg_store *store;         /* paths: any thread */
+        struct fg_blobstore *store;     /* paths: any thread */
         struct fg_source_config source; /* immutable: any thread */
         sqlite3 *db;                    /* the index lane's */
         struct fg_lane *resolvers, *downloaders, *index;

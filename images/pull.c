@@ -167,11 +167,11 @@ static void commit_work(struct fg_job *job)
                 j->result = fg_index_touch(j->images->db, image->manifest, image->used_ns, &j->err);
                 return;
         }
-        j->result = fg_store_put(j->images->store, image->manifest, j->manifest_text,
-                                 j->manifest_len, &j->err);
+        j->result = fg_blobstore_put(j->images->store, image->manifest, j->manifest_text,
+                                     j->manifest_len, &j->err);
         if (j->result == 0)
-                j->result = fg_store_put(j->images->store, image->config, j->config_text,
-                                         j->config_len, &j->err);
+                j->result = fg_blobstore_put(j->images->store, image->config, j->config_text,
+                                             j->config_len, &j->err);
         if (j->result == 0)
                 j->result = fg_index_put(j->images->db, j->reference, image, &j->err);
 }

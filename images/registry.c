@@ -7,9 +7,9 @@
 #include "core/buf.h"
 #include "core/id.h"
 #include "core/str.h"
-#include "images/http.h"
-#include "images/store.h"
+#include "images/blobstore.h"
 #include "images/token.h"
+#include "images/transfer.h"
 
 #define TRIES_MAX         5   /* without a new byte in between */
 #define TRIES_TOTAL_MAX   100 /* of one download, however it crawls on */
@@ -20,7 +20,7 @@
 struct fg_registry {
         const struct fg_registry_config *config;
         const struct fg_reference *ref;
-        struct fg_http *http;
+        struct fg_transfer *http;
         struct fg_grant grant;
         bool plain, plain_allowed; /* HTTP now; HTTP when the peer turns out not to know TLS */
 };
@@ -59,7 +59,7 @@ struct fg_registry *fg_registry_new(const struct fg_registry_config *config,
 
         r->config = config;
         r->ref = ref;
-        r->http = fg_http_new(config->ca_file, cancel);
+        r->http = fg_transfer_new(config->ca_file, cancel);
         r->plain = is_listed(config->insecure, host);
         r->plain_allowed = r->plain || fg_host_is_loopback(host);
         if (grant && grant->base) {
@@ -74,7 +74,7 @@ void fg_registry_free(struct fg_registry *r)
 {
         if (!r)
                 return;
-        fg_http_free(r->http);
+        fg_transfer_free(r->http);
         fg_grant_finish(&r->grant);
         free(r);
 }
@@ -104,7 +104,7 @@ static uint64_t backoff_ms(unsigned tries, uint64_t retry_after_s)
         return retry_after_s * 1000 > step ? retry_after_s * 1000 : step;
 }
 
-static int fail_status(const struct fg_http_reply *reply, struct fg_error *err)
+static int fail_status(const struct fg_transfer_reply *reply, struct fg_error *err)
 {
         const char *text = reply->message ? reply->message : "";
         const char *colon = reply->message ? ": " : "";
@@ -127,8 +127,8 @@ static int fail_status(const struct fg_http_reply *reply, struct fg_error *err)
 }
 
 /* One try, with at most one round of authentication and one step down to HTTP in it. */
-static int attempt(struct fg_registry *r, const char *path, struct fg_http_request *rq,
-                   struct fg_http_reply *reply, struct fg_error *err)
+static int attempt(struct fg_registry *r, const char *path, struct fg_transfer_request *rq,
+                   struct fg_transfer_reply *reply, struct fg_error *err)
 {
         for (bool answered = false;;) {
                 fg_autofree char *url = fg_asprintf("%s%s", r->grant.base, path);
@@ -137,7 +137,7 @@ static int attempt(struct fg_registry *r, const char *path, struct fg_http_reque
                 rq->url = url;
                 rq->plain = r->plain;
                 rq->authorization = r->grant.authorization;
-                if (fg_http_get(r->http, rq, reply, err) < 0) {
+                if (fg_transfer_get(r->http, rq, reply, err) < 0) {
                         if (!reply->tls_failed || r->plain || !r->plain_allowed)
                                 return -1;
                         fall_back_to_plain(r);
@@ -158,7 +158,7 @@ static int attempt(struct fg_registry *r, const char *path, struct fg_http_reque
 }
 
 /* Waits before the next try, or says that there is none: -1, and @err tells how often. */
-static int next_try(struct fg_registry *r, struct tries *t, const struct fg_http_reply *reply,
+static int next_try(struct fg_registry *r, struct tries *t, const struct fg_transfer_reply *reply,
                     struct fg_error *err)
 {
         uint64_t wait = reply->retry_after;
@@ -175,7 +175,7 @@ static int next_try(struct fg_registry *r, struct tries *t, const struct fg_http
         }
         if (wait > RETRY_AFTER_MAX_S)
                 return fg_wrap(err, "asked to come back in %" PRIu64 " s", wait);
-        return fg_http_wait(r->http, backoff_ms(t->idle - 1, wait), err);
+        return fg_transfer_wait(r->http, backoff_ms(t->idle - 1, wait), err);
 }
 
 static int on_small(void *userdata, const void *data, size_t len, struct fg_error *err)
@@ -184,9 +184,9 @@ static int on_small(void *userdata, const void *data, size_t len, struct fg_erro
 }
 
 static int fetch_small(struct fg_registry *r, const char *path, const char *accept,
-                       struct fg_buf *ret, struct fg_http_reply *reply, struct fg_error *err)
+                       struct fg_buf *ret, struct fg_transfer_reply *reply, struct fg_error *err)
 {
-        struct fg_http_request rq = { .accept = accept, .write = on_small, .userdata = ret };
+        struct fg_transfer_request rq = { .accept = accept, .write = on_small, .userdata = ret };
         struct tries tries = { 0 };
 
         do {
@@ -216,7 +216,7 @@ static int check_digest(const char *said, const char *expected, const struct fg_
 int fg_registry_manifest(struct fg_registry *r, const char *digest, struct fg_buf *ret,
                          char **ret_media_type, struct fg_error *err)
 {
-        fg_cleanup(fg_http_reply_finish) struct fg_http_reply reply = { 0 };
+        fg_cleanup(fg_transfer_reply_finish) struct fg_transfer_reply reply = { 0 };
         fg_autofree char *path = NULL;
 
         if (!digest && r->ref->digest[0])
@@ -233,7 +233,7 @@ int fg_registry_manifest(struct fg_registry *r, const char *digest, struct fg_bu
 int fg_registry_small_blob(struct fg_registry *r, const char *digest, struct fg_buf *ret,
                            struct fg_error *err)
 {
-        fg_cleanup(fg_http_reply_finish) struct fg_http_reply reply = { 0 };
+        fg_cleanup(fg_transfer_reply_finish) struct fg_transfer_reply reply = { 0 };
         fg_autofree char *path = fg_asprintf("/v2/%s/blobs/%s", r->ref->repository, digest);
 
         if (fetch_small(r, path, NULL, ret, &reply, err) < 0)
@@ -285,9 +285,9 @@ static int write_blob(void *userdata, const void *data, size_t len, struct fg_er
 
 /* One try for the rest of a blob. Bad content is worth another try, a full disk is not. */
 static int attempt_blob(struct fg_registry *r, const char *path, struct fg_blob_writer *w,
-                        struct fg_http_reply *reply, struct fg_error *err)
+                        struct fg_transfer_reply *reply, struct fg_error *err)
 {
-        struct fg_http_request rq = {
+        struct fg_transfer_request rq = {
                 .from = fg_blob_writer_at(w),
                 .begin = begin_blob,
                 .write = write_blob,
@@ -311,7 +311,7 @@ static int attempt_blob(struct fg_registry *r, const char *path, struct fg_blob_
 
 int fg_registry_blob(struct fg_registry *r, struct fg_blob_writer *w, struct fg_error *err)
 {
-        fg_cleanup(fg_http_reply_finish) struct fg_http_reply reply = { 0 };
+        fg_cleanup(fg_transfer_reply_finish) struct fg_transfer_reply reply = { 0 };
         fg_autofree char *path = fg_asprintf("/v2/%s/blobs/%s", r->ref->repository,
                                              fg_blob_writer_digest(w));
         struct tries tries = { 0 };
@@ -319,7 +319,7 @@ int fg_registry_blob(struct fg_registry *r, struct fg_blob_writer *w, struct fg_
 
         do {
                 before = fg_blob_writer_at(w);
-                fg_http_reply_finish(&reply);
+                fg_transfer_reply_finish(&reply);
                 if (attempt_blob(r, path, w, &reply, err) == 0)
                         return 0;
                 if (fg_blob_writer_at(w) > before)

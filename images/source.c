@@ -7,8 +7,8 @@
 #include "core/fs.h"
 #include "core/str.h"
 #include "images/archive.h"
+#include "images/blobstore.h"
 #include "images/layout.h"
-#include "images/store.h"
 
 #define NESTING_MAX 3 /* index in index; more is a puzzle, not an image */
 
@@ -124,7 +124,7 @@ static int resolve_local(struct resolver *s, struct fg_resolved *ret, struct fg_
         if (s->ref->transport == FG_TRANSPORT_OCI) {
                 ret->dir = fg_strdup(s->ref->path);
         } else {
-                ret->scratch = fg_store_scratch(s->config->store, err);
+                ret->scratch = fg_blobstore_scratch(s->config->store, err);
                 if (!ret->scratch)
                         return -1;
                 ret->dir = fg_strdup(ret->scratch);

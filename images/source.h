@@ -6,7 +6,7 @@
 #include "images/manifest.h"
 #include "images/registry.h"
 
-struct fg_store;
+struct fg_blobstore;
 struct fg_blob_writer;
 
 /* Where images come from, whatever the transport. Blocking; each call on one lane thread. */
@@ -16,7 +16,7 @@ struct fg_source_config {
         struct fg_registry_config registry;
         char *platform;        /* "linux/amd64" */
         char *archive_program; /* fg-archive */
-        const struct fg_store *store;
+        const struct fg_blobstore *store;
 };
 
 /* One image, found. Small documents are in memory; layers are still at the source. */

@@ -17,8 +17,8 @@ static int on_token(void *userdata, const void *data, size_t len, struct fg_erro
 static char *token_url(const struct fg_challenge *c, const struct fg_reference *ref)
 {
         fg_autofree char *fallback = fg_asprintf("repository:%s:pull", ref->repository);
-        fg_autofree char *scope = fg_http_escape(c->scope ? c->scope : fallback);
-        fg_autofree char *service = fg_http_escape(c->service ? c->service : "");
+        fg_autofree char *scope = fg_transfer_escape(c->scope ? c->scope : fallback);
+        fg_autofree char *service = fg_transfer_escape(c->service ? c->service : "");
 
         return fg_asprintf("%s%sscope=%s%s%s", c->realm, strchr(c->realm, '?') ? "&" : "?", scope,
                            c->service ? "&service=" : "", service);
@@ -39,19 +39,19 @@ static char *read_token(const struct fg_buf *body, struct fg_error *err)
         return fg_asprintf("Bearer %s", token);
 }
 
-static char *fetch_token(struct fg_http *http, const char *url, const char *basic, bool plain,
+static char *fetch_token(struct fg_transfer *http, const char *url, const char *basic, bool plain,
                          bool *ret_transient, struct fg_error *err)
 {
-        fg_cleanup(fg_http_reply_finish) struct fg_http_reply reply = { 0 };
+        fg_cleanup(fg_transfer_reply_finish) struct fg_transfer_reply reply = { 0 };
         fg_cleanup(fg_buf_finish) struct fg_buf body = FG_BUF_INIT(TOKEN_MAX);
-        struct fg_http_request rq = {
+        struct fg_transfer_request rq = {
                 .url = url,
                 .authorization = basic,
                 .plain = plain,
                 .write = on_token,
                 .userdata = &body,
         };
-        int r = fg_http_get(http, &rq, &reply, err);
+        int r = fg_transfer_get(http, &rq, &reply, err);
 
         *ret_transient = reply.transient;
         if (r < 0)
@@ -65,7 +65,7 @@ static char *fetch_token(struct fg_http *http, const char *url, const char *basi
         return NULL;
 }
 
-static char *answer_bearer(struct fg_http *http, const struct fg_challenge *c,
+static char *answer_bearer(struct fg_transfer *http, const struct fg_challenge *c,
                            const struct fg_reference *ref, const char *basic, bool plain,
                            bool *ret_transient, struct fg_error *err)
 {
@@ -82,7 +82,7 @@ static char *answer_bearer(struct fg_http *http, const struct fg_challenge *c,
         return answer;
 }
 
-char *fg_token_answer(struct fg_http *http, const struct fg_registry_config *config,
+char *fg_token_answer(struct fg_transfer *http, const struct fg_registry_config *config,
                       const struct fg_reference *ref, const char *challenge, bool plain,
                       bool *ret_transient, struct fg_error *err)
 {

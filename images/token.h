@@ -2,8 +2,8 @@
 #pragma once
 
 #include "images/auth.h"
-#include "images/http.h"
 #include "images/registry.h"
+#include "images/transfer.h"
 
 /**
  * fg_token_answer() - the Authorization value that answers @challenge
@@ -11,6 +11,6 @@
  * Return: heap string; NULL: DENIED (refused, or credentials are needed), UPSTREAM.
  * @ret_transient: trying again may help
  */
-char *fg_token_answer(struct fg_http *http, const struct fg_registry_config *config,
+char *fg_token_answer(struct fg_transfer *http, const struct fg_registry_config *config,
                       const struct fg_reference *ref, const char *challenge, bool plain,
                       bool *ret_transient, struct fg_error *err);

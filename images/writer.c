@@ -4,13 +4,13 @@
 
 #include "core/fs.h"
 #include "core/str.h"
+#include "images/blobstore.h"
 #include "images/paths.h"
-#include "images/store.h"
 
 #define REHASH_CHUNK 65536
 
 struct fg_blob_writer {
-        const struct fg_store *store;
+        const struct fg_blobstore *store;
         char digest[FG_DIGEST_LEN + 1];
         char *part;
         int fd;
@@ -52,7 +52,7 @@ static int rehash(struct fg_blob_writer *w, struct fg_error *err)
         return w->at > w->size ? fg_blob_writer_restart(w, err) : 0;
 }
 
-int fg_blob_writer_new(const struct fg_store *store, const char *digest, uint64_t size,
+int fg_blob_writer_new(const struct fg_blobstore *store, const char *digest, uint64_t size,
                        struct fg_blob_writer **ret, struct fg_error *err)
 {
         fg_cleanup(fg_blob_writer_freep) struct fg_blob_writer *w = fg_calloc(1, sizeof(*w));
@@ -60,7 +60,7 @@ int fg_blob_writer_new(const struct fg_store *store, const char *digest, uint64_
         w->store = store;
         w->size = size;
         (void)snprintf(w->digest, sizeof(w->digest), "%s", digest);
-        w->part = fg_store_part_path(store, digest);
+        w->part = fg_blobstore_part_path(store, digest);
         w->hash = fg_sha256_new();
         w->fd = open(w->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (w->fd < 0)
@@ -139,7 +139,7 @@ static int verify(struct fg_blob_writer *w, struct fg_error *err)
 
 int fg_blob_writer_commit(struct fg_blob_writer *w, struct fg_error *err)
 {
-        fg_autofree char *path = fg_store_blob_path(w->store, w->digest);
+        fg_autofree char *path = fg_blobstore_blob_path(w->store, w->digest);
 
         if (verify(w, err) < 0)
                 return -1;

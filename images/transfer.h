@@ -13,9 +13,9 @@
  * One blocking GET at a time over libcurl, redirects followed by hand so that credentials stay with
  * the host they are for. An object belongs to one lane thread.
  */
-struct fg_http;
+struct fg_transfer;
 
-struct fg_http_request {
+struct fg_transfer_request {
         const char *url;
         const char *accept;        /* NULL: anything */
         const char *authorization; /* header value, NULL: none; secret */
@@ -28,7 +28,7 @@ struct fg_http_request {
         void *userdata;
 };
 
-struct fg_http_reply {
+struct fg_transfer_reply {
         long status;          /* 0: no answer */
         bool transient;       /* trying again may help */
         bool tls_failed;      /* the peer does not speak TLS */
@@ -41,21 +41,21 @@ struct fg_http_reply {
 };
 
 /** @ca_file: extra CA bundle or NULL. @cancel: when set, a transfer ends within about a second. */
-struct fg_http *fg_http_new(const char *ca_file, const atomic_bool *cancel);
-void fg_http_free(struct fg_http *h);
-FG_DEFINE_CLEANUP(struct fg_http *, fg_http_free)
+struct fg_transfer *fg_transfer_new(const char *ca_file, const atomic_bool *cancel);
+void fg_transfer_free(struct fg_transfer *h);
+FG_DEFINE_CLEANUP(struct fg_transfer *, fg_transfer_free)
 
 /**
- * fg_http_get() - any status is success of the exchange; look at @ret->status
- * @ret: filled on failure, too; fg_http_reply_finish() in any case
+ * fg_transfer_get() - any status is success of the exchange; look at @ret->status
+ * @ret: filled on failure, too; fg_transfer_reply_finish() in any case
  * Return: 0, or -1: UPSTREAM, TIMEOUT, or what begin() and write() said.
  */
-int fg_http_get(struct fg_http *h, const struct fg_http_request *rq, struct fg_http_reply *ret,
-                struct fg_error *err);
-void fg_http_reply_finish(struct fg_http_reply *reply);
-/** fg_http_wait() - sleep, unless cancelled: then -1 at once. */
-int fg_http_wait(struct fg_http *h, uint64_t ms, struct fg_error *err);
-/** fg_http_escape() - for a query value; caller frees. */
-char *fg_http_escape(const char *s);
+int fg_transfer_get(struct fg_transfer *h, const struct fg_transfer_request *rq,
+                    struct fg_transfer_reply *ret, struct fg_error *err);
+void fg_transfer_reply_finish(struct fg_transfer_reply *reply);
+/** fg_transfer_wait() - sleep, unless cancelled: then -1 at once. */
+int fg_transfer_wait(struct fg_transfer *h, uint64_t ms, struct fg_error *err);
+/** fg_transfer_escape() - for a query value; caller frees. */
+char *fg_transfer_escape(const char *s);
 /** fg_url_host() - host[:port] of a URL; caller frees; NULL: not a URL. */
 char *fg_url_host(const char *url);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "images/http.h"
+#include "images/transfer.h"
 
 #include <curl/curl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #define WAIT_SLICE_MS     50
 #define USER_AGENT        "fgrun/" FG_VERSION
 
-struct fg_http {
+struct fg_transfer {
         CURL *easy;
         const char *ca_file;
         const atomic_bool *cancel;
@@ -27,8 +27,8 @@ struct fg_http {
 
 /* One exchange, while curl calls back. */
 struct exchange {
-        struct fg_http *http;
-        const struct fg_http_request *rq;
+        struct fg_transfer *http;
+        const struct fg_transfer_request *rq;
         struct fg_error *err; /* what a callback said */
         struct fg_buf *error_body;
         bool begun, refused; /* refused: a callback ended it */
@@ -37,9 +37,9 @@ struct exchange {
 FG_DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
 FG_DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all)
 
-struct fg_http *fg_http_new(const char *ca_file, const atomic_bool *cancel)
+struct fg_transfer *fg_transfer_new(const char *ca_file, const atomic_bool *cancel)
 {
-        struct fg_http *h = fg_calloc(1, sizeof(*h));
+        struct fg_transfer *h = fg_calloc(1, sizeof(*h));
 
         h->easy = curl_easy_init();
         if (!h->easy)
@@ -49,7 +49,7 @@ struct fg_http *fg_http_new(const char *ca_file, const atomic_bool *cancel)
         return h;
 }
 
-void fg_http_free(struct fg_http *h)
+void fg_transfer_free(struct fg_transfer *h)
 {
         if (!h)
                 return;
@@ -57,14 +57,14 @@ void fg_http_free(struct fg_http *h)
         free(h);
 }
 
-void fg_http_reply_finish(struct fg_http_reply *reply)
+void fg_transfer_reply_finish(struct fg_transfer_reply *reply)
 {
         free(reply->content_type);
         free(reply->digest);
         free(reply->challenge);
         free(reply->host);
         free(reply->message);
-        *reply = (struct fg_http_reply){ 0 };
+        *reply = (struct fg_transfer_reply){ 0 };
 }
 
 static const char *header(CURL *easy, const char *name, size_t index)
@@ -77,7 +77,7 @@ static const char *header(CURL *easy, const char *name, size_t index)
 
 static int deliver(struct exchange *x, const void *data, size_t len)
 {
-        const struct fg_http_request *rq = x->rq;
+        const struct fg_transfer_request *rq = x->rq;
         long status = 0;
 
         (void)curl_easy_getinfo(x->http->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -107,14 +107,14 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 static int on_progress(void *userdata, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
                        curl_off_t ulnow)
 {
-        struct fg_http *h = userdata;
+        struct fg_transfer *h = userdata;
 
         return atomic_load(h->cancel) ? 1 : 0;
 }
 
 static void set_up(struct exchange *x, const char *url, struct curl_slist *headers)
 {
-        const struct fg_http_request *rq = x->rq;
+        const struct fg_transfer_request *rq = x->rq;
         fg_autofree char *host = fg_url_host(url);
         CURL *easy = x->http->easy;
 
@@ -150,7 +150,7 @@ static struct curl_slist *add_header(struct curl_slist *list, const char *name, 
         return longer;
 }
 
-static struct curl_slist *make_headers(const struct fg_http_request *rq, bool trusted)
+static struct curl_slist *make_headers(const struct fg_transfer_request *rq, bool trusted)
 {
         struct curl_slist *list = NULL;
 
@@ -214,7 +214,7 @@ static char *join_challenges(CURL *easy)
         return all.len ? fg_buf_take(&all) : NULL;
 }
 
-static void fill_reply(struct exchange *x, const char *url, struct fg_http_reply *ret)
+static void fill_reply(struct exchange *x, const char *url, struct fg_transfer_reply *ret)
 {
         CURL *easy = x->http->easy;
         curl_off_t wait = 0;
@@ -231,7 +231,7 @@ static void fill_reply(struct exchange *x, const char *url, struct fg_http_reply
 }
 
 static int fail_curl(struct exchange *x, CURLcode code, const char *url, const char *detail,
-                     struct fg_http_reply *ret)
+                     struct fg_transfer_reply *ret)
 {
         fg_autofree char *host = fg_url_host(url);
 
@@ -246,8 +246,8 @@ static int fail_curl(struct exchange *x, CURLcode code, const char *url, const c
 }
 
 /* One request to one URL. */
-static int exchange(struct fg_http *h, const struct fg_http_request *rq, const char *url,
-                    bool trusted, struct fg_http_reply *ret, struct fg_error *err)
+static int exchange(struct fg_transfer *h, const struct fg_transfer_request *rq, const char *url,
+                    bool trusted, struct fg_transfer_reply *ret, struct fg_error *err)
 {
         fg_cleanup(curl_slist_free_allp) struct curl_slist *headers = make_headers(rq, trusted);
         fg_cleanup(fg_buf_finish) struct fg_buf body = FG_BUF_INIT(ERROR_BODY_MAX);
@@ -295,7 +295,7 @@ static bool same_origin(const char *a, const char *b)
 }
 
 /* The next URL after a redirect; NULL: refused. */
-static char *next_url(struct fg_http *h, const char *url, struct fg_error *err)
+static char *next_url(struct fg_transfer *h, const char *url, struct fg_error *err)
 {
         fg_autofree char *host = fg_url_host(url);
         char *next = NULL;
@@ -312,8 +312,8 @@ static char *next_url(struct fg_http *h, const char *url, struct fg_error *err)
         return fg_strdup(next);
 }
 
-int fg_http_get(struct fg_http *h, const struct fg_http_request *rq, struct fg_http_reply *ret,
-                struct fg_error *err)
+int fg_transfer_get(struct fg_transfer *h, const struct fg_transfer_request *rq,
+                    struct fg_transfer_reply *ret, struct fg_error *err)
 {
         fg_autofree char *url = fg_strdup(rq->url);
         bool trusted = true;
@@ -321,7 +321,7 @@ int fg_http_get(struct fg_http *h, const struct fg_http_request *rq, struct fg_h
         for (int i = 0; i <= REDIRECTS_MAX; i++) {
                 fg_autofree char *next = NULL;
 
-                fg_http_reply_finish(ret);
+                fg_transfer_reply_finish(ret);
                 if (exchange(h, rq, url, trusted, ret, err) < 0)
                         return -1;
                 if (!is_redirect(ret->status))
@@ -337,7 +337,7 @@ int fg_http_get(struct fg_http *h, const struct fg_http_request *rq, struct fg_h
                        REDIRECTS_MAX);
 }
 
-int fg_http_wait(struct fg_http *h, uint64_t ms, struct fg_error *err)
+int fg_transfer_wait(struct fg_transfer *h, uint64_t ms, struct fg_error *err)
 {
         for (uint64_t waited = 0; waited < ms; waited += WAIT_SLICE_MS) {
                 if (atomic_load(h->cancel))
@@ -347,7 +347,7 @@ int fg_http_wait(struct fg_http *h, uint64_t ms, struct fg_error *err)
         return 0;
 }
 
-char *fg_http_escape(const char *s)
+char *fg_transfer_escape(const char *s)
 {
         char *escaped = curl_easy_escape(NULL, s, 0), *copy;
 

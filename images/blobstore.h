@@ -15,33 +15,35 @@
  *   trash/              on the way out; emptied at any time
  * An opened store is immutable paths: any thread. One writer per digest (the caller sees to it).
  */
-struct fg_store;
+struct fg_blobstore;
 
-/** fg_store_open() - create what is missing, empty the trash, drop parts nobody resumed for a day.
+/** fg_blobstore_open() - create what is missing, empty the trash, drop parts nobody resumed for a
+ * day.
  */
-int fg_store_open(const char *dir, struct fg_store **ret, struct fg_error *err);
-void fg_store_free(struct fg_store *store);
-FG_DEFINE_CLEANUP(struct fg_store *, fg_store_free)
+int fg_blobstore_open(const char *dir, struct fg_blobstore **ret, struct fg_error *err);
+void fg_blobstore_free(struct fg_blobstore *store);
+FG_DEFINE_CLEANUP(struct fg_blobstore *, fg_blobstore_free)
 
-/** fg_store_each() - all blobs; files with strange names are skipped. */
-int fg_store_each(struct fg_store *store,
-                  void (*each)(void *userdata, const char *digest, uint64_t size), void *userdata,
-                  struct fg_error *err);
-/** fg_store_blob() - open a blob for reading: descriptor and size. -1: NOT_FOUND. */
-int fg_store_blob(const struct fg_store *store, const char *digest, uint64_t *ret_size,
-                  struct fg_error *err);
-/** fg_store_put() - a small blob at once; its digest is checked. Replacing one is harmless. */
-int fg_store_put(const struct fg_store *store, const char *digest, const void *data, size_t len,
-                 struct fg_error *err);
-/** fg_store_trash() - take a blob out of sight: one rename, quick. A missing one is success. */
-int fg_store_trash(struct fg_store *store, const char *digest, struct fg_error *err);
-/** fg_store_trash_parts() - the same for broken-off downloads for which @keep() is false. */
-void fg_store_trash_parts(struct fg_store *store, bool (*keep)(void *userdata, const char *digest),
-                          void *userdata);
-/** fg_store_empty_trash() - really delete. Blocks. */
-void fg_store_empty_trash(const struct fg_store *store);
-/** fg_store_scratch() - a new private directory in tmp/; caller removes it and frees the path. */
-char *fg_store_scratch(const struct fg_store *store, struct fg_error *err);
+/** fg_blobstore_each() - all blobs; files with strange names are skipped. */
+int fg_blobstore_each(struct fg_blobstore *store,
+                      void (*each)(void *userdata, const char *digest, uint64_t size),
+                      void *userdata, struct fg_error *err);
+/** fg_blobstore_blob() - open a blob for reading: descriptor and size. -1: NOT_FOUND. */
+int fg_blobstore_blob(const struct fg_blobstore *store, const char *digest, uint64_t *ret_size,
+                      struct fg_error *err);
+/** fg_blobstore_put() - a small blob at once; its digest is checked. Replacing one is harmless. */
+int fg_blobstore_put(const struct fg_blobstore *store, const char *digest, const void *data,
+                     size_t len, struct fg_error *err);
+/** fg_blobstore_trash() - take a blob out of sight: one rename, quick. A missing one is success. */
+int fg_blobstore_trash(struct fg_blobstore *store, const char *digest, struct fg_error *err);
+/** fg_blobstore_trash_parts() - the same for broken-off downloads for which @keep() is false. */
+void fg_blobstore_trash_parts(struct fg_blobstore *store,
+                              bool (*keep)(void *userdata, const char *digest), void *userdata);
+/** fg_blobstore_empty_trash() - really delete. Blocks. */
+void fg_blobstore_empty_trash(const struct fg_blobstore *store);
+/** fg_blobstore_scratch() - a new private directory in tmp/; caller removes it and frees the path.
+ */
+char *fg_blobstore_scratch(const struct fg_blobstore *store, struct fg_error *err);
 
 /* A blob on its way in. Appending keeps a running digest; what is on disk survives the process. */
 struct fg_blob_writer;
@@ -50,7 +52,7 @@ struct fg_blob_writer;
  * fg_blob_writer_new() - open the part of @digest and digest what it holds already
  * @size: the blob's full size; more is refused (UPSTREAM)
  */
-int fg_blob_writer_new(const struct fg_store *store, const char *digest, uint64_t size,
+int fg_blob_writer_new(const struct fg_blobstore *store, const char *digest, uint64_t size,
                        struct fg_blob_writer **ret, struct fg_error *err);
 /** fg_blob_writer_free() - close; an uncommitted part stays for a resume. */
 void fg_blob_writer_free(struct fg_blob_writer *w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "images/store.h"
+#include "images/blobstore.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -41,17 +41,17 @@ static bool digest_of_name(const char *name, const char *suffix, char ret[FG_DIG
         return fg_digest_valid(ret);
 }
 
-char *fg_store_blob_path(const struct fg_store *store, const char *digest)
+char *fg_blobstore_blob_path(const struct fg_blobstore *store, const char *digest)
 {
         return fg_asprintf("%s/%s", store->blobs, hex_of(digest));
 }
 
-char *fg_store_part_path(const struct fg_store *store, const char *digest)
+char *fg_blobstore_part_path(const struct fg_blobstore *store, const char *digest)
 {
         return fg_asprintf("%s/%s" PART_SUFFIX, store->tmp, hex_of(digest));
 }
 
-void fg_store_empty_trash(const struct fg_store *store)
+void fg_blobstore_empty_trash(const struct fg_blobstore *store)
 {
         fg_cleanup(closedirp) DIR *dir = opendir(store->trash);
         struct fg_error ignored;
@@ -66,7 +66,7 @@ void fg_store_empty_trash(const struct fg_store *store)
 }
 
 /* Parts of yesterday, and scratch directories of a process that is gone. */
-static void drop_stale(const struct fg_store *store)
+static void drop_stale(const struct fg_blobstore *store)
 {
         fg_cleanup(closedirp) DIR *dir = opendir(store->tmp);
         time_t now = (time_t)(fg_now_ns() / FG_NS_PER_SEC);
@@ -87,9 +87,9 @@ static void drop_stale(const struct fg_store *store)
         }
 }
 
-int fg_store_open(const char *dir, struct fg_store **ret, struct fg_error *err)
+int fg_blobstore_open(const char *dir, struct fg_blobstore **ret, struct fg_error *err)
 {
-        fg_cleanup(fg_store_freep) struct fg_store *store = fg_calloc(1, sizeof(*store));
+        fg_cleanup(fg_blobstore_freep) struct fg_blobstore *store = fg_calloc(1, sizeof(*store));
 
         store->blobs = make_dir(dir, "blobs/sha256", err);
         if (!store->blobs)
@@ -100,13 +100,13 @@ int fg_store_open(const char *dir, struct fg_store **ret, struct fg_error *err)
         store->trash = make_dir(dir, "trash", err);
         if (!store->trash)
                 return -1;
-        fg_store_empty_trash(store);
+        fg_blobstore_empty_trash(store);
         drop_stale(store);
         *ret = fg_take_ptr(store);
         return 0;
 }
 
-void fg_store_free(struct fg_store *store)
+void fg_blobstore_free(struct fg_blobstore *store)
 {
         if (!store)
                 return;
@@ -116,9 +116,9 @@ void fg_store_free(struct fg_store *store)
         free(store);
 }
 
-int fg_store_each(struct fg_store *store,
-                  void (*each)(void *userdata, const char *digest, uint64_t size), void *userdata,
-                  struct fg_error *err)
+int fg_blobstore_each(struct fg_blobstore *store,
+                      void (*each)(void *userdata, const char *digest, uint64_t size),
+                      void *userdata, struct fg_error *err)
 {
         fg_cleanup(closedirp) DIR *dir = opendir(store->blobs);
         char digest[FG_DIGEST_LEN + 1];
@@ -135,8 +135,8 @@ int fg_store_each(struct fg_store *store,
         return 0;
 }
 
-int fg_store_blob(const struct fg_store *store, const char *digest, uint64_t *ret_size,
-                  struct fg_error *err)
+int fg_blobstore_blob(const struct fg_blobstore *store, const char *digest, uint64_t *ret_size,
+                      struct fg_error *err)
 {
         fg_autofree char *path = NULL;
         fg_autoclose int fd = -1;
@@ -144,7 +144,7 @@ int fg_store_blob(const struct fg_store *store, const char *digest, uint64_t *re
 
         if (!fg_digest_valid(digest))
                 return fg_fail(err, FG_ERR_INVALID, "\"%.100s\" is not a digest", digest);
-        path = fg_store_blob_path(store, digest);
+        path = fg_blobstore_blob_path(store, digest);
         fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return fg_fail_errno(err, errno, "blob %s", digest);
@@ -152,10 +152,10 @@ int fg_store_blob(const struct fg_store *store, const char *digest, uint64_t *re
         return fg_take_fd(fd);
 }
 
-int fg_store_put(const struct fg_store *store, const char *digest, const void *data, size_t len,
-                 struct fg_error *err)
+int fg_blobstore_put(const struct fg_blobstore *store, const char *digest, const void *data,
+                     size_t len, struct fg_error *err)
 {
-        fg_autofree char *path = fg_store_blob_path(store, digest);
+        fg_autofree char *path = fg_blobstore_blob_path(store, digest);
         char actual[FG_DIGEST_LEN + 1];
 
         fg_digest_of(data, len, actual);
@@ -165,7 +165,7 @@ int fg_store_put(const struct fg_store *store, const char *digest, const void *d
 }
 
 /* Unique within the process; an older process left nothing behind in the trash. */
-static int move_to_trash(struct fg_store *store, const char *path, struct fg_error *err)
+static int move_to_trash(struct fg_blobstore *store, const char *path, struct fg_error *err)
 {
         fg_autofree char *to = fg_asprintf("%s/%u", store->trash, store->trashed++);
 
@@ -174,15 +174,15 @@ static int move_to_trash(struct fg_store *store, const char *path, struct fg_err
         return 0;
 }
 
-int fg_store_trash(struct fg_store *store, const char *digest, struct fg_error *err)
+int fg_blobstore_trash(struct fg_blobstore *store, const char *digest, struct fg_error *err)
 {
-        fg_autofree char *path = fg_store_blob_path(store, digest);
+        fg_autofree char *path = fg_blobstore_blob_path(store, digest);
 
         return move_to_trash(store, path, err);
 }
 
-void fg_store_trash_parts(struct fg_store *store, bool (*keep)(void *userdata, const char *digest),
-                          void *userdata)
+void fg_blobstore_trash_parts(struct fg_blobstore *store,
+                              bool (*keep)(void *userdata, const char *digest), void *userdata)
 {
         fg_cleanup(closedirp) DIR *dir = opendir(store->tmp);
         char digest[FG_DIGEST_LEN + 1];
@@ -197,7 +197,7 @@ void fg_store_trash_parts(struct fg_store *store, bool (*keep)(void *userdata, c
         }
 }
 
-char *fg_store_scratch(const struct fg_store *store, struct fg_error *err)
+char *fg_blobstore_scratch(const struct fg_blobstore *store, struct fg_error *err)
 {
         fg_autofree char *path = fg_asprintf("%s/scratch.XXXXXX", store->tmp);
 
