@@ -11,9 +11,9 @@ static int decode_quad(const char *text, size_t digits, char ret[3])
         uint32_t bits = 0;
 
         for (size_t i = 0; i < 4; i++) {
-                const char *at = i < digits ? memchr(alphabet, text[i], 64) : alphabet;
+                const char *at = i < digits ? strchr(alphabet, text[i]) : alphabet;
 
-                if (!at)
+                if (!at || *at == '\0')
                         return -1;
                 bits = bits << 6 | (uint32_t)(at - alphabet);
         }

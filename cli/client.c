@@ -32,6 +32,7 @@ struct fg_client {
         struct json_object *problems;
         struct transfer later; /* fg_client_post_later(); easy is NULL while unused */
         bool later_added;
+        struct fg_error later_err; /* dropped */
         int watch_fd;
         int (*watch)(void *userdata, struct fg_error *err);
         void *watch_data;
@@ -179,28 +180,38 @@ static void collect_finished(struct fg_client *client)
                 drop_later(client);
 }
 
+static void start_later(struct fg_client *client)
+{
+        if (!client->later.easy || client->later_added)
+                return;
+        client->later_added = true;
+        if (curl_multi_add_handle(client->multi, client->later.easy) != CURLM_OK)
+                drop_later(client);
+}
+
+static int wait_for_more(struct fg_client *client, struct fg_error *err)
+{
+        struct curl_waitfd wait = { .fd = client->watch_fd, .events = CURL_WAIT_POLLIN };
+
+        if (curl_multi_poll(client->multi, &wait, client->watch_fd >= 0, IDLE_WAIT_MS, NULL) !=
+            CURLM_OK)
+                return fg_fail(err, FG_ERR_INTERNAL, "libcurl fails");
+        return wait.revents ? client->watch(client->watch_data, err) : 0;
+}
+
 /* Drives libcurl until @t is done. */
 static int perform(struct fg_client *client, struct transfer *t, struct fg_error *err)
 {
-        struct curl_waitfd wait = { .fd = client->watch_fd, .events = CURL_WAIT_POLLIN };
         int running;
 
         for (;;) {
-                if (client->later.easy && !client->later_added)
-                        client->later_added = curl_multi_add_handle(client->multi,
-                                                                    client->later.easy) == CURLM_OK;
                 if (curl_multi_perform(client->multi, &running) != CURLM_OK)
                         return fg_fail(err, FG_ERR_INTERNAL, "libcurl fails");
                 collect_finished(client);
                 if (t->done)
                         return 0;
-                if (client->later.easy && !client->later_added)
-                        continue;
-                wait.revents = 0;
-                if (curl_multi_poll(client->multi, &wait, client->watch_fd >= 0, IDLE_WAIT_MS,
-                                    NULL) != CURLM_OK)
-                        return fg_fail(err, FG_ERR_INTERNAL, "libcurl fails");
-                if (wait.revents && client->watch(client->watch_data, err) < 0)
+                start_later(client);
+                if (wait_for_more(client, err) < 0)
                         return -1;
         }
 }
@@ -291,13 +302,13 @@ int fg_client_post_later(struct fg_client *client, const char *path, struct json
                          struct fg_error *err)
 {
         struct fg_request request = { "POST", path, body };
-        static struct fg_error dropped;
 
         if (client->later.easy)
                 return 0;
-        return transfer_init(client, &client->later, &request, &dropped) < 0
-                       ? fg_fail(err, dropped.code, "%s", dropped.msg)
-                       : 0;
+        if (transfer_init(client, &client->later, &request, err) < 0)
+                return -1;
+        client->later.err = &client->later_err; /* @err does not live that long */
+        return 0;
 }
 
 struct json_object *fg_client_problems(const struct fg_client *client)

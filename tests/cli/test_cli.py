@@ -367,6 +367,30 @@ def test_host_errors(tmp_path):
     cli("ps", "--host", "http://127.0.0.1:1", status=69)
 
 
+def test_tcp_with_a_token(tmp_path):
+    fake = fakefgd.FakeFgd(None)
+    fake.start()
+    cli = Cli(tmp_path, f"http://127.0.0.1:{fake.server.server_port}")
+    cli.env["http_proxy"] = "http://127.0.0.1:1"
+    assert b"FGRUN_TOKEN" in cli("ps", status=77).stderr
+    cli.env["FGRUN_TOKEN"] = fake.token
+    cli("ps")
+    del cli.env["FGRUN_TOKEN"]
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/token").write_text(fake.token + "\n")
+    cli(cli.file("hello"), status=3)
+    fake.close()
+
+
+def test_lost_fgd(cli, fgd):
+    process = cli.start(cli.file("slow"))
+    read_until(process.stdout.fileno(), b"first")
+    fgd.drop()
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 69
+    assert b"may still run" in err and b"lost fgd" in err
+
+
 def embedded(tmp_path, fgd):
     cli = Cli(tmp_path, None)
     cli.env.update(FGRUN_FGD=str(fgd), FGRUN_IDLE_EXIT="30")

@@ -11,6 +11,7 @@ import base64
 import http.server
 import json
 import os
+import socket
 import socketserver
 import threading
 import urllib.parse
@@ -140,6 +141,14 @@ SCRIPTS = {name[len("script_"):]: function for name, function in list(globals().
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        super().setup()
+        self.server.fgd.connections.add(self.connection)
+
+    def finish(self):
+        self.server.fgd.connections.discard(self.connection)
+        super().finish()
+
     def log_message(self, *args):
         pass
 
@@ -176,6 +185,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else {}
         parts = url.path.strip("/").split("/")
+        if fgd.token and self.headers.get("Authorization") != f"Bearer {fgd.token}":
+            self.fail(403, "AccessDeniedException", "a valid bearer token is needed")
+            return
         fgd.requests.append((self.command, self.path, body))
         if parts[:2] == ["v1", "tasks"]:
             self.tasks(fgd, parts[2:], query, body)
@@ -281,18 +293,31 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 64
 
 
+class TcpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+
 class FakeFgd:
+    """@path: of a unix socket; None: a free TCP port of 127.0.0.1, with a bearer token."""
+
     def __init__(self, path):
         self.tasks = {}
         self.requests = []
+        self.connections = set()
         self.release = threading.Event()  # lets the scripts that wait for it go on
         self.stopped = threading.Event()  # set by a stop request
         self.path = path
-        self.server = Server(path, Handler)
+        self.token = None if path else uuid.uuid4().hex
+        self.server = Server(path, Handler) if path else TcpServer(("127.0.0.1", 0), Handler)
         self.server.fgd = self
 
     def start(self):
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def drop(self):
+        """Cuts every connection, as a killed fgd does."""
+        for connection in list(self.connections):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.release.set()
