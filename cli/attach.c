@@ -80,6 +80,16 @@ static int write_output(struct fg_attach *a, struct json_object *line, struct fg
         return send_stop(a, "Stopped by fgrun (its output was closed)", err);
 }
 
+/* fgd tells of every change of a task; people want to see each state once. */
+static void show_status(struct fg_attach *a, const char *status)
+{
+        if (!status || fg_streq(status, a->status))
+                return;
+        (void)snprintf(a->status, sizeof(a->status), "%s", status);
+        fg_progress_clear(&a->progress);
+        fg_cli_note(a->cli, "%s", status);
+}
+
 static int handle_line(void *userdata, struct json_object *line, struct fg_error *err)
 {
         struct fg_attach *a = userdata;
@@ -91,9 +101,7 @@ static int handle_line(void *userdata, struct json_object *line, struct fg_error
                 text = fg_json_str(line, "image");
                 fg_progress_update(&a->progress, text ? text : "image", line);
         } else if (fg_streq(event, "state")) {
-                text = fg_json_str(line, "lastStatus");
-                fg_progress_clear(&a->progress);
-                fg_cli_note(a->cli, "%s", text ? text : "?");
+                show_status(a, fg_json_str(line, "lastStatus"));
         }
         return 0;
 }

@@ -19,6 +19,7 @@ struct fg_attach {
         struct fg_output output;
         struct fg_progress progress;
         int signal_fd;
+        char status[24];  /* the state told last */
         const char *id;   /* borrowed; NULL until the task exists */
         unsigned signals; /* seen so far */
         bool stop_sent;   /* once */

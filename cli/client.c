@@ -93,6 +93,14 @@ void fg_client_free(struct fg_client *client)
         free(client);
 }
 
+static int fail_with(struct json_object *body, struct fg_error *err)
+{
+        const char *type = fg_json_str(body, "__type"), *message = fg_json_str(body, "message");
+
+        return fg_fail(err, type ? fg_err_from_exception(type) : FG_ERR_UPSTREAM, "%s",
+                       message ? message : "fgd tells an error without a message");
+}
+
 static int hand_over(struct transfer *t, const char *text, size_t len)
 {
         fg_autojson *line = NULL;
@@ -102,6 +110,8 @@ static int hand_over(struct transfer *t, const char *text, size_t len)
         line = fg_json_parse(text, len, t->err);
         if (!line)
                 return fg_wrap(t->err, "answer of fgd");
+        if (fg_json_obj(line, "error"))
+                return fail_with(fg_json_obj(line, "error"), t->err);
         return t->line(t->userdata, line, t->err);
 }
 
@@ -237,13 +247,12 @@ static int fail_answer(struct fg_client *client, struct transfer *t, long status
 {
         struct fg_error ignored = FG_ERROR_INIT;
         fg_autojson *body = fg_json_parse(t->body.data ? t->body.data : "", t->body.len, &ignored);
-        const char *type = fg_json_str(body, "__type"), *message = fg_json_str(body, "message");
 
-        if (!type || !message)
+        if (!fg_json_str(body, "__type"))
                 return fg_fail(err, status == 401 ? FG_ERR_DENIED : FG_ERR_UPSTREAM,
                                "%s answers with HTTP status %ld", client->name, status);
         client->problems = json_object_get(fg_json_arr(body, "errors"));
-        return fg_fail(err, fg_err_from_exception(type), "%s", message);
+        return fail_with(body, err);
 }
 
 static int request_run(struct fg_client *client, struct transfer *t,

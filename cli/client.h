@@ -33,7 +33,10 @@ int fg_client_call(struct fg_client *client, const struct fg_request *request,
 /* One JSON line of a stream, borrowed. Return: 0, or -1 to end the request with @err. */
 typedef int fg_client_line_fn(void *userdata, struct json_object *line, struct fg_error *err);
 
-/** fg_client_stream() - hand over each JSON line as it arrives, until the answer ends. */
+/**
+ * fg_client_stream() - hand over each JSON line as it arrives, until the answer ends
+ * A line {"error": ERROR} is not handed over: it ends the request with that error.
+ */
 int fg_client_stream(struct fg_client *client, const struct fg_request *request,
                      fg_client_line_fn *line, void *userdata, struct fg_error *err);
 

@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "core/json.h"
+#include "core/str.h"
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -26,7 +27,10 @@ static void print_name(const char *key, int indent, int width)
         int n = printf("%*s", indent, "");
 
         for (; *key; key++) {
-                if (*key >= 'A' && *key <= 'Z')
+                if (fg_starts_with(key, "MiB")) {
+                        n += printf(" MiB");
+                        key += 2;
+                } else if (*key >= 'A' && *key <= 'Z')
                         n += printf(" %c", *key - 'A' + 'a');
                 else
                         n += printf("%c", *key);
@@ -47,7 +51,7 @@ static void print_array(struct json_object *array)
 
 static void print_value(const char *key, struct json_object *value, int indent)
 {
-        print_name(key, indent, 22);
+        print_name(key, indent, 24);
         if (json_object_is_type(value, json_type_array))
                 print_array(value);
         else

@@ -48,14 +48,6 @@ static const struct argp argp = {
         .children = fg_cli_argp_children,
 };
 
-static int fail_with(struct json_object *error, struct fg_error *err)
-{
-        const char *type = fg_json_str(error, "__type"), *message = fg_json_str(error, "message");
-
-        return fg_fail(err, type ? fg_err_from_exception(type) : FG_ERR_UPSTREAM, "%s",
-                       message ? message : "the pull failed");
-}
-
 static void report(struct pull *pull, struct json_object *image)
 {
         const char *digest = fg_json_str(image, "manifest");
@@ -71,12 +63,7 @@ static int handle_line(void *userdata, struct json_object *line, struct fg_error
 {
         struct pull *pull = userdata;
         struct json_object *image = fg_json_obj(line, "image");
-        struct json_object *error = fg_json_obj(line, "error");
 
-        if (error) {
-                fg_progress_clear(&pull->progress);
-                return fail_with(error, err);
-        }
         pull->done = image != NULL;
         if (pull->cli->json) {
                 (void)puts(fg_json_text(line));

@@ -18,7 +18,9 @@
 
 #define IDLE_EXIT_SEC "300"
 #define READY         "READY\n"
+#define FAILED        "ERROR "
 #define READY_FD      3
+#define READY_FD_TEXT "3"
 #define ANSWER_MAX    4096
 #define LOG_MAX       (1 << 20) /* an older log is dropped at a start */
 
@@ -67,8 +69,7 @@ static int open_log(char **ret_path, struct fg_error *err)
 }
 
 /* posix_spawn: nothing but the three standard streams and the pipe reaches fgd. */
-static int spawn(const char *fgd, char *const argv[], int log_fd, int ready_fd,
-                 struct fg_error *err)
+static int spawn(char *const argv[], int log_fd, int ready_fd, struct fg_error *err)
 {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attr;
@@ -94,15 +95,43 @@ static int spawn(const char *fgd, char *const argv[], int log_fd, int ready_fd,
                     ?: posix_spawn_file_actions_adddup2(&actions, log_fd, STDERR_FILENO)
                     ?: posix_spawn_file_actions_adddup2(&actions, ready_fd, READY_FD)
                     ?: posix_spawn_file_actions_addclosefrom_np(&actions, READY_FD + 1)
-                    ?: posix_spawn(&pid, fgd, &actions, &attr, argv, environ);
+                    ?: posix_spawn(&pid, argv[0], &actions, &attr, argv, environ);
         (void)posix_spawnattr_destroy(&attr);
         (void)posix_spawn_file_actions_destroy(&actions);
-        return r == 0 ? 0 : fg_fail_errno(err, r, "start %s", fgd);
+        return r == 0 ? 0 : fg_fail_errno(err, r, "start %s", argv[0]);
 }
 
-static int wait_ready(int fd, const char *socket, const char *log_path, struct fg_error *err)
+static void trim(struct fg_buf *text)
+{
+        while (text->len > 0 && text->data[text->len - 1] == '\n')
+                text->data[--text->len] = '\0';
+}
+
+/* What fgd said: through the pipe, or else the last line it wrote to the log from @offset on. */
+static const char *find_reason(struct fg_buf *answer, struct fg_buf *log, const char *log_path,
+                               off_t offset)
+{
+        fg_autoclose int fd = open(log_path, O_RDONLY | O_CLOEXEC);
+        struct fg_error ignored = FG_ERROR_INIT;
+        const char *newline;
+
+        trim(answer);
+        if (answer->len > 0)
+                return answer->data + (fg_starts_with(answer->data, FAILED) ? strlen(FAILED) : 0);
+        if (fd < 0 || lseek(fd, offset, SEEK_SET) < 0 || fg_buf_read_fd(log, fd, &ignored) < 0)
+                return "it ended without a word";
+        trim(log);
+        newline = log->len > 0 ? strrchr(log->data, '\n') : NULL;
+        if (newline)
+                return newline + 1;
+        return log->len > 0 ? log->data : "it ended without a word";
+}
+
+static int wait_ready(int fd, const char *socket, const char *log_path, off_t log_offset,
+                      struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf answer = FG_BUF_INIT(ANSWER_MAX);
+        fg_cleanup(fg_buf_finish) struct fg_buf log = FG_BUF_INIT(LOG_MAX);
 
         if (fg_buf_read_fd(&answer, fd, err) < 0)
                 return fg_wrap(err, "fgd");
@@ -111,43 +140,53 @@ static int wait_ready(int fd, const char *socket, const char *log_path, struct f
         /* One that lost the race for fgd's own lock has failed, but another serves. */
         if (fg_endpoint_answers(socket))
                 return 0;
-        while (answer.len > 0 && answer.data[answer.len - 1] == '\n')
-                answer.data[--answer.len] = '\0';
         return fg_fail(err, FG_ERR_UPSTREAM, "fgd did not start: %s (its log: %s)",
-                       answer.len > 0 ? answer.data : "it ended without a word", log_path);
+                       find_reason(&answer, &log, log_path, log_offset), log_path);
 }
 
-static int start(const char *socket, const char *run_dir, struct fg_error *err)
+static int open_pipe(int *ret_read, int *ret_write, struct fg_error *err)
 {
-        fg_autofree char *fgd = find_fgd(err), *log_path = NULL, *idle = NULL, *dir = NULL;
-        fg_autoclose int log_fd = -1, read_fd = -1, write_fd = -1;
-        const char *seconds = getenv("FGRUN_IDLE_EXIT");
-        char *argv[5] = { 0 };
         int fds[2];
 
-        if (!fgd || (log_fd = open_log(&log_path, err)) < 0)
-                return -1;
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return fg_fail_errno(err, errno, "pipe");
-        read_fd = fds[0];
-        write_fd = fds[1];
+        *ret_read = fds[0];
+        *ret_write = fds[1];
+        if (fds[1] != READY_FD)
+                return 0;
         /* dup2() onto itself would keep close-on-exec. */
-        if (write_fd == READY_FD) {
-                write_fd = fcntl(READY_FD, F_DUPFD_CLOEXEC, READY_FD + 1);
-                (void)close(READY_FD);
-                if (write_fd < 0)
-                        return fg_fail_errno(err, errno, "dup");
-        }
+        *ret_write = fcntl(READY_FD, F_DUPFD_CLOEXEC, READY_FD + 1);
+        (void)close(READY_FD);
+        return *ret_write < 0 ? fg_fail_errno(err, errno, "dup") : 0;
+}
+
+/*
+ * All directories are told: a configuration file of the system's fgd must not send a user's one
+ * to places that are not his, or its socket to where we do not look.
+ */
+static int start(const char *socket, const char *run_dir, struct fg_error *err)
+{
+        fg_autofree char *fgd = find_fgd(err), *log_path = NULL;
+        fg_autofree char *state_dir = fg_path_state_dir(), *cache_dir = fg_path_cache_dir();
+        fg_autofree char *state = fg_asprintf("--state-dir=%s", state_dir);
+        fg_autofree char *cache = fg_asprintf("--cache-dir=%s", cache_dir);
+        fg_autofree char *run = fg_asprintf("--run-dir=%s", run_dir);
+        fg_autofree char *listen = fg_asprintf("--listen=unix:%s", socket), *idle = NULL;
+        fg_autoclose int log_fd = -1, read_fd = -1, write_fd = -1;
+        const char *seconds = getenv("FGRUN_IDLE_EXIT");
+        char ready[] = "--ready-fd=" READY_FD_TEXT;
+        off_t log_offset;
+
+        if (!fgd || (log_fd = open_log(&log_path, err)) < 0 ||
+            open_pipe(&read_fd, &write_fd, err) < 0)
+                return -1;
+        log_offset = lseek(log_fd, 0, SEEK_END);
         idle = fg_asprintf("--idle-exit=%s", seconds && *seconds ? seconds : IDLE_EXIT_SEC);
-        dir = fg_asprintf("--run-dir=%s", run_dir);
-        argv[0] = fgd;
-        argv[1] = idle;
-        argv[2] = (char[]){ "--ready-fd=3" };
-        argv[3] = dir;
-        if (spawn(fgd, argv, log_fd, write_fd, err) < 0)
+        if (spawn((char *[]){ fgd, state, cache, run, listen, idle, ready, NULL }, log_fd, write_fd,
+                  err) < 0)
                 return -1;
         (void)close(fg_take_fd(write_fd));
-        return wait_ready(read_fd, socket, log_path, err);
+        return wait_ready(read_fd, socket, log_path, log_offset, err);
 }
 
 int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *err)

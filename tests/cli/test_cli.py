@@ -30,7 +30,8 @@ class Cli:
     def __init__(self, tmp, host):
         self.tmp = tmp
         self.env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "TERM": "xterm",
-                    "FGRUN_STATE_DIR": f"{tmp}/state", "FGRUN_RUN_DIR": f"{tmp}/run"}
+                    "FGRUN_STATE_DIR": f"{tmp}/state", "FGRUN_CACHE_DIR": f"{tmp}/cache",
+                    "FGRUN_RUN_DIR": f"{tmp}/run"}
         if host:
             self.env["FGRUN_HOST"] = host
 
@@ -338,7 +339,7 @@ def test_usage(cli, fgd):
 
 def test_info_version_help(cli):
     text = cli("info").stdout.decode()
-    assert re.search(r"memory taken mib +512", text) and "- nothing serious" in text
+    assert re.search(r"memory MiB used +512", text) and "- nothing serious" in text
     assert json.loads(cli("info", "--json").stdout)["accelerator"]["kind"] == "tcg"
     assert cli("version").stdout.startswith(b"fgrun ")
     assert cli("--version").stdout == cli("version").stdout
@@ -421,6 +422,41 @@ def test_embedded_failure_is_told(tmp_path):
     script.chmod(0o755)
     done = embedded(tmp_path, script)("ps", status=69)
     assert b"fgd did not start: the database is newer than this fgd" in done.stderr
+    script.write_text("#!/bin/sh\necho ERROR no more room >&3\nexit 1\n")
+    assert b"did not start: no more room" in embedded(tmp_path, script)("ps", status=69).stderr
+    script.write_text("#!/bin/sh\necho early; echo fgd: bad option >&2\nexit 64\n")
+    assert b"did not start: fgd: bad option" in embedded(tmp_path, script)("ps", status=69).stderr
     script.write_text("#!/bin/sh\nexit 1\n")
     assert b"without a word" in embedded(tmp_path, script)("ps", status=69).stderr
     assert b"start /nowhere/fgd" in embedded(tmp_path, "/nowhere/fgd")("ps", status=66).stderr
+
+
+# what goes with it
+
+def test_manual_and_completions_know_every_option(cli):
+    source = pathlib.Path(os.environ["SOURCE_ROOT"])
+    manual = (source / "docs/man/fgrun.1").read_text().replace("\\-", "-")
+    shells = [(source / "completions" / name).read_text().replace("-l ", "--")
+              for name in ("fgrun.bash", "_fgrun", "fgrun.fish")]
+    commands = re.findall(r"^  (image rm|[a-z]+) ", cli("help").stdout.decode(), re.M)
+    assert len(commands) == 13
+    for command in commands:
+        assert command in manual
+        if command == "help":
+            continue
+        options = re.findall(r"--[a-z-]+", cli("help", *command.split()).stdout.decode())
+        for option in set(options) - {"--usage", "--help"}:
+            for text in shells + [manual]:
+                assert option in text, (command, option, text[:40])
+
+
+def test_bash_completion():
+    script = """source "$SOURCE_ROOT/completions/fgrun.bash"; compopt() { :; }
+                COMP_WORDS=($1 "$2"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _fgrun
+                echo "${COMPREPLY[@]}" """
+    for words, last, expected in (("fgrun", "lo", "logs"), ("fgrun --host x", "ins", "inspect"),
+                                  ("fgrun usage", "--by=f", "--by=family"),
+                                  ("fgrun image", "", "rm")):
+        done = subprocess.run(["bash", "-c", script, "bash", words, last], check=True,
+                              stdout=subprocess.PIPE)
+        assert done.stdout.decode().strip() == expected

@@ -202,7 +202,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                          "groups": [dict(row, key="hello")], "total": row})
         elif parts == ["v1", "info"]:
             self.answer({"version": "0.1.0", "pid": os.getpid(),
-                         "capacity": {"memoryMib": 1024, "memoryTakenMib": 512},
+                         "capacity": {"memoryMiB": 1024, "memoryMiBUsed": 512},
                          "accelerator": {"kind": "tcg", "reason": "no vmx or svm"},
                          "warnings": ["nothing serious"]})
         else:
@@ -327,12 +327,14 @@ class FakeFgd:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--run-dir", required=True)
+    for name in ("state", "cache", "run"):
+        parser.add_argument(f"--{name}-dir", required=True)
+    parser.add_argument("--listen", required=True)
     parser.add_argument("--idle-exit", type=int, required=True)
     parser.add_argument("--ready-fd", type=int, required=True)
     args = parser.parse_args()
     print("started", os.getpid(), "session", os.getsid(0), flush=True)
-    fgd = FakeFgd(os.path.join(args.run_dir, "fgd.sock"))
+    fgd = FakeFgd(args.listen.removeprefix("unix:"))
     threading.Timer(args.idle_exit, lambda: os._exit(0)).start()
     os.write(args.ready_fd, b"READY\n")
     os.close(args.ready_fd)
