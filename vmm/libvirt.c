@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/libvirt.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 #define SYSTEM_PID_DIR "/run/libvirt/qemu"
 #define EMBED          "embed"
+#define LOG_MAX        (1024 * 1024)
 /* <root>/lib/qemu/domain-<n>-<20 bytes of the name>/monitor.sock is libvirt's longest socket */
 #define MONITOR_PATH "/lib/qemu/domain-123456789-fgrun-01234567890123/monitor.sock"
 
@@ -154,6 +156,27 @@ static int prepare_domains(struct fg_libvirt *lv, const struct fg_vmm_config *co
         return 0;
 }
 
+/*
+ * The embedded driver logs on stderr, a line or two for each VM, and takes orders only from the
+ * environment. Its errors go to a file instead, which starts anew when it has grown; what matters
+ * of them is in our own errors.
+ */
+static int divert_log(const char *root, struct fg_error *err)
+{
+        fg_autofree char *dir = fg_asprintf("%s/log", root);
+        fg_autofree char *path = fg_asprintf("%s/log/libvirt.log", root);
+        fg_autofree char *output = fg_asprintf("4:file:%s", path);
+        struct stat st;
+
+        if (fg_mkdir_p(dir, 0755, err) < 0)
+                return -1;
+        if (stat(path, &st) == 0 && st.st_size > LOG_MAX)
+                (void)unlink(path);
+        return setenv("LIBVIRT_LOG_OUTPUTS", output, 0) < 0
+                       ? fg_fail_errno(err, errno, "set LIBVIRT_LOG_OUTPUTS")
+                       : 0;
+}
+
 /* In embed mode: the driver's own directories. Return: the URI to open, heap. */
 static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *config,
                          struct fg_error *err)
@@ -173,7 +196,7 @@ static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *conf
                         config->state_dir);
                 return NULL;
         }
-        if (fg_embed_prepare(root, &lv->user, lv->limits, err) < 0)
+        if (fg_embed_prepare(root, &lv->user, lv->limits, err) < 0 || divert_log(root, err) < 0)
                 return NULL;
         lv->pid_dir = fg_asprintf("%s/run/qemu", root);
         lv->log_dir = fg_asprintf("%s/log/qemu", root);

@@ -64,8 +64,15 @@ typedef void (*fg_vmm_gone_fn)(void *userdata, const char *id, bool crashed, con
 
 /**
  * fg_vmm_new() - connect (blocks for the connection; start-up only)
- * Errors: DENIED, NOT_FOUND (QEMU, kernel or initrd missing: says which package or command),
- * INTERNAL. In embed mode QEMUs that outlived a former process are adopted before it returns.
+ * Errors: DENIED, NOT_FOUND (QEMU, its user, kernel or initrd missing: says which package or
+ * command), INTERNAL. VMs of a former process are adopted before it returns.
+ *
+ * With embedded libvirt ("embed"): one state_dir in the life of a process; the environment gets
+ * LIBVIRT_LOG_OUTPUTS, and as root the calling thread perhaps a mount namespace with another
+ * /dev/kvm, so call it before other threads run. The process must be the child of a subreaper that
+ * reaps, or libvirt waits for dead QEMUs on hosts whose PID 1 does not. As root, QEMU runs as
+ * libvirt-qemu, who must be able to search state_dir, the directory of each scratch file, and all
+ * directories above them (mode 0711).
  */
 int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
                void *userdata, struct fg_vmm **ret, struct fg_error *err);
