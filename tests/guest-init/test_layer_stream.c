@@ -130,7 +130,7 @@ static void trailing_bytes_count(void **state)
         assert_non_null(strstr(f->err.msg, "longer than its"));
 }
 
-static void truncation_is_noticed_at_every_byte(void **state)
+static void truncation_is_noticed_everywhere(void **state)
 {
         struct fixture *f = *state;
 
@@ -141,7 +141,7 @@ static void truncation_is_noticed_at_every_byte(void **state)
 
                 pack(&f->tar, filters[i], &packed);
                 whole = packed.len;
-                for (size_t len = 0; len < whole; len += 7) {
+                for (size_t len = 0; len < whole; len += 29) {
                         struct blob b;
 
                         packed.len = whole;
@@ -154,7 +154,7 @@ static void truncation_is_noticed_at_every_byte(void **state)
         }
 }
 
-static void damage_is_noticed_at_every_byte(void **state)
+static void damage_is_noticed_everywhere(void **state)
 {
         struct fixture *f = *state;
 
@@ -163,7 +163,7 @@ static void damage_is_noticed_at_every_byte(void **state)
                 fg_cleanup(fg_buf_finish) struct fg_buf packed = { 0 };
 
                 pack(&f->tar, filters[i], &packed);
-                for (size_t at = 0; at < packed.len; at += 5) {
+                for (size_t at = 0; at < packed.len; at += 19) {
                         struct blob b;
 
                         blob_init(&b, &packed, &f->tar);
@@ -219,8 +219,8 @@ int main(void)
                 layer_test(double_compression_is_refused),
                 layer_test(wrong_digests_are_refused),
                 layer_test(trailing_bytes_count),
-                layer_test(truncation_is_noticed_at_every_byte),
-                layer_test(damage_is_noticed_at_every_byte),
+                layer_test(truncation_is_noticed_everywhere),
+                layer_test(damage_is_noticed_everywhere),
                 layer_test(failing_source_speaks_for_itself),
                 layer_test(other_formats_are_refused),
         };

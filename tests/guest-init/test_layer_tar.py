@@ -27,6 +27,8 @@ def build(tree):
         os.utime(path, ns=(0, 10**18 + i * 123456789))
         if i % 10 == 0:
             os.link(path, path[:-1] + "-link")
+    for name in (b"caf\xc3\xa9-\xe6\x97\xa5-" + b"n" * 120, b"not-utf8-\xe9\xff", b"new\nline"):
+        os.symlink(name, os.path.join(tree.encode(), name))
     with open(os.path.join(tree, "sparse"), "wb") as f:
         f.seek(5 << 20)
         f.write(b"end of a hole")
