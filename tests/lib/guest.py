@@ -119,8 +119,8 @@ class Guest:
         self.ended = set()        # streams whose LAST frame came
         self.acknowledge = True
         self.hello = None
-        self.reads = 0            # blob.read requests answered
-        self.outstanding = 0
+        self.reads = 0            # blob.read requests
+        self.asked = []           # their (digest, offset)
         self.hook = None          # called with each received frame; may disconnect
         self.fault = None         # (digest, offset, data) -> data: what a blob.read is answered with
         self.scratch = self.directory / "scratch.img"
@@ -168,7 +168,7 @@ class Guest:
                 assert time.monotonic() < deadline and self.process.poll() is None, self.log()
                 time.sleep(0.01)
         self.nonce = os.urandom(16)
-        self.buffer, self.sync, self.hello, self.outstanding = b"", False, None, 0
+        self.buffer, self.sync, self.hello = b"", False, None
         self.pending = bytearray(MAX_PAYLOAD + 20)
         self.send(SYNC, self.nonce + struct.pack("<I", 1))
         self.step_until(lambda: self.hello, deadline - time.monotonic())
@@ -288,6 +288,7 @@ class Guest:
         blob, offset, length = self.images.blobs.get(request["digest"]), request["offset"], request["length"]
         assert 0 < length <= 4 << 20 and 0 < request["id"] < 65536
         self.reads += 1
+        self.asked.append((request["digest"], offset))
         if blob is None:
             self.control({"type": "blob.error", "id": request["id"], "code": "NOT_FOUND",
                           "message": "no such blob"})
@@ -331,6 +332,3 @@ class Guest:
 
     def stderr(self, index=0):
         return bytes(self.output.get(2 * index + 1, b""))
-
-    def image_of(self, manifest):
-        return {"reference": "test", "manifest": manifest}
