@@ -36,6 +36,44 @@ static const char conf_text[] = "# Written by fgd at each start.\n"
 #define CONF_LIMITS    "cgroup_controllers = [\"cpu\", \"cpuacct\", \"memory\"]\n"
 #define CONF_NO_LIMITS "cgroup_controllers = []\n"
 
+/* Names the life of this host's process ids: the boot, and in a container the life of its PID 1. */
+static int life_of_pids(struct fg_buf *out, struct fg_error *err)
+{
+        fg_cleanup(fclosep) FILE *init = fopen("/proc/1/stat", "re");
+        unsigned long long started;
+
+        if (!init || fscanf(init,
+                            "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+                            "%*d %*d %*d %*d %*d %llu",
+                            &started) != 1)
+                return fg_fail(err, FG_ERR_INTERNAL, "/proc/1/stat is not readable");
+        if (fg_buf_read_file(out, "/proc/sys/kernel/random/boot_id", err) < 0)
+                return -1;
+        return fg_buf_printf(out, err, "%llu\n", started);
+}
+
+/*
+ * libvirt remembers QEMUs by their pid, and ends what it cannot talk to. It expects its state to
+ * vanish with a reboot; ours is on a disk, so pids of a former life would be somebody else's.
+ */
+static int forget_former_life(const char *root, struct fg_error *err)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf now = FG_BUF_INIT(CONF_MAX),
+                                                then = FG_BUF_INIT(CONF_MAX);
+        fg_autofree char *stamp = fg_asprintf("%s/life", root);
+        fg_autofree char *run = fg_asprintf("%s/run", root);
+        struct fg_error ignored;
+
+        if (life_of_pids(&now, err) < 0)
+                return -1;
+        if (fg_buf_read_file(&then, stamp, &ignored) == 0 && then.len > 0 &&
+            fg_streq(now.data, then.data))
+                return 0;
+        if (fg_rm_rf(run, err) < 0)
+                return -1;
+        return fg_write_file(stamp, now.data, now.len, 0600, err);
+}
+
 int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool limits,
                      struct fg_error *err)
 {
@@ -44,7 +82,8 @@ int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool lim
         fg_autofree char *text = fg_asprintf("%s%s", conf_text,
                                              limits ? CONF_LIMITS : CONF_NO_LIMITS);
 
-        if (fg_qemu_user_mkdir(user, root, err) < 0 || fg_mkdir_p(etc, 0755, err) < 0)
+        if (fg_qemu_user_mkdir(user, root, err) < 0 || forget_former_life(root, err) < 0 ||
+            fg_mkdir_p(etc, 0755, err) < 0)
                 return -1;
         return fg_write_file(conf, text, strlen(text), 0644, err);
 }

@@ -11,7 +11,8 @@
  * below one directory, its root.
  */
 
-/** fg_embed_prepare() - make @root with the driver's configuration; @limits: use memory cgroups. */
+/** fg_embed_prepare() - make @root with the driver's configuration, and without state from before
+    a reboot; @limits: use memory cgroups. */
 int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool limits,
                      struct fg_error *err);
 /** fg_embed_uri() - heap string */

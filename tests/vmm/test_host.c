@@ -219,6 +219,24 @@ static void test_embed(void **state)
         assert_non_null(strstr(conf.data, "cgroup_controllers = []\n"));
 }
 
+/* State of VMs outlives fgd, but not the machine they ran on. */
+static void test_reboot(void **state)
+{
+        const struct dir *dir = *state;
+        fg_autofree char *run = fg_asprintf("%s/run", dir->path), *vm = NULL, *life = NULL;
+        struct fg_qemu_user user = { .uid = geteuid(), .gid = getegid() };
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
+        assert_int_equal(mkdir(run, 0755), 0);
+        vm = put(dir, "run/vm.xml", "<domstatus/>", 0600);
+        assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
+        assert_true(fg_exists(vm));
+        life = put(dir, "life", "another boot", 0600);
+        assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
+        assert_false(fg_exists(vm));
+}
+
 static void test_cgroup(void **state)
 {
         const struct dir *dir = *state;
@@ -283,6 +301,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_mkdir, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_boot_files, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_embed, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_reboot, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cgroup, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_console, set_up, tear_down),
         };
