@@ -3,6 +3,7 @@
 
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/localimage.h"
 #include "core/json.h"
 
 struct args {
@@ -42,10 +43,12 @@ static int remove_one(struct fg_cli *cli, const char *reference, struct fg_error
 {
         fg_cleanup(fg_buf_finish) struct fg_buf path = FG_BUF_INIT(8192);
         struct fg_client *client = fg_cli_client(cli, err);
+        fg_autofree char *base = fg_localimage_base(NULL);
+        fg_autofree char *absolute = fg_localimage_resolve(reference, base);
         fg_autojson *answer = NULL;
 
         if (!client || fg_buf_puts(&path, "/v1/images", err) < 0 ||
-            fg_query_add(&path, "reference", reference, err) < 0)
+            fg_query_add(&path, "reference", absolute, err) < 0)
                 return -1;
         return fg_client_call(client, &(struct fg_request){ "DELETE", path.data, NULL }, &answer,
                               err);

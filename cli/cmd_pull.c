@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/human.h"
+#include "cli/localimage.h"
 #include "cli/progress.h"
 #include "core/json.h"
 
@@ -82,11 +83,13 @@ static int handle_line(void *userdata, struct json_object *line, struct fg_error
 static int pull_one(struct fg_cli *cli, const char *reference, struct fg_error *err)
 {
         struct fg_client *client = fg_cli_client(cli, err);
+        fg_autofree char *base = fg_localimage_base(NULL);
+        fg_autofree char *absolute = fg_localimage_resolve(reference, base);
         fg_autojson *body = json_object_new_object();
         struct pull pull = { .cli = cli, .reference = reference };
         int r;
 
-        fg_json_set_str(body, "image", reference);
+        fg_json_set_str(body, "image", absolute);
         fg_progress_init(&pull.progress, cli);
         if (!client)
                 return -1;

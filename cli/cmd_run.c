@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/exitstatus.h"
+#include "cli/localimage.h"
 #include "cli/task.h"
 #include "core/clock.h"
 #include "core/id.h"
@@ -258,9 +259,11 @@ static int run_detached(struct args *args, struct json_object *definition, struc
 static int run(struct args *args, struct fg_error *err)
 {
         fg_autojson *definition = load_definition(args->file, err);
+        fg_autofree char *base = fg_localimage_base(args->file);
 
         if (!definition || !fg_cli_client(args->cli, err))
                 return -1;
+        fg_localimage_resolve_all(definition, base);
         return args->detach ? run_detached(args, definition, err)
                             : run_attached(args, definition, err);
 }

@@ -39,7 +39,7 @@ static char **without_words(int argc, char **argv, int at, int n, const char *na
 
 static bool looks_like_file(const char *word)
 {
-        return strpbrk(word, "./-") || access(word, F_OK) == 0;
+        return fg_streq(word, "-") || strpbrk(word, "./") || access(word, F_OK) == 0;
 }
 
 static int dispatch(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)

@@ -115,6 +115,14 @@ def test_override_from_a_file(cli, fgd):
     assert fgd.requests[0][2]["overrides"] == {"memory": "1024"}
 
 
+def test_relative_local_images_become_absolute(cli, fgd):
+    cli(cli.file("hello", {"name": "a", "image": "oci:../x:t"}), status=3)
+    assert fgd.requests[0][2]["taskDefinition"]["containerDefinitions"][0]["image"] == (
+        f"oci:{cli.tmp.parent}/x:t")
+    cli("pull", "oci:y")
+    assert fgd.requests[-1][2]["image"] == f"oci:{os.getcwd()}/y"
+
+
 def test_binary_output_survives(cli):
     assert cli("run", cli.file("binary")).stdout == fakefgd.BINARY + b"with\0zero\n"
 

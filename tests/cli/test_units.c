@@ -11,6 +11,7 @@
 #include "cli/endpoint.h"
 #include "cli/exitstatus.h"
 #include "cli/human.h"
+#include "cli/localimage.h"
 #include "cli/progress.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -207,6 +208,28 @@ static void test_hosts(void **state)
         }
 }
 
+static void test_local_images(void **state)
+{
+        static const struct {
+                const char *reference, *base, *expected;
+        } rows[] = {
+                { "busybox", "/a", "busybox" },
+                { "oci:/x:t", "/a", "oci:/x:t" },
+                { "oci:x:t", "/a/b", "oci:/a/b/x:t" },
+                { "oci:./x", "/", "oci:/x" },
+                { "oci:../x", "/a", "oci:/x" },
+                { "docker-archive:../../../x.tar", "/a/b", "docker-archive:/x.tar" },
+                { "oci:../build/x", "/src/examples", "oci:/src/build/x" },
+                { "oci:", "/a", "oci:" },
+        };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(rows); i++) {
+                fg_autofree char *got = fg_localimage_resolve(rows[i].reference, rows[i].base);
+
+                assert_string_equal(got, rows[i].expected);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -218,6 +241,7 @@ int main(void)
                 cmocka_unit_test(test_exit_statuses),
                 cmocka_unit_test(test_base64),
                 cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_local_images),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
