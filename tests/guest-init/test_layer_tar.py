@@ -16,8 +16,8 @@ def build(tree):
     for path in ("usr/bin", "usr/share", "dev", "tmp", "var/empty"):
         os.makedirs(os.path.join(tree, path))
     os.symlink("usr/bin", os.path.join(tree, "bin"))
-    subprocess.run(["cp", "-a", "/usr/share/doc/libc6", "/usr/share/perl5", "/usr/share/zoneinfo",
-                    os.path.join(tree, "usr/share")], check=False, stderr=subprocess.DEVNULL)
+    subprocess.run(["cp", "-a", "/usr/share/doc/libc6", os.path.join(tree, "usr/share")],
+                   check=False, stderr=subprocess.DEVNULL)
     for i in range(300):
         path = os.path.join(tree, "usr/bin", f"tool-{i}-" + "x" * (i % 200))
         with open(path, "wb") as f:
