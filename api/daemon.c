@@ -169,6 +169,12 @@ static int open_loop(struct fg_daemon *d, struct fg_error *err)
         return r < 0 ? fg_fail_errno(err, -r, "event loop") : 0;
 }
 
+/* The service's main process, the only one systemd listens to, is our parent (reaper.c). */
+static void tell_systemd(const char *state)
+{
+        (void)sd_pid_notify(getppid(), 0, state);
+}
+
 static void tell_ready(struct fg_daemon *d)
 {
         int fd = (int)d->config.ready_fd;
@@ -179,8 +185,7 @@ static void tell_ready(struct fg_daemon *d)
                 (void)close(fd);
                 d->config.ready_fd = -1;
         }
-        (void)sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Serving on %s", (int)getpid(),
-                         d->config.listen);
+        tell_systemd("READY=1\nSTATUS=Serving");
 }
 
 /* ---- the whole ---- */
@@ -219,7 +224,7 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
         fg_log_info("fgd %s serves on %s", FG_VERSION, d->config.listen);
         tell_ready(d);
         r = sd_event_loop(d->event);
-        (void)sd_notify(0, "STOPPING=1");
+        tell_systemd("STOPPING=1");
         return r < 0 ? fg_fail_errno(err, -r, "event loop") : 0;
 }
 

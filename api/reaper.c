@@ -60,5 +60,6 @@ void fg_reaper_start(void)
                 abort();
         if (pid > 0)
                 supervise(pid, &signals);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever kills the one means both */
         sigprocmask(SIG_SETMASK, &old, NULL);
 }
