@@ -52,6 +52,19 @@ static int mount_tree(const struct fg_bind *b, struct fg_error *err)
         return 0;
 }
 
+/* Links are followed to the end: over the root or within /proc nothing may be mounted. */
+static int check_target(const char *target, struct fg_error *err)
+{
+        fg_autofree char *path = realpath(target, NULL);
+
+        if (!path)
+                return fg_fail_errno(err, errno, "resolve %s", target);
+        if (fg_streq(path, "/") || fg_streq(path, "/proc") || fg_starts_with(path, "/proc/"))
+                return fg_fail(err, FG_ERR_INVALID, "\"%s\" cannot be mounted over (it is %s)",
+                               target, path);
+        return 0;
+}
+
 int fg_binds_mount(struct fg_binds *b, struct fg_error *err)
 {
         for (size_t i = 0; i < b->count; i++) {
@@ -59,6 +72,8 @@ int fg_binds_mount(struct fg_binds *b, struct fg_error *err)
                 int r = bind->directory ? make_directory(bind->target, err)
                                         : make_file(bind->target, err);
 
+                if (r == 0)
+                        r = check_target(bind->target, err);
                 if (r == 0 && bind->tree >= 0)
                         r = mount_tree(bind, err);
                 else if (r == 0 &&

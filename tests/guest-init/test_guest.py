@@ -24,7 +24,8 @@ def images():
 @pytest.fixture(scope="session")
 def busybox(images):
     probe = pathlib.Path(os.environ.get("FG_PROBE", guests.ROOT / "build/tests/guest-init/probe")).read_bytes()
-    return images.add_busybox(more={"bin/probe": probe})
+    return images.add_busybox(more={"bin/probe": probe, "bin/data": (b"x", {"mode": 0o644}),
+                                    "bin/garbage": b"\x7fELF garbage"})
 
 
 class Runner:
@@ -93,10 +94,6 @@ def test_ends(runner):
         runner.container("oom", "probe", "memory", memory=32, essential=False),
         runner.container("oom-child", "sh", "-c", "probe memory; echo survived", memory=32,
                          essential=False),
-        runner.container("absent", "no-such-program", essential=False),
-        runner.container("absent-path", "/no/such", essential=False),
-        runner.container("denied", "/etc/passwd-", essential=False, entryPoint=["/tmp"]),
-        runner.container("nobody", "true", user="nobody-here", essential=False),
         runner.sh("directory", "pwd", workingDirectory="/made/for/me", essential=False),
         timeout=90)
     assert codes == {"zero": 0, "segv": 139, "kill": 137, "oom": 137, "oom-child": 137, "directory": 0}
@@ -104,15 +101,39 @@ def test_ends(runner):
     assert killed == {"oom", "oom-child"}
     assert "OutOfMemory" in guest.named("container.exited", "oom")[0]["reason"]
     assert guest.named("container.exited", "oom")[0]["signal"] == 9
-    assert guest.stdout(4) == b"" and guest.stdout(9) == b"/made/for/me\n"
+    assert guest.stdout(4) == b"" and guest.stdout(5) == b"/made/for/me\n"
+    assert guest.events[-1]["event"] == "task.stopped" and not guest.named("task.stopping")
+
+
+def test_cannot_start(runner):
+    small_init = {"initProcessEnabled": True}
+    guest, codes = runner.run(
+        runner.container("absent", "no-such-program", essential=False),
+        runner.container("absent-path", "/no/such", essential=False),
+        runner.container("directory", "ignored", essential=False, entryPoint=["/tmp"]),
+        runner.container("denied", "data", essential=False),
+        runner.container("format", "garbage", essential=False),
+        runner.container("format-init", "garbage", essential=False, linuxParameters=small_init),
+        runner.container("nobody", "true", user="nobody-here", essential=False),
+        runner.container("cap", "true", essential=False,
+                         linuxParameters={"capabilities": {"add": ["FLY"]}}),
+        runner.container("proc", "true", essential=False,
+                         mountPoints=[{"sourceVolume": "v", "containerPath": "/tmp/../proc/sys"}]),
+        runner.container("root", "true", essential=False,
+                         mountPoints=[{"sourceVolume": "v", "containerPath": "/tmp/.."}]),
+        volumes=["v"])
+    assert codes == {} and not guest.named("container.started")
     failed = {e["container"]: (e["error"], e["message"]) for e in guest.named("container.failed")}
-    assert failed.keys() == {"absent", "absent-path", "denied", "nobody"}
-    assert all(error == "CannotStartContainerError" for error, _ in failed.values())
+    assert len(failed) == 10
+    create = {name for name, (error, _) in failed.items() if error == "CannotCreateContainerError"}
+    start = {name for name, (error, _) in failed.items() if error == "CannotStartContainerError"}
+    assert create == {"proc", "root"} and len(start) == 8
     assert failed["absent"][1] == 'exec: "no-such-program": executable file not found in $PATH'
     assert failed["absent-path"][1] == 'exec: "/no/such": stat /no/such: no such file or directory'
-    assert failed["denied"][1] == 'exec: "/tmp": is a directory'
-    assert "nobody-here" in failed["nobody"][1]
-    assert guest.events[-1]["event"] == "task.stopped" and not guest.named("task.stopping")
+    assert failed["directory"][1] == 'exec: "/tmp": is a directory'
+    assert failed["denied"][1] == 'exec: "data": permission denied'
+    assert failed["format"][1] == failed["format-init"][1] == "exec garbage: exec format error"
+    assert "nobody-here" in failed["nobody"][1] and "FLY" in failed["cap"][1]
 
 
 def test_users_and_environment(runner, images):
@@ -229,6 +250,7 @@ def test_volumes(runner, images):
            mountPoints=[{"sourceVolume": "v", "containerPath": "/mnt/deep/er"},
                         {"sourceVolume": "w", "containerPath": "/mnt"}]),
         of("evil", "echo never", mountPoints=[{"sourceVolume": "none", "containerPath": "/x"}]),
+        of("link", "echo never", mountPoints=[{"sourceVolume": "w", "containerPath": "/evil"}]),
         volumes=["v", "w"])
     assert guest.stdout(0) == b"image1000 1000 750\n1000 0 4711\n"
     assert guest.stdout(1) == b"new\nown"
@@ -236,7 +258,8 @@ def test_volumes(runner, images):
     assert guest.stdout(3) == b"ownw\n" and b"Read-only" in guest.stderr(3)
     assert guest.stdout(4).split() == [b"link", b"new", b"sub", b"new"]
     assert guest.named("container.failed", "evil")[0]["error"] == "CannotCreateContainerError"
-    assert len(guest.named("image.done")) == 6
+    assert "/proc" in guest.named("container.failed", "link")[0]["message"]
+    assert len(guest.named("image.done")) == 7
 
 
 def test_one_image_two_containers(runner):
