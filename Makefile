@@ -15,11 +15,13 @@ kernel: $(BUILD)/build.ninja
 
 demo:
 	scripts/packages.sh build run demo
+	scripts/qemu-user.sh
 	$(MAKE) --no-print-directory all kernel
 	scripts/demo.sh $(BUILD)
 
 check:
 	scripts/packages.sh build run demo check
+	scripts/qemu-user.sh
 	scripts/check.sh $(BUILD)
 
 install: all kernel

@@ -137,7 +137,8 @@ static int prepare_domains(struct fg_libvirt *lv, const struct fg_vmm_config *co
         char digest[FG_DIGEST_LEN + 1];
 
         if (fg_mkdir_p(config->run_dir, 0755, err) < 0 ||
-            fg_mkdir_p(config->state_dir, 0711, err) < 0)
+            fg_mkdir_p(config->state_dir, 0700, err) < 0 ||
+            fg_qemu_user_mkdir(&lv->user, config->state_dir, err) < 0)
                 return -1;
         if (choose_accel(lv, config, err) < 0 ||
             fg_boot_files_prepare(config->kernel, config->initrd, boot, &lv->user, &lv->boot, err) <

@@ -71,8 +71,8 @@ typedef void (*fg_vmm_gone_fn)(void *userdata, const char *id, bool crashed, con
  * LIBVIRT_LOG_OUTPUTS, and as root the calling thread perhaps a mount namespace with another
  * /dev/kvm, so call it before other threads run. The process must be the child of a subreaper that
  * reaps, or libvirt waits for dead QEMUs on hosts whose PID 1 does not. As root, QEMU runs as
- * libvirt-qemu, who must be able to search state_dir, the directory of each scratch file, and all
- * directories above them (mode 0711).
+ * libvirt-qemu, who must be able to search the directories above state_dir and of each scratch
+ * file (mode 0711); state_dir itself is opened to that user's group (0710).
  */
 int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
                void *userdata, struct fg_vmm **ret, struct fg_error *err);
