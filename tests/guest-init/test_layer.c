@@ -70,8 +70,12 @@ static void replaced_directory_is_not_finished(void **state)
         put(f, "target/", '5', .mode = 0700, .mtime = 44);
         put(f, "d/", '5', .mode = 0777, .mtime = 55);
         put(f, "d", '2', "target");
+        put(f, "other/sub/", '5', .mode = 0700);
+        put(f, "p/sub/", '5', .mode = 0777);
+        put(f, "p", '2', "other");
         apply_ok(f);
         expect_link(f, "d", "target");
+        assert_int_equal(expect_stat(f, "other/sub").st_mode, S_IFDIR | 0700);
         assert_int_equal(expect_stat(f, "target").st_mode, S_IFDIR | 0700);
         assert_int_equal(expect_stat(f, "target").st_mtim.tv_sec, 44);
 }
