@@ -23,6 +23,7 @@
 #define READY_FD_TEXT "3"
 #define ANSWER_MAX    4096
 #define LOG_MAX       (1 << 20) /* an older log is dropped at a start */
+#define DIR_MODE      0711      /* as fgd makes them: QEMU runs as another user */
 
 extern char **environ;
 
@@ -54,7 +55,7 @@ static int open_log(char **ret_path, struct fg_error *err)
         struct stat st;
         int fd;
 
-        if (fg_mkdir_p(dir, 0700, err) < 0)
+        if (fg_mkdir_p(dir, DIR_MODE, err) < 0)
                 return -1;
         *ret_path = fg_asprintf("%s/fgd.log", dir);
         fd = open(*ret_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -127,14 +128,32 @@ static const char *find_reason(struct fg_buf *answer, struct fg_buf *log, const 
         return log->len > 0 ? log->data : "it ended without a word";
 }
 
+/* One line, or what there is when the pipe ends. Not to the end: helpers of fgd may keep it open.
+ */
+static int read_answer(int fd, struct fg_buf *answer, struct fg_error *err)
+{
+        ssize_t n;
+
+        do {
+                if (fg_buf_reserve(answer, ANSWER_MAX / 4, err) < 0)
+                        return -1;
+                n = TEMP_FAILURE_RETRY(read(fd, answer->data + answer->len, ANSWER_MAX / 4));
+                if (n < 0)
+                        return fg_fail_errno(err, errno, "read from fgd");
+                answer->len += (size_t)n;
+                answer->data[answer->len] = '\0';
+        } while (n > 0 && !strchr(answer->data, '\n'));
+        return 0;
+}
+
 static int wait_ready(int fd, const char *socket, const char *log_path, off_t log_offset,
                       struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf answer = FG_BUF_INIT(ANSWER_MAX);
         fg_cleanup(fg_buf_finish) struct fg_buf log = FG_BUF_INIT(LOG_MAX);
 
-        if (fg_buf_read_fd(&answer, fd, err) < 0)
-                return fg_wrap(err, "fgd");
+        if (read_answer(fd, &answer, err) < 0)
+                return -1;
         if (answer.len > 0 && fg_streq(answer.data, READY))
                 return 0;
         /* One that lost the race for fgd's own lock has failed, but another serves. */
@@ -194,7 +213,7 @@ int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *e
         fg_autofree char *run_dir = fg_path_run_dir(), *lock_path = NULL;
         fg_autoclose int lock = -1;
 
-        if (fg_mkdir_p(run_dir, 0700, err) < 0)
+        if (fg_mkdir_p(run_dir, DIR_MODE, err) < 0)
                 return fg_wrap(err, "no fgd answers, and the run directory for a new one fails");
         lock_path = fg_asprintf("%s/start.lock", run_dir);
         lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

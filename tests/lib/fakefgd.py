@@ -336,8 +336,7 @@ def main():
     print("started", os.getpid(), "session", os.getsid(0), flush=True)
     fgd = FakeFgd(args.listen.removeprefix("unix:"))
     threading.Timer(args.idle_exit, lambda: os._exit(0)).start()
-    os.write(args.ready_fd, b"READY\n")
-    os.close(args.ready_fd)
+    os.write(args.ready_fd, b"READY\n")  # and left open, as a helper of fgd's may
     fgd.server.serve_forever()
 
 
