@@ -326,7 +326,7 @@ static void test_backpressure(void **state)
         store_open(f);
         writer_open(f, &w, TASK, "app");
         writer_open(f, &other, TASK, "other");
-        while ((r = append(&w, 0, offset, 1, block, sizeof(block))) == 0)
+        while (append(&w, 0, offset, 1, block, sizeof(block)) == 0)
                 offset += sizeof(block);
         offset += sizeof(block); /* 1 means taken */
         assert_in_range(offset, 100000, 120000);
