@@ -233,45 +233,59 @@ static void fill_options(struct option *options, char (*names)[64])
         options[n + 4] = (struct option){ 0 };
 }
 
-static int load(int argc, char *argv[], struct fg_config *c, struct fg_error *err)
+static int show_help(struct fg_config *c)
+{
+        set_derived(c);
+        print_help(c);
+        return 1;
+}
+
+/* Pass 0 finds the file, pass 1 sets the rest: flags win over the file wherever they stand. */
+static int parse_flags(int argc, char *argv[], int pass, struct fg_config *c, const char **file,
+                       struct fg_error *err)
 {
         struct option options[FG_ARRAY_SIZE(settings) + 5];
         char names[FG_ARRAY_SIZE(settings)][64];
-        const char *file = NULL;
         int o;
 
         fill_options(options, names);
-        /* Two passes: flags win over the file wherever they stand. */
-        for (int pass = 0; pass < 2; pass++) {
-                optind = 0;
-                opterr = pass == 0;
-                while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-                        if (o == '?')
-                                return fg_fail(err, FG_ERR_INVALID,
-                                               "unknown option; see fgd --help");
-                        if (o == OPT_HELP) {
-                                set_derived(c);
-                                print_help(c);
-                                return 1;
-                        }
-                        if (o == OPT_VERSION) {
-                                printf("fgd %s\n", FG_VERSION);
-                                return 1;
-                        }
-                        if (o == OPT_CONFIG)
-                                file = optarg;
-                        else if (pass == 1 && set(c, &settings[o], optarg, err) < 0)
-                                return fg_wrap(err, "command line");
+        optind = 0;
+        opterr = pass == 0;
+        while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
+                if (o == '?')
+                        return fg_fail(err, FG_ERR_INVALID, "unknown option; see fgd --help");
+                if (o == OPT_HELP)
+                        return show_help(c);
+                if (o == OPT_VERSION) {
+                        printf("fgd %s\n", FG_VERSION);
+                        return 1;
                 }
-                if (optind < argc)
-                        return fg_fail(err, FG_ERR_INVALID, "unexpected argument %s", argv[optind]);
-                if (pass == 0 && !file && fg_exists(SYSTEM_CONFIG))
-                        file = SYSTEM_CONFIG;
-                if (pass == 0 && file && load_file(c, file, err) < 0)
-                        return -1;
+                if (o == OPT_CONFIG)
+                        *file = optarg;
+                else if (pass == 1 && set(c, &settings[o], optarg, err) < 0)
+                        return fg_wrap(err, "command line");
         }
-        set_derived(c);
+        if (optind < argc)
+                return fg_fail(err, FG_ERR_INVALID, "unexpected argument %s", argv[optind]);
         return 0;
+}
+
+static int load(int argc, char *argv[], struct fg_config *c, struct fg_error *err)
+{
+        const char *file = NULL;
+        int r;
+
+        r = parse_flags(argc, argv, 0, c, &file, err);
+        if (r != 0)
+                return r;
+        if (!file && fg_exists(SYSTEM_CONFIG))
+                file = SYSTEM_CONFIG;
+        if (file && load_file(c, file, err) < 0)
+                return -1;
+        r = parse_flags(argc, argv, 1, c, &file, err);
+        if (r == 0)
+                set_derived(c);
+        return r;
 }
 
 int fg_config_load(int argc, char *argv[], struct fg_config *ret, struct fg_error *err)

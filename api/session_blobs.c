@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -117,7 +118,7 @@ static void pump(struct fg_session *s)
         r = fg_calloc(1, sizeof(*r));
         r->job = (struct fg_job){ .work = read_work, .done = read_done };
         r->session = s;
-        r->fd = dup(b->queue[0].fd);
+        r->fd = fcntl(b->queue[0].fd, F_DUPFD_CLOEXEC, 0);
         r->offset = b->queue[0].offset;
         r->len = left < FG_PROTO_MAX_PAYLOAD ? (size_t)left : FG_PROTO_MAX_PAYLOAD;
         r->data = fg_calloc(1, r->len);

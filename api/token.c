@@ -35,7 +35,7 @@ char *fg_token_get(const char *state_dir, struct fg_error *err)
                 return make_token(path, err);
         if (fg_buf_read_file(&text, path, err) < 0)
                 return NULL;
-        len = strcspn(text.data ? text.data : "", "\r\n");
+        len = text.data ? strcspn(text.data, "\r\n") : 0;
         if (len < 2 * TOKEN_BYTES) {
                 fg_fail(err, FG_ERR_INVALID, "%s: a token has at least %d characters", path,
                         2 * TOKEN_BYTES);

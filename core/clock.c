@@ -62,7 +62,6 @@ static bool parse_zone(const char *s, int *ret)
                 return true;
         if (*s != '+' && *s != '-')
                 return false;
-        /* NOLINTNEXTLINE(cert-err34-c): two digits cannot overflow */
         if (sscanf(s + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 || s[1 + used] != '\0')
                 return false;
         *ret = (hours * 3600 + minutes * 60) * (*s == '-' ? -1 : 1);

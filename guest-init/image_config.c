@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "image.h"
+#include "guest-init/image.h"
 
 #include <signal.h>
 #include <stdbool.h>

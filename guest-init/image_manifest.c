@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "image.h"
+#include "guest-init/image.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/str.h"
-#include "unpack_path.h"
+#include "guest-init/unpack_path.h"
 
 static const char *const layer_types[] = {
         "application/vnd.oci.image.layer.v1.tar",

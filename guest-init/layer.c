@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layer.h"
+#include "guest-init/layer.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "layer_parts.h"
-#include "unpack_path.h"
+#include "guest-init/layer_parts.h"
+#include "guest-init/unpack_path.h"
 
 FG_DEFINE_CLEANUP(struct archive *, archive_read_free)
 

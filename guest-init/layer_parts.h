@@ -6,7 +6,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "layer.h"
+#include "guest-init/layer.h"
 
 #include "core/cleanup.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layer_parts.h"
+#include "guest-init/layer_parts.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layer_parts.h"
+#include "guest-init/layer_parts.h"
 
 #include <archive.h>
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include "core/digest.h"
 #include "core/str.h"
-#include "unpack_path.h"
+#include "guest-init/unpack_path.h"
 
 #define CHUNK (128u * 1024)
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layer_parts.h"
+#include "guest-init/layer_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/str.h"
-#include "unpack_path.h"
+#include "guest-init/unpack_path.h"
 
 #define DEPTH_MAX 512 /* each level holds a descriptor */
 
@@ -116,6 +116,27 @@ static int pop(struct level **levels, int top_fd, struct fg_error *err)
         return 0;
 }
 
+/* One name of the innermost directory, or its end. */
+static int step(struct level **levels, int top_fd, const struct fg_layer_seen *seen,
+                struct fg_error *err)
+{
+        struct level *level = *levels;
+        struct dirent *child;
+        int stays;
+
+        errno = 0;
+        child = readdir(level->dir);
+        if (!child)
+                return errno ? fail_name(err, level->name) : pop(levels, top_fd, err);
+        if (fg_streq(child->d_name, ".") || fg_streq(child->d_name, ".."))
+                return 0;
+        stays = visit(levels, dirfd(level->dir), child->d_name,
+                      seen && fg_layer_seen_has(seen, level->ino, child->d_name), err);
+        if (stays > 0)
+                level->keep = true;
+        return stays < 0 ? -1 : 0;
+}
+
 int fg_layer_tree_remove(int dir_fd, const char *name, const struct fg_layer_seen *seen,
                          struct fg_error *err)
 {
@@ -126,28 +147,8 @@ int fg_layer_tree_remove(int dir_fd, const char *name, const struct fg_layer_see
                 return fail_name(err, name);
         if (visit(&levels, dir_fd, name, seen && fg_layer_seen_has(seen, st.st_ino, name), err) < 0)
                 return -1;
-        while (levels) {
-                struct level *level = levels;
-                struct dirent *child;
-                int stays;
-
-                errno = 0;
-                child = readdir(level->dir);
-                if (!child && errno != 0)
-                        return fail_name(err, level->name);
-                if (!child) {
-                        if (pop(&levels, dir_fd, err) < 0)
-                                return -1;
-                        continue;
-                }
-                if (fg_streq(child->d_name, ".") || fg_streq(child->d_name, ".."))
-                        continue;
-                stays = visit(&levels, dirfd(level->dir), child->d_name,
-                              seen && fg_layer_seen_has(seen, level->ino, child->d_name), err);
-                if (stays < 0)
+        while (levels)
+                if (step(&levels, dir_fd, seen, err) < 0)
                         return -1;
-                if (stays)
-                        level->keep = true;
-        }
         return 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layer_parts.h"
+#include "guest-init/layer_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "core/str.h"
-#include "unpack_path.h"
+#include "guest-init/unpack_path.h"
 
 #define PREFIX ".wh."
 #define META   PREFIX PREFIX

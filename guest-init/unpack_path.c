@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unpack_path.h"
+#include "guest-init/unpack_path.h"
 
 #include <errno.h>
 #include <fcntl.h>

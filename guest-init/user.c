@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "user.h"
+#include "guest-init/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/str.h"
-#include "unpack_path.h"
+#include "guest-init/unpack_path.h"
 
 #define FILE_MAX   (4u << 20)
 #define ID_MAX     INT32_MAX /* as Docker has it */
@@ -167,6 +167,18 @@ static int add_memberships(char *text, const char *name, struct fg_user *user, s
         return 0;
 }
 
+static int resolve_group(const char *part, char *groups, struct fg_user *user, struct fg_error *err)
+{
+        struct key key;
+
+        if (parse_key(part, "gid", &key, err) < 0)
+                return -1;
+        user->gid = key.id;
+        if (key.name && !find_group(groups, &key, &user->gid))
+                return fg_fail(err, FG_ERR_INVALID, "no such group in /etc/group");
+        return add_group(user, user->gid, err);
+}
+
 static int resolve(int root_fd, char *spec, struct fg_user *user, struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf passwd = FG_BUF_INIT(FILE_MAX);
@@ -186,14 +198,8 @@ static int resolve(int root_fd, char *spec, struct fg_user *user, struct fg_erro
                 user->uid = key.id;
                 user->home = fg_strdup("/");
         }
-        if (group_part && *group_part) {
-                if (parse_key(group_part, "gid", &key, err) < 0)
-                        return -1;
-                user->gid = key.id;
-                if (key.name && !find_group(group.data, &key, &user->gid))
-                        return fg_fail(err, FG_ERR_INVALID, "no such group in /etc/group");
-                return add_group(user, user->gid, err);
-        }
+        if (group_part && *group_part)
+                return resolve_group(group_part, group.data, user, err);
         if (add_group(user, user->gid, err) < 0)
                 return -1;
         return name ? add_memberships(group.data, name, user, err) : 0;

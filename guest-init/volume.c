@@ -132,7 +132,8 @@ static int copy_dir(struct copy *c, const char *path, struct fg_error *err)
         struct dirent *e;
         struct stat st;
 
-        if (from < 0 || to < 0 || fstat(from, &st) < 0 || !(d = fdopendir(dup(from))))
+        if (from < 0 || to < 0 || fstat(from, &st) < 0 ||
+            !(d = fdopendir(fcntl(from, F_DUPFD_CLOEXEC, 0))))
                 return fg_fail_errno(err, errno, "open");
         while ((e = readdir(d))) {
                 if (fg_streq(e->d_name, ".") || fg_streq(e->d_name, ".."))
@@ -164,7 +165,7 @@ static int copy_tree(int from, int to, struct fg_error *err)
 /* Return: 1 empty, 0 not, -1. */
 static int is_empty(int dir, struct fg_error *err)
 {
-        fg_cleanup(closedirp) DIR *d = fdopendir(dup(dir));
+        fg_cleanup(closedirp) DIR *d = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 0));
         struct dirent *e;
 
         if (!d)

@@ -70,8 +70,11 @@ static bool listed(const char *type, const char *const list[], size_t n)
 /* A Content-Type may carry parameters; they say nothing about the kind. */
 static enum kind kind_of(const char *type)
 {
-        size_t len = type ? strcspn(type, "; ") : 0;
+        size_t len;
 
+        if (!type)
+                return KIND_UNKNOWN;
+        len = strcspn(type, "; ");
         for (size_t i = 0; i < FG_ARRAY_SIZE(kinds); i++)
                 if (len == strlen(kinds[i].type) && memcmp(type, kinds[i].type, len) == 0)
                         return kinds[i].kind;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "taskdef_support.h"
+#include "tests/api/taskdef_support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

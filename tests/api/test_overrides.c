@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "core/str.h"
-#include "taskdef_support.h"
+#include "tests/api/taskdef_support.h"
 
 #define TWO                                                                                        \
         "{\"containerDefinitions\":[{\"name\":\"app\",\"image\":\"i\",\"command\":[\"old\"],"      \

@@ -8,7 +8,7 @@
 
 #include "api/sizes.h"
 #include "core/str.h"
-#include "taskdef_support.h"
+#include "tests/api/taskdef_support.h"
 
 #define C0 "$.containerDefinitions[0]"
 

@@ -88,7 +88,7 @@ static int open_top(void)
 
 static void check_top(int fd)
 {
-        fg_cleanup(closedirp) DIR *dir = fdopendir(dup(fd));
+        fg_cleanup(closedirp) DIR *dir = fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0));
         unsigned names = 0;
         struct stat st;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "layer_fixture.h"
+#include "tests/guest-init/layer_fixture.h"
 
 #include <archive.h>
 #include <archive_entry.h>

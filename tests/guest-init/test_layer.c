@@ -4,7 +4,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "layer_fixture.h"
+#include "tests/guest-init/layer_fixture.h"
 
 #include "core/cleanup.h"
 #include "core/str.h"

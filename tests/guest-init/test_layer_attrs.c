@@ -4,7 +4,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "layer_fixture.h"
+#include "tests/guest-init/layer_fixture.h"
 
 #define XATTR "SCHILY.xattr."
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "layer_fixture.h"
+#include "tests/guest-init/layer_fixture.h"
 
 #include "core/cleanup.h"
 #include "core/str.h"

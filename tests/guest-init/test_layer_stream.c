@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "layer_fixture.h"
+#include "tests/guest-init/layer_fixture.h"
 
 #include "core/cleanup.h"
 #include "core/digest.h"
@@ -167,10 +167,10 @@ static void damage_is_noticed_everywhere(void **state)
                         struct blob b;
 
                         blob_init(&b, &packed, &f->tar);
-                        packed.data[at] ^= (char)(1 << (at % 8));
+                        packed.data[at] = (char)(packed.data[at] ^ (1 << (at % 8)));
                         if (run(f, &b) == 0)
                                 fail_msg("%s at %zu: not noticed", filters[i], at);
-                        packed.data[at] ^= (char)(1 << (at % 8));
+                        packed.data[at] = (char)(packed.data[at] ^ (1 << (at % 8)));
                 }
         }
 }

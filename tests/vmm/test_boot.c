@@ -474,7 +474,7 @@ static void test_adoption(void **state)
 {
         char dir[] = "/tmp/fgboot-XXXXXX", word[3];
         struct host h = { 0 };
-        int out[2], status;
+        int out[2] = { -1, -1 }, status;
         struct fg_error err;
         pid_t pid;
 
