@@ -10,6 +10,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/fs.h"
 #include "core/json.h"
@@ -21,7 +22,9 @@
 #define PIDS_MAX       "30000"              /* of the kernel's 32768: PID 1 can always fork */
 #define INIT_BYTES     (UINT64_C(24) << 20) /* for PID 1 and the kernel's own growth */
 #define MIB(n)         ((uint64_t)(n) << 20)
-#define SHARES_DEFAULT 2 /* what ECS gives a container whose cpu is 0 */
+#define SHARES_DEFAULT 2    /* what ECS gives a container whose cpu is 0 */
+#define EVENTS_MAX     4096 /* bytes of memory.events */
+#define OOM_KILL       "\noom_kill "
 #define SHARES_MAX     262144
 
 static int put(const char *dir, const char *file, const char *value, struct fg_error *err)
@@ -117,15 +120,14 @@ int fg_cgroup_new(unsigned index, struct json_object *container, struct fg_error
 bool fg_cgroup_oom_killed(unsigned index)
 {
         fg_autofree char *path = fg_asprintf(FG_CGROUP_TASK "/%u/memory.events", index);
-        fg_cleanup(fclosep) FILE *f = fopen(path, "re");
-        char name[32];
-        uint64_t count;
+        fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(EVENTS_MAX);
+        struct fg_error err = FG_ERROR_INIT;
+        const char *line;
 
-        while (f && fscanf(f, "%31s %" SCNu64, name, &count) == 2) {
-                if (fg_streq(name, "oom_kill"))
-                        return count > 0;
-        }
-        return false;
+        if (fg_buf_read_file(&text, path, &err) < 0 || text.len == 0)
+                return false;
+        line = strstr(text.data, OOM_KILL);
+        return line && line[strlen(OOM_KILL)] != '0';
 }
 
 void fg_cgroup_remove(unsigned index)
