@@ -5,7 +5,10 @@
 #include "core/str.h"
 #include "images/private.h"
 
+/* News of progress: every so often, and for every so many bytes, but not too many notes. */
 #define NOTE_INTERVAL_NS (100 * FG_NS_PER_MSEC)
+#define NOTE_BYTES       65536
+#define NOTES_MAX        100
 
 struct fetch_job {
         struct fg_job job;
@@ -16,7 +19,7 @@ struct fetch_job {
         uint64_t size;
         struct fg_grant grant;
         char *dir;
-        uint64_t noted_ns; /* lane thread */
+        uint64_t noted_ns, noted_at; /* lane thread */
         int result;
         struct fg_error err;
 };
@@ -82,12 +85,14 @@ static void note_done(struct fg_job *job)
 static void on_moved(void *userdata, uint64_t at)
 {
         struct fetch_job *j = userdata;
+        uint64_t step = j->size / NOTES_MAX > NOTE_BYTES ? j->size / NOTES_MAX : NOTE_BYTES;
         uint64_t now = fg_mono_ns();
         struct note *n;
 
-        if (now - j->noted_ns < NOTE_INTERVAL_NS)
+        if (now - j->noted_ns < NOTE_INTERVAL_NS && at - j->noted_at < step)
                 return;
         j->noted_ns = now;
+        j->noted_at = at;
         n = fg_calloc(1, sizeof(*n));
         n->job.done = note_done;
         n->images = j->images;

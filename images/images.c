@@ -52,6 +52,7 @@ int fg_images_new(sd_event *event, const struct fg_images_config *config, struct
 
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return fg_fail(err, FG_ERR_INTERNAL, "libcurl does not start");
+        images->event = sd_event_ref(event);
         images->max_bytes = config->max_bytes;
         images->source.registry.ca_file = fg_strdup(config->ca_file);
         images->source.registry.insecure = fg_strdup(config->insecure);
@@ -96,6 +97,7 @@ void fg_images_free(struct fg_images *images)
         fg_catalog_finish(&images->catalog);
         (void)sqlite3_close_v2(images->db);
         fg_blobstore_free(images->store);
+        sd_event_unref(images->event);
         free(images->source.registry.ca_file);
         free(images->source.registry.insecure);
         free(images->source.registry.docker_config);

@@ -13,6 +13,7 @@
 /* The shared inside of images.c, gc.c, pull.c and download.c. Loop only, but where it says so. */
 
 struct fg_images {
+        sd_event *event;
         struct fg_blobstore *store;     /* paths: any thread */
         struct fg_source_config source; /* immutable: any thread */
         sqlite3 *db;                    /* the index lane's */
@@ -41,6 +42,7 @@ struct fg_pull {
         bool committing;
         const char *status;
         uint64_t reported_ns;
+        sd_event_source *report_timer;
         UT_hash_handle hh;
 };
 

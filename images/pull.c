@@ -75,6 +75,7 @@ static void detach(struct fg_pull *pull)
 {
         struct fg_images *images = pull->images;
 
+        pull->report_timer = sd_event_source_disable_unref(pull->report_timer);
         if (pull->resolving)
                 atomic_store(&pull->resolving->cancel, true);
         fg_download_leave(pull);
@@ -108,6 +109,7 @@ void fg_pull_cancel(struct fg_pull *pull)
 {
         pull->done = NULL;
         pull->progress = NULL;
+        pull->report_timer = sd_event_source_disable_unref(pull->report_timer);
         /* A commit under way still needs its blobs kept from collection. */
         if (!pull->committing)
                 finish(pull, NULL, NULL);
@@ -130,16 +132,12 @@ static void succeed(struct fg_pull *pull, struct fg_stored *image)
         finish(pull, &result, NULL);
 }
 
-/* Last in every caller: progress() may cancel the pull. */
-static void report(struct fg_pull *pull)
+static void report_now(struct fg_pull *pull)
 {
         struct fg_pull_progress p = { .status = pull->status };
         struct fg_manifest *m = pull->resolved.manifest;
-        uint64_t now = fg_mono_ns();
 
-        if (!pull->progress || now - pull->reported_ns < REPORT_INTERVAL_NS)
-                return;
-        pull->reported_ns = now;
+        pull->reported_ns = fg_mono_ns();
         if (m) {
                 p.layers = (unsigned)m->n_items;
                 p.total_bytes = m->size;
@@ -156,6 +154,30 @@ static void report(struct fg_pull *pull)
         if (p.done_bytes > p.total_bytes) /* a layer listed twice */
                 p.done_bytes = p.total_bytes;
         pull->progress(pull->userdata, &p);
+}
+
+static int on_report_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct fg_pull *pull = userdata;
+
+        pull->report_timer = sd_event_source_disable_unref(pull->report_timer);
+        report_now(pull);
+        return 0;
+}
+
+/* Last in every caller: progress() may cancel the pull. What comes too soon is told later. */
+static void report(struct fg_pull *pull)
+{
+        uint64_t since = fg_mono_ns() - pull->reported_ns;
+
+        if (!pull->progress || pull->report_timer)
+                return;
+        if (since >= REPORT_INTERVAL_NS)
+                report_now(pull);
+        else
+                (void)sd_event_add_time_relative(
+                        pull->images->event, &pull->report_timer, CLOCK_MONOTONIC,
+                        (REPORT_INTERVAL_NS - since) / 1000, 0, on_report_due, pull);
 }
 
 static void commit_work(struct fg_job *job)

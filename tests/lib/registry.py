@@ -113,9 +113,9 @@ class Registry:
         self.stop()
 
     def push(self, layout, tag, name, *options):
-        """Copy oci:layout:tag to name (repository:tag), indexes with all their platforms."""
+        """Copy oci:layout:tag to name (repository:tag) byte by byte; or changed, by @options."""
         command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--all",
-                   "--dest-tls-verify=false", *options]
+                   "--dest-tls-verify=false", *(options or ["--preserve-digests"])]
         if self.htpasswd:
             command += ["--dest-creds", ":".join(self.htpasswd)]
         elif self.token:
