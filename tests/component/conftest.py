@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Component tests: a real fgd, with VMs that are processes (tests/fake-guest)."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+
+import fgd as fgd_harness  # noqa: E402
+
+BUILD = pathlib.Path(os.environ["FGRUN_BUILD"])
+PROGRAM = str(BUILD / "api" / "fgd")
+HYPERVISOR = f"fake:{BUILD}/tests/fake-guest/fg-fake-guest"
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory):
+    """An OCI layout that needs no registry."""
+    out = tmp_path_factory.mktemp("image") / "layout"
+    subprocess.run([sys.executable, ROOT / "scripts" / "mkimage.py", out, "--text", "/etc/passwd:644:root:x:0:0::/:/bin/sh",
+                    "--cmd=print", "--cmd=image default"], check=True)
+    return f"oci:{out}:latest"
+
+
+@pytest.fixture
+def start():
+    """A context manager that runs an fgd with the fake hypervisor."""
+    return lambda **settings: fgd_harness.running(PROGRAM, HYPERVISOR, **settings)
+
+
+@pytest.fixture
+def fgd(start):
+    with start() as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def task(image):
+    """A task definition whose one container runs a script of the fake guest."""
+    def make(*command, name="app", **members):
+        container = {"name": name, "image": image, "command": list(command), **members.pop("container", {})}
+        return {"family": "test", "cpu": "256", "memory": "512", "containerDefinitions": [container], **members}
+    return make
