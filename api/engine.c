@@ -48,7 +48,8 @@ static void on_accepted(void *userdata, const struct fg_error *err)
 void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_done_fn done,
                       void *userdata)
 {
-        struct fg_taskdef *def = fg_take_ptr(s->def);
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_take_ptr(s->def);
+        fg_autojson *overrides = fg_take_ptr(s->overrides), *tags = fg_take_ptr(s->tags);
         struct fg_error err = FG_ERROR_INIT;
         struct submit *submit;
         struct fg_run *run;
@@ -56,15 +57,12 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
         if (fg_capacity_take(&d->capacity, (uint64_t)def->cpu_units,
                              (uint64_t)def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib,
                              &err) < 0) {
-                fg_taskdef_free(def);
-                json_object_put(s->overrides);
-                json_object_put(s->tags);
                 done(userdata, NULL, &err);
                 return;
         }
-        run = run_new(d, fg_task_new(def, fg_now_ns()));
-        run->task->overrides = s->overrides;
-        run->task->tags = s->tags;
+        run = run_new(d, fg_task_new(fg_take_ptr(def), fg_now_ns()));
+        run->task->overrides = fg_take_ptr(overrides);
+        run->task->tags = fg_take_ptr(tags);
         run->task->started_by = fg_strdup(s->started_by);
         run->task->group = fg_strdup(s->group);
         run->client_token = fg_strdup(s->client_token);

@@ -159,7 +159,6 @@ static void submit(struct order *o)
         o->s.client_token = o->token;
         o->s.request_hash = o->token ? o->hash : NULL;
         fg_engine_submit(o->d, &o->s, on_submitted, o);
-        o->s.overrides = o->s.tags = NULL; /* taken */
 }
 
 /* The same token again: the same request gets the same task, another one is refused. */

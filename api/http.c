@@ -48,6 +48,7 @@ void http_resume(struct fg_request *r)
         r->suspended = false;
         r->hangup = sd_event_source_disable_unref(r->hangup);
         MHD_resume_connection(r->connection);
+        (void)sd_event_source_set_enabled(r->listener->kick, SD_EVENT_ONESHOT);
 }
 
 void http_request_free(struct fg_request *r)
@@ -288,6 +289,13 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
+static int on_kick(sd_event_source *source, void *userdata)
+{
+        (void)source;
+        run_mhd(userdata);
+        return 0;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
         (void)source;
@@ -317,6 +325,8 @@ static int start_mhd(struct listener *l, struct fg_error *err)
         if (r >= 0)
                 r = sd_event_add_time_relative(l->http->event, &l->timer, CLOCK_MONOTONIC, 0, 1000,
                                                on_timer, l);
+        if (r >= 0)
+                r = sd_event_add_defer(l->http->event, &l->kick, on_kick, l);
         return r < 0 ? fg_fail_errno(err, -r, "watch the HTTP server") : 0;
 }
 
@@ -352,6 +362,7 @@ static void listener_free(struct listener *l)
 {
         sd_event_source_disable_unref(l->io);
         sd_event_source_disable_unref(l->timer);
+        sd_event_source_disable_unref(l->kick);
         if (l->mhd)
                 MHD_stop_daemon(l->mhd);
         else if (l->fd >= 0)

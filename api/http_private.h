@@ -15,6 +15,7 @@ struct listener {
         char *token;     /* NULL: peer credentials decide */
         sd_event_source *io;
         sd_event_source *timer;
+        sd_event_source *kick; /* run MHD soon: in this mode a resume wakes nobody */
 };
 
 struct fg_http {

@@ -108,16 +108,15 @@ static void restore_values(struct fg_task *t, struct json_object *obj)
 
 struct fg_task *fg_task_restore(struct json_object *snapshot, struct fg_error *err)
 {
-        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
         fg_cleanup(fg_task_freep) struct fg_task *t = NULL;
         struct json_object *containers = fg_json_arr(snapshot, "containers");
         const char *state = fg_json_str(snapshot, "state");
         const char *code = fg_json_str(snapshot, "stop_code");
         struct fg_taskdef *def;
 
-        def = fg_taskdef_decode(fg_json_obj(snapshot, "definition"), NULL, &problems);
+        def = fg_taskdef_load(fg_json_obj(snapshot, "definition"), err);
         if (!def) {
-                fg_problems_fail(&problems, "stored task definition", err);
+                fg_wrap(err, "stored task definition");
                 err->code = FG_ERR_INTERNAL;
                 return NULL;
         }

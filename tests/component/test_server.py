@@ -19,8 +19,11 @@ def raw(fgd, data, timeout=20):
         client.connect(fgd.socket)
         client.sendall(data)
         answer = b""
-        while chunk := client.recv(65536):
-            answer += chunk
+        try:
+            while chunk := client.recv(65536):
+                answer += chunk
+        except ConnectionResetError:
+            pass  # fgd closed without reading all of it
     return answer
 
 
@@ -39,9 +42,8 @@ def test_body_that_is_not_json(fgd):
 
 
 def test_body_too_long(fgd):
-    with pytest.raises(Failure) as failure:
-        fgd.call("POST", "/v1/tasks", b" " * (300 * 1024))
-    assert failure.value.status == 413
+    announced = raw(fgd, b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n")
+    assert announced.split()[1] == b"413" and b"longer than 262144 bytes" in announced
     endless = b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + b"x" * 65536 + b"\r\n"
     try:
         raw(fgd, endless + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 8)

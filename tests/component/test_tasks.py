@@ -52,7 +52,7 @@ def test_stop_before_the_guest_is_up(fgd, task):
 
 
 def test_two_containers_depend(fgd, task, image):
-    definition = task("print second")
+    definition = task("sleep 20", ";", "print second")
     definition["containerDefinitions"][0]["dependsOn"] = [{"containerName": "first", "condition": "SUCCESS"}]
     definition["containerDefinitions"].append(
         {"name": "first", "image": image, "essential": False, "command": ["sleep 50", ";", "print first"]})
