@@ -30,6 +30,8 @@ static void reap(pid_t daemon)
 static void supervise(pid_t daemon, const sigset_t *signals)
 {
         (void)prctl(PR_SET_NAME, "fgd-reaper");
+        /* Pipes must end when the daemon closes them: whoever waits for READY reads to the end. */
+        (void)close_range(STDERR_FILENO + 1, ~0U, 0);
         for (;;) {
                 int sig;
 
