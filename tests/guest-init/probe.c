@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 static void tell(const char *name, long result)
@@ -51,10 +52,10 @@ static int devices(void)
 
         for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
                 tell("mknod", mknod(places[i], S_IFBLK | 0666, makedev(254, 0)));
-                tell("open", open(places[i], O_RDONLY));
+                tell("open", open(places[i], O_RDONLY | O_CLOEXEC));
         }
-        tell("null", open("/dev/null", O_RDWR));
-        tell("urandom", open("/dev/urandom", O_RDONLY));
+        tell("null", open("/dev/null", O_RDWR | O_CLOEXEC));
+        tell("urandom", open("/dev/urandom", O_RDONLY | O_CLOEXEC));
         return 0;
 }
 
@@ -96,16 +97,28 @@ static int flood(void)
         return 0;
 }
 
+/* The share of a processor, in percent, that one second of work got. */
+static int spin(void)
+{
+        struct timespec now, start, used;
+
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        do
+                clock_gettime(CLOCK_MONOTONIC, &now);
+        while ((now.tv_sec - start.tv_sec) * 1000000000L + now.tv_nsec - start.tv_nsec <
+               1000000000L);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+        printf("share=%ld\n", used.tv_sec * 100 + used.tv_nsec / 10000000);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         static const struct {
                 const char *name;
                 int (*run)(void);
-        } probes[] = { { "syscalls", system_calls },
-                       { "devices", devices },
-                       { "limits", limits },
-                       { "memory", eat_memory },
-                       { "flood", flood } };
+        } probes[] = { { "syscalls", system_calls }, { "devices", devices }, { "limits", limits },
+                       { "memory", eat_memory },     { "flood", flood },     { "spin", spin } };
 
         for (size_t i = 0; argc > 1 && i < sizeof(probes) / sizeof(probes[0]); i++) {
                 if (strcmp(argv[1], probes[i].name) == 0)

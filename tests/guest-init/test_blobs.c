@@ -91,7 +91,7 @@ static uint64_t take_all(uint64_t at)
 
 static void reads_in_order_within_a_window(void **state)
 {
-        struct request r[FG_BLOB_SLOTS], more[FG_BLOB_SLOTS];
+        struct request r[FG_BLOB_SLOTS] = { 0 }, more[FG_BLOB_SLOTS] = { 0 };
 
         fg_blobs_begin(&blobs, DIGEST, true, SIZE);
         assert_int_equal(requests(r, FG_BLOB_SLOTS), FG_BLOB_SLOTS);
@@ -110,7 +110,7 @@ static void reads_in_order_within_a_window(void **state)
 
 static void asks_a_new_host_only_for_the_rest(void **state)
 {
-        struct request r[2], again[2];
+        struct request r[2] = { 0 }, again[2] = { 0 };
 
         fg_blobs_begin(&blobs, DIGEST, true, FG_BLOB_REQUEST + 10);
         assert_int_equal(requests(r, 2), 2);
@@ -131,7 +131,7 @@ static void asks_a_new_host_only_for_the_rest(void **state)
 
 static void learns_the_size_of_a_manifest(void **state)
 {
-        struct request r;
+        struct request r = { 0 };
 
         fg_blobs_begin(&blobs, DIGEST, false, 0);
         assert_int_equal(requests(&r, 1), 1);
@@ -145,7 +145,7 @@ static void learns_the_size_of_a_manifest(void **state)
 
 static void an_empty_blob_ends_too(void **state)
 {
-        struct request r;
+        struct request r = { 0 };
 
         fg_blobs_begin(&blobs, DIGEST, false, 0);
         assert_int_equal(requests(&r, 1), 1);
@@ -158,7 +158,7 @@ static void an_empty_blob_ends_too(void **state)
 
 static void notices_a_short_blob(void **state)
 {
-        struct request r;
+        struct request r = { 0 };
 
         fg_blobs_begin(&blobs, DIGEST, true, 1000);
         assert_int_equal(requests(&r, 1), 1);
@@ -168,7 +168,7 @@ static void notices_a_short_blob(void **state)
 
 static void refuses_bytes_that_were_not_asked_for(void **state)
 {
-        struct request r;
+        struct request r = { 0 };
 
         fg_blobs_begin(&blobs, DIGEST, true, 1000);
         assert_int_equal(requests(&r, 1), 1);
@@ -182,7 +182,7 @@ static void refuses_bytes_that_were_not_asked_for(void **state)
 
 static void passes_an_error_on(void **state)
 {
-        struct request r;
+        struct request r = { 0 };
 
         fg_blobs_begin(&blobs, DIGEST, true, 1000);
         assert_int_equal(requests(&r, 1), 1);

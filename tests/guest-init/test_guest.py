@@ -218,7 +218,10 @@ def test_limits_and_tmpfs(runner):
                   essential=False, linuxParameters={"tmpfs": [
                       {"containerPath": "/t", "size": 3, "mountOptions": ["exec", "mode=700"]}]}),
         runner.sh("cgroup", "cd /sys/fs/cgroup; cat memory.max memory.low cpu.weight memory.oom.group",
-                  essential=False, memory=64, memoryReservation=16, cpu=512))
+                  essential=False, memory=64, memoryReservation=16, cpu=512),
+        runner.container("share", "probe", "spin", essential=False, dependsOn=[
+            {"containerName": n, "condition": "COMPLETE"} for n in ("default", "set", "tmpfs", "cgroup")]),
+        cpuUnits=256)
     assert settings(guest.stdout(0))["nofile"] == "65535:65535"
     assert settings(guest.stdout(1)) == {"nofile": "100:200", "core": "0:0"}
     mounted, size, shm = guest.stdout(2).decode().splitlines()
@@ -226,6 +229,7 @@ def test_limits_and_tmpfs(runner):
     assert {"rw", "nosuid", "nodev", "mode=700"} <= set(options) and "noexec" not in options
     assert (size, shm) == ("3072", "65536")
     assert guest.stdout(3).decode().split() == [str(64 << 20), str(16 << 20), "20", "1"]
+    assert 15 < int(settings(guest.stdout(4))["share"]) < 45, "256 units are a quarter of a processor"
 
 
 def test_volumes(runner, images):
@@ -308,7 +312,7 @@ def test_stop(runner, images):
     with runner.guest() as guest:
         guest.connect()
         guest.start([
-            runner.sh("base", f"trap 'echo base; exit 0' TERM; echo up; {loop}", stopTimeout=20),
+            runner.sh("base", f"trap 'echo base; exit 0' TERM; echo up; {loop}", stopTimeout=60),
             {"name": "usr1", "image": {"reference": "x", "manifest": image}, "essential": False,
              "command": [f"trap 'echo usr1; exit 4' USR1; echo up; {loop}"],
              "dependsOn": [{"containerName": "base", "condition": "START"}]},
@@ -324,7 +328,7 @@ def test_stop(runner, images):
         guest.stop("again")
         codes = guest.finish()
     assert codes == {"base": 0, "usr1": 4, "deaf": 137, "reaped": 143, "pid1": 143}
-    assert 1.9 < time.monotonic() - began < 10
+    assert 1.9 < time.monotonic() - began < 20
     stopping = guest.named("task.stopping")
     assert len(stopping) == 1 and (stopping[0]["reason"], stopping[0]["message"]) == ("UserInitiated", "enough")
     exited = [e["container"] for e in guest.named("container.exited")]

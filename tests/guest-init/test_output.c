@@ -74,7 +74,7 @@ static bool next(struct fixture *f, struct fg_frame *ret)
 
 static void expect(struct fixture *f, uint64_t offset, const char *text)
 {
-        struct fg_frame frame;
+        struct fg_frame frame = { 0 };
 
         assert_true(next(f, &frame));
         assert_int_equal(frame.offset, offset);
@@ -85,7 +85,7 @@ static void expect(struct fixture *f, uint64_t offset, const char *text)
 static void sends_once_and_again_after_a_rewind(void **state)
 {
         struct fixture *f = *state;
-        struct fg_frame frame;
+        struct fg_frame frame = { 0 };
 
         write_text(f, "hello");
         expect(f, 0, "hello");
@@ -104,7 +104,7 @@ static void keeps_the_time_of_a_chunk(void **state)
 {
         struct fixture *f = *state;
         char first[8], second[8];
-        struct fg_frame frame;
+        struct fg_frame frame = { 0 };
 
         write_text(f, "x");
         assert_true(next(f, &frame));
@@ -131,7 +131,7 @@ static void acknowledges_no_more_than_there_is(void **state)
 static void ends_once_with_its_last_frame(void **state)
 {
         struct fixture *f = *state;
-        struct fg_frame frame;
+        struct fg_frame frame = { 0 };
 
         write_text(f, "abc");
         assert_int_equal(close(f->pipe), 0);
@@ -154,7 +154,7 @@ static void stops_reading_when_full(void **state)
         struct fixture *f = *state;
         static char block[60000];
         uint64_t written = 0, seen = 0;
-        struct fg_frame frame;
+        struct fg_frame frame = { 0 };
         ssize_t n;
 
         for (int i = 0; i < 100; i++) {

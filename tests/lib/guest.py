@@ -315,7 +315,7 @@ class Guest:
     def finish(self, timeout=60):
         """Wait for the task's end and the VM's; return the exit codes by container name."""
         self.wait("task.stopped", timeout=timeout)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while self.process.poll() is None:
             assert time.monotonic() < deadline, "the VM does not end"
             try:
