@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +21,29 @@
 #include "core/log.h"
 #include "core/str.h"
 
-#define MIB      (UINT64_C(1) << 20)
-#define IO_LANES 2
+#define MIB          (UINT64_C(1) << 20)
+#define IO_LANES     2
+
+#define LOCK_TRIES   100
+#define LOCK_WAIT_MS 20
 
 /* ---- opening ---- */
+
+/*
+ * A child that a killed fgd had just forked holds the lock until it executes its program: wait for
+ * that moment, not for another fgd.
+ */
+static int lock_state(const char *path, struct fg_error *err)
+{
+        int fd;
+
+        for (int tries = 0;; tries++) {
+                fd = fg_lock_file(path, err);
+                if (fd >= 0 || err->code != FG_ERR_CONFLICT || tries == LOCK_TRIES)
+                        return fd;
+                (void)poll(NULL, 0, LOCK_WAIT_MS);
+        }
+}
 
 static int open_directories(struct fg_daemon *d, struct fg_error *err)
 {
@@ -35,7 +55,7 @@ static int open_directories(struct fg_daemon *d, struct fg_error *err)
             fg_mkdir_p(d->config.cache_dir, 0711, err) < 0 ||
             fg_mkdir_p(d->config.run_dir, 0711, err) < 0)
                 return -1;
-        d->state_lock = fg_lock_file(lock, err);
+        d->state_lock = lock_state(lock, err);
         if (d->state_lock < 0)
                 return fg_wrap(err, "another fgd uses %s", d->config.state_dir);
         return 0;

@@ -91,10 +91,10 @@ def test_killed_anywhere(fgd, task, seed):
         else:
             assert "while fgd was not running" in done["stoppedReason"], done
     assert len(set(accepted)) == len(accepted)
+    settled(fgd)  # also what was stored but never acknowledged
     usage = fgd.call("GET", "/v1/usage?by=task")
     billed = {group["key"] for group in usage["groups"]}
     assert set(accepted) <= billed and not any(group["open"] for group in usage["groups"])
-    settled(fgd)
 
 
 def settled(fgd):
