@@ -5,10 +5,10 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "core/fs.h"
 #include "core/str.h"
+#include "core/table.h"
 
 #define READ_CHUNK 65536
 #define LINKS_MAX  4096

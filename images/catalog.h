@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "core/cleanup.h"
 #include "core/digest.h"
+#include "core/table.h"
 
 /*
  * What the store holds, in memory: images, the names that point at them, and blobs. The loop is
