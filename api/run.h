@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <uthash.h>
-
 #include "api/engine.h"
 #include "api/session.h"
+#include "core/table.h"
 
 /* What the engine does with one task at the moment. Nothing in it needs to survive the daemon. */
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <uthash.h>
-
 #include "core/lane.h"
+#include "core/table.h"
 #include "vmm/backend.h"
 #include "vmm/console.h"
 #include "vmm/domain.h"
