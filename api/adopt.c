@@ -123,7 +123,7 @@ static void take_up(struct fg_run *run)
                 run->orphan_vm = true;
                 fg_vmm_destroy(run->d->vmm, t->id, on_restart, run->d);
         } else if (run->orphan_vm) {
-                run->activated = true;
+                run->sendable = start_images_ready(run);
                 start_session(run);
                 start_pulls(run);
         } else {

@@ -13,7 +13,7 @@
 
 /* ---- images ---- */
 
-static bool images_ready(const struct fg_run *run)
+bool start_images_ready(const struct fg_run *run)
 {
         for (size_t i = 0; i < run->task->n_containers; i++)
                 if (!run->images[i].ready)
@@ -44,11 +44,10 @@ static void on_pulled(void *userdata, const struct fg_image *result, const struc
         }
         memcpy(c->manifest, result->manifest, sizeof(c->manifest));
         image->ready = true;
-        if (!images_ready(run))
+        if (!start_images_ready(run))
                 return;
         fg_task_phase(run->task, FG_PHASE_IMAGE_READY, fg_now_ns());
         run_save(run, FG_METER_NONE, NULL, NULL);
-        start_try_send(run);
 }
 
 void start_pulls(struct fg_run *run)
@@ -239,8 +238,7 @@ void start_try_send(struct fg_run *run)
         struct fg_error err = FG_ERROR_INIT;
         fg_autojson *message = NULL;
 
-        if (run->task_sent || run->ending || !run->guest_ready || !run->activated ||
-            !images_ready(run))
+        if (run->task_sent || run->ending || !run->guest_ready || !run->sendable)
                 return;
         message = task_message(run);
         if (fg_session_send_task(run->session, message, &err) < 0) {

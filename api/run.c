@@ -137,7 +137,7 @@ struct save {
         struct run_ref ref;
         enum fg_task_state state;
         uint64_t event_seq;
-        enum fg_meter_op meter;
+        bool sendable; /* with this stored, the guest may get the task */
         fg_store_done_fn done;
         void *userdata;
 };
@@ -196,8 +196,8 @@ static void on_saved(void *userdata, const struct fg_error *err)
         }
         if (run->session && run->task_sent && !run->session_down)
                 fg_session_ack(run->session, save.event_seq);
-        if (save.state >= FG_TASK_ACTIVATING && !run->activated) {
-                run->activated = true;
+        if (save.sendable && !run->sendable) {
+                run->sendable = true;
                 start_try_send(run);
         }
         tell_changed(run);
@@ -230,7 +230,8 @@ void run_save(struct fg_run *run, enum fg_meter_op meter, fg_store_done_fn done,
         *save = (struct save){ .ref = { .d = run->d },
                                .state = t->state,
                                .event_seq = t->event_seq,
-                               .meter = meter,
+                               .sendable = t->state >= FG_TASK_ACTIVATING &&
+                                           start_images_ready(run),
                                .done = done,
                                .userdata = userdata };
         memcpy(save->ref.id, t->id, sizeof(save->ref.id));

@@ -23,7 +23,7 @@ struct fg_run {
         sd_event_source *deadline; /* one at a time: boot, stop, or the last words of a dead VM */
         sd_event_source *retry;    /* of a failed save or tear-down */
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
-        bool activated;                /* ACTIVATING is durable: the guest may get the task */
+        bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
         bool guest_ready, task_sent;
         bool session_down, vm_gone;
         bool ending, tearing_down;
@@ -53,7 +53,8 @@ char *run_dir(const struct fg_run *run); /* of the task's files; caller frees */
 void run_tell_pull(struct fg_run *run, const char *image, const struct fg_pull_progress *p);
 
 /* engine_start.c */
-void start_begin(struct fg_run *run);    /* PROVISIONING: fetch images, make the disk, boot */
+void start_begin(struct fg_run *run); /* PROVISIONING: fetch images, make the disk, boot */
+bool start_images_ready(const struct fg_run *run);
 void start_pulls(struct fg_run *run);    /* what is not there yet */
 void start_session(struct fg_run *run);  /* the VM is there: talk to its guest */
 void start_try_send(struct fg_run *run); /* give the guest its task once all is ready */
