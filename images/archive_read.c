@@ -40,6 +40,16 @@ void fg_links_free(struct fg_links *links)
         free(links);
 }
 
+/* Drops the last component of @path. Return: its new length. */
+static size_t cut_last(char *path)
+{
+        char *slash = strrchr(path, '/');
+        size_t len = slash ? (size_t)(slash - path) : 0;
+
+        path[len] = '\0';
+        return len;
+}
+
 /* "a/b/../c" and "./a/c" to "a/c". NULL: leaves the archive. */
 static char *clean_path(const char *path)
 {
@@ -51,12 +61,9 @@ static char *clean_path(const char *path)
                 if (!*part || fg_streq(part, "."))
                         continue;
                 if (fg_streq(part, "..")) {
-                        char *slash = len ? strrchr(out, '/') : NULL;
-
                         if (len == 0)
                                 return NULL;
-                        len = slash ? (size_t)(slash - out) : 0;
-                        out[len] = '\0';
+                        len = cut_last(out);
                         continue;
                 }
                 if (len)
