@@ -73,7 +73,7 @@ static void test_reference_bad(void **state)
                 "a\n",
                 "busybox@sha256:12",
                 "busybox@md5:0123456789abcdef0123456789abcdef",
-                "busybox@sha256:" HEX "0",
+                "busybox@sha256:00123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                 "host:port/x",
                 "host:0/x",
                 "host:99999/x",
