@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 clang-tidy finds nothing (.clang-tidy lists the checks). A file that passed is checked again only
-when it, a header or the checks have changed. usage: tidy.py CLANG-TIDY ROOT BUILD
+when it, a header that it includes or the checks have changed.
+usage: tidy.py CLANG-TIDY NINJA ROOT BUILD
 """
 import concurrent.futures
 import hashlib
@@ -11,9 +12,9 @@ import os
 import subprocess
 import sys
 
-from sources import c_files, read
+from sources import read
 
-program, root, build = sys.argv[1:]
+program, ninja, root, build = sys.argv[1:]
 cache = os.path.join(build, 'tidy-cache')
 
 
@@ -21,13 +22,32 @@ def sha256(*texts):
     return hashlib.sha256('\0'.join(texts).encode()).hexdigest()
 
 
+def in_tree(path):
+    """The path from the root, or None for a file of the system or of the build."""
+    path = os.path.relpath(os.path.join(build, path), root)
+    generated = os.path.relpath(build, root)
+    return None if path.startswith(('..', generated + os.sep)) else path
+
+
+def headers():
+    """Object file -> what of the tree it was compiled from, as ninja has recorded it."""
+    found = {}
+    text = subprocess.run([ninja, '-C', build, '-t', 'deps'], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+    for block in text.split('\n\n'):
+        lines = block.strip().split('\n')
+        paths = {in_tree(line.strip()) for line in lines[1:]} - {None}
+        found[lines[0].split(':')[0]] = sorted(paths)
+    return found
+
+
 def commands():
-    """Path from the root -> its compiler command, of every C file that is built."""
+    """(path from the root, object file, compiler command) of every C file that is built."""
     with open(os.path.join(build, 'compile_commands.json'), encoding='utf-8') as f:
         for entry in json.load(f):
-            path = os.path.relpath(os.path.join(entry['directory'], entry['file']), root)
-            if not path.startswith('..') and path.endswith('.c'):
-                yield path, entry['command']
+            path = in_tree(entry['file'])
+            if path and path.endswith('.c') and os.path.exists(os.path.join(root, path)):
+                yield path, entry['output'], entry['command']
 
 
 def check(path, key):
@@ -44,10 +64,12 @@ def check(path, key):
 
 
 def main():
-    headers = sha256(read(root, '.clang-tidy'),
-                     *(read(root, p) for p in c_files(root) if p.endswith('.h')))
-    files = {p: sha256(headers, c, p, read(root, p)) for p, c in commands()
-             if os.path.exists(os.path.join(root, p))}
+    checks = [read(root, p) for p in ('.clang-tidy', 'tests/.clang-tidy')]
+    used = headers()
+    files = {}
+    for path, output, command in commands():
+        texts = [read(root, p) for p in used.get(output, []) if os.path.exists(os.path.join(root, p))]
+        files[path] = sha256(*checks, command, path, *texts, read(root, path))
     os.makedirs(cache, exist_ok=True)
     for name in set(os.listdir(cache)) - set(files.values()):
         os.unlink(os.path.join(cache, name))
