@@ -58,10 +58,17 @@ static void on_started(struct fg_run *run, struct fg_container *c, struct json_o
         check_running(run, now);
 }
 
+/* The first essential container to end, unless a stop was already wanted. */
+static void note_end(struct fg_task *t, const struct fg_container *c)
+{
+        if (c->def->essential && !t->ended_by && !t->stop_wanted)
+                t->ended_by = fg_strdup(c->def->name);
+}
+
 static void on_exited(struct fg_run *run, struct fg_container *c, struct json_object *event,
                       uint64_t now)
 {
-        (void)run;
+        note_end(run->task, c);
         c->state = FG_CONTAINER_STOPPED;
         c->finished_ns = now;
         c->exit_code = (int)(fg_json_int(event, "exitCode", 255) & 0xff);
@@ -77,7 +84,7 @@ static void on_failed(struct fg_run *run, struct fg_container *c, struct json_ob
         fg_autofree char *error = guest_text(event, "error");
         fg_autofree char *message = guest_text(event, "message");
 
-        (void)run;
+        note_end(run->task, c);
         c->state = FG_CONTAINER_STOPPED;
         c->finished_ns = now;
         set_reason(c, fg_asprintf("%s: %s", error ? error : "CannotStartContainerError",

@@ -34,6 +34,7 @@ void fg_task_free(struct fg_task *t)
                 free(t->containers[i].reason);
         free(t->containers);
         free(t->stopped_reason);
+        free(t->ended_by);
         free(t->started_by);
         free(t->group);
         json_object_put(t->overrides);

@@ -55,6 +55,7 @@ struct fg_task {
         struct fg_taskdef *def; /* overrides applied */
         struct fg_container *containers;
         size_t n_containers;
+        char *ended_by;     /* the essential container whose end stopped the task; NULL: none */
         uint64_t event_seq; /* the guest's last event that is part of this state */
 };
 

@@ -110,6 +110,7 @@ static struct json_object *ours_json(const struct fg_task *t, const struct fg_na
         fg_json_set_str(obj, "family", t->def->family);
         fg_json_set_str(obj, "accelerator", n->accelerator);
         fg_json_set_str(obj, "isolation", "microvm");
+        fg_json_set_str(obj, "endedBy", t->ended_by);
         fg_json_set(obj, "phases", phases_json(t));
         return obj;
 }

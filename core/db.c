@@ -2,6 +2,8 @@
 #include "core/db.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -63,12 +65,25 @@ static int migrate(sqlite3 *db, const char *const migrations[], struct fg_error 
         return 0;
 }
 
+/*
+ * SQLite's other files take their mode from this one. Closed before SQLite opens it: closing any
+ * descriptor of a file drops the process's locks on it.
+ */
+static int create_private(const char *path, struct fg_error *err)
+{
+        fg_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+        return fd < 0 ? fg_fail_errno(err, errno, "%s", path) : 0;
+}
+
 int fg_db_open(const char *path, const char *const migrations[], sqlite3 **ret,
                struct fg_error *err)
 {
         fg_cleanup(sqlite3_close_v2p) sqlite3 *db = NULL;
         int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
+        if (create_private(path, err) < 0)
+                return -1;
         if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
                 fail_db(db, err, "open");
                 return fg_wrap(err, "%s", path);

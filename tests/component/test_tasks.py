@@ -18,7 +18,7 @@ def test_runs_to_its_end(fgd, task):
     done = fgd.stopped(accepted)
     assert done["stopCode"] == "EssentialContainerExited"
     assert done["stoppedReason"] == "Essential container in task exited"
-    assert done["containers"][0]["exitCode"] == 7
+    assert done["containers"][0]["exitCode"] == 7 and done["fgrun"]["endedBy"] == "app"
     assert done["containers"][0]["lastStatus"] == "STOPPED"
     assert done["startedBy"] == "me" and done["tags"] == [{"key": "a", "value": "b"}]
     stamps = [done[name] for name in ("createdAt", "pullStartedAt", "connectivityAt", "startedAt", "stoppingAt",

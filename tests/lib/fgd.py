@@ -2,6 +2,7 @@
 """A real fgd for tests: its own directories, its socket, and a small HTTP client for it."""
 
 import contextlib
+import glob
 import http.client
 import json
 import os
@@ -93,6 +94,22 @@ class Fgd:
                 raise
         return self.process.returncode if self.process else None
 
+    def stop_tasks(self):
+        """VMs outlive fgd: a test that is over must end what still runs."""
+        if not os.path.exists(self.socket):
+            return  # it listens elsewhere
+        active = [task["fgrun"]["id"] for task in self.call("GET", "/v1/tasks?status=ACTIVE")["tasks"]]
+        for task_id in active:
+            self.call("POST", f"/v1/tasks/{task_id}/stop", {})
+        for task_id in active:
+            self.get(task_id, wait="STOPPED")
+
+    def kill_guests(self):
+        """After a failed test: whatever the fake hypervisor has started."""
+        for path in glob.glob(f"{self.directory}/run/*/pid"):
+            with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
+                os.kill(int(file.read()), signal.SIGKILL)
+
     # ---- requests ----
 
     def request(self, method, path, body=None, timeout=120):
@@ -143,11 +160,14 @@ def running(program, hypervisor, **settings):
               settings={key.replace("_", "-"): value for key, value in settings.items()})
     try:
         yield fgd.start()
+        if fgd.process.poll() is None:
+            fgd.stop_tasks()
         fgd.stop()
     except BaseException:
         print(fgd.output())
         if fgd.process and fgd.process.poll() is None:
             fgd.stop()
+        fgd.kill_guests()
         raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
