@@ -22,14 +22,15 @@
  * stdio_handler: without a daemon there is no virtlogd.
  */
 static const char conf_text[] = "# Written by fgd at each start.\n"
-                                "user = \"" FG_QEMU_USER "\"\n"
-                                "group = \"" FG_QEMU_USER "\"\n"
                                 "dynamic_ownership = 0\n"
                                 "remember_owner = 0\n"
                                 "namespaces = []\n"
                                 "security_driver = \"none\"\n"
                                 "seccomp_sandbox = 1\n"
                                 "stdio_handler = \"file\"\n";
+
+/* Without root, libvirt may change to nobody else, and fails if it is asked to. */
+#define CONF_USER "user = \"" FG_QEMU_USER "\"\ngroup = \"" FG_QEMU_USER "\"\n"
 
 /* Where memory cannot be limited, cgroups would be cost without use. cpu is named because libvirt
    places the threads of a VM with it. */
@@ -79,7 +80,7 @@ int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool lim
 {
         fg_autofree char *etc = fg_asprintf("%s/etc", root);
         fg_autofree char *conf = fg_asprintf("%s/etc/qemu.conf", root);
-        fg_autofree char *text = fg_asprintf("%s%s", conf_text,
+        fg_autofree char *text = fg_asprintf("%s%s%s", conf_text, user->separate ? CONF_USER : "",
                                              limits ? CONF_LIMITS : CONF_NO_LIMITS);
 
         if (fg_qemu_user_mkdir(user, root, err) < 0 || forget_former_life(root, err) < 0 ||
