@@ -108,8 +108,15 @@ def initramfs():
 
 
 class Guest:
-    def __init__(self, directory, images, memory=256, cpus=1, disk=512):
-        self.directory = pathlib.Path(directory)
+    @classmethod
+    def attach(cls, process, channel):
+        """To a QEMU that somebody else has started."""
+        guest = cls.__new__(cls)
+        guest.talk(None)
+        guest.process, guest.channel = process, channel
+        return guest
+
+    def talk(self, images):
         self.images = images
         self.socket = None
         self.task = None
@@ -123,6 +130,10 @@ class Guest:
         self.asked = []           # their (digest, offset)
         self.hook = None          # called with each received frame; may disconnect
         self.fault = None         # (digest, offset, data) -> data: what a blob.read is answered with
+
+    def __init__(self, directory, images, memory=256, cpus=1, disk=512):
+        self.directory = pathlib.Path(directory)
+        self.talk(images)
         self.scratch = self.directory / "scratch.img"
         self.channel = self.directory / "channel"
         with open(self.scratch, "wb") as file:
