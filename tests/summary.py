@@ -5,6 +5,7 @@ usage: summary.py FAILED-STEPS TESTLOG...
 """
 
 import json
+import os
 import sys
 
 PASSED = {"OK", "EXPECTEDFAIL"}
@@ -14,6 +15,10 @@ SKIPPED = {"SKIP"}
 def main():
     counts = {"passed": 1 if sys.argv[1] == "0" else 0, "failed": int(sys.argv[1]), "skipped": 0}
     for path in sys.argv[2:]:
+        if not os.path.exists(path):
+            print(f"no results: {path}")
+            counts["failed"] += 1
+            continue
         with open(path, encoding="utf-8") as log:
             for line in log:
                 test = json.loads(line)
