@@ -79,7 +79,7 @@ void fg_container_fail(struct fg_container *c, const char *error, const char *me
 
         fg_json_set_str(e, "error", error);
         fg_json_set_str(e, "message", message);
-        (void)snprintf(c->result.message, sizeof(c->result.message), "%s", message);
+        (void)snprintf(c->result.message, sizeof(c->result.message), "%s: %s", error, message);
         move(c, FG_CONTAINER_FAILED);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/str.h"
@@ -47,6 +48,13 @@ void fg_task_stop(struct fg_task *t, const char *reason, const char *message)
                 (void)kill(t->assembly.pid, SIGKILL);
 }
 
+static void fail_start(struct fg_task *t, const char *error, const char *message)
+{
+        fg_autofree char *text = fg_asprintf("%s: %s", error, message);
+
+        fg_task_stop(t, "TaskFailedToStart", text);
+}
+
 static void handle_task(void *owner, struct json_object *message)
 {
         struct fg_task *t = owner;
@@ -57,7 +65,7 @@ static void handle_task(void *owner, struct json_object *message)
         fg_console("task: %s", err.msg);
         for (size_t i = 0; i < t->container_count; i++)
                 fg_container_fail(&t->containers[i], "ResourceInitializationError", err.msg);
-        fg_task_stop(t, "TaskFailedToStart", err.msg);
+        fail_start(t, "ResourceInitializationError", err.msg);
 }
 
 static void handle_stop(void *owner, const char *reason)
@@ -112,7 +120,7 @@ static void fail_image(struct fg_task *t, const char *message)
                 if (c->state == FG_CONTAINER_WAITING && uses(c, image))
                         fg_container_fail(c, "CannotPullContainerError", message);
         }
-        fg_task_stop(t, "TaskFailedToStart", message);
+        fail_start(t, "CannotPullContainerError", message);
 }
 
 static void image_reaped(struct fg_task *t, int status)
