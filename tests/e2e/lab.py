@@ -130,7 +130,9 @@ class Lab:
         return found + [path for path in leftovers.cgroups() if any(task in path for task in tasks)]
 
     def settle(self):
-        """All tasks have stopped and left nothing."""
+        """Stop what still runs; then nothing is left of any task."""
+        for task in self.fgd.call("GET", "/v1/tasks?status=ACTIVE")["tasks"]:
+            self.fgd.call("POST", f"/v1/tasks/{task['fgrun']['id']}/stop", {})
         wait_for(lambda: not self.fgd.call("GET", "/v1/tasks?status=ACTIVE")["tasks"], "tasks stop", 60)
         with contextlib.suppress(AssertionError):
             wait_for(lambda: not self.left_over(), "clean", 10)
