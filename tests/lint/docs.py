@@ -46,11 +46,15 @@ def mentions(root):
         for name in re.findall(r'docs/[\w./-]*\w', read(root, path)):
             if not os.path.exists(os.path.join(root, name)):
                 yield f'{path}: {name} does not exist'
-    folders = 'api|billing|cli|core|guest-init|images|vmm|tests|scripts|packaging|examples|docs'
+    folders = 'api|billing|cli|core|guest-init|images|vmm|tests|bench|scripts|packaging|examples|docs'
     for path in documents(root):
         for name in re.findall(rf'`((?:{folders})/[\w./-]*\w)`', read(root, path)):
             if not os.path.exists(os.path.join(root, name)):
                 yield f'{path}: {name} does not exist'
+        for name, tests in re.findall(r'`(tests/[\w./-]+)` \(((?:`test_\w+`(?:, )?)+)\)', read(root, path)):
+            for test in re.findall(r'\w+', tests):
+                if test not in read(root, name):
+                    yield f'{path}: {name} has no {test}'
 
 
 def make_targets(root):
