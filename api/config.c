@@ -40,7 +40,7 @@ static const struct setting {
         TEXT_SETTING(listen, NULL, "unix:PATH or tcp:ADDR:PORT, comma-separated"),
         TEXT_SETTING(hypervisor, "embed", "embed, or a libvirt URI such as qemu:///system"),
         TEXT_SETTING(accel, "auto", "auto, kvm or tcg"),
-        TEXT_SETTING(kernel, NULL, "path of a guest kernel"),
+        TEXT_SETTING(kernel, NULL, "guest kernel: a path, or stock for Debian's cloud kernel"),
         TEXT_SETTING(initrd, NULL, "initramfs with the guest's init"),
         TEXT_SETTING(price_book, NULL, "prices for the bill; built-in: us-east-1 Fargate"),
         TEXT_SETTING(docker_config, NULL, "registry credentials (a Docker config.json)"),

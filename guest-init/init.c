@@ -14,6 +14,7 @@
 #include "core/str.h"
 #include "guest-init/console.h"
 #include "guest-init/loop.h"
+#include "guest-init/modules.h"
 #include "guest-init/mounts.h"
 #include "guest-init/start.h"
 #include "guest-init/task.h"
@@ -69,8 +70,9 @@ static int protect_from_oom(struct fg_error *err)
 
 static int set_up(struct init *i, struct fg_error *err)
 {
-        if (fg_mounts_init(err) < 0 || protect_from_oom(err) < 0 || fg_mounts_loopback(err) < 0 ||
-            fg_loop_init(&i->loop, err) < 0 || watch_children(i, err) < 0)
+        if (fg_modules_load(err) < 0 || fg_mounts_init(err) < 0 || protect_from_oom(err) < 0 ||
+            fg_mounts_loopback(err) < 0 || fg_loop_init(&i->loop, err) < 0 ||
+            watch_children(i, err) < 0)
                 return -1;
         fg_task_init(&i->task, &i->loop);
         return fg_link_open(&i->task.link, &i->loop, err);

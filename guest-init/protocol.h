@@ -31,6 +31,10 @@
 #define FG_PROTO_MAX_PAYLOAD (256u * 1024)
 #define FG_PROTO_NONCE       16
 
+/* In the initramfs of a kernel whose drivers are modules: their paths in the order to load them. */
+#define FG_PROTO_MODULES_DIR "/modules"
+#define FG_PROTO_MODULES     FG_PROTO_MODULES_DIR "/order"
+
 enum fg_frame_type {
         FG_FRAME_PAD = 0,     /* never a frame: zeros between frames are skipped */
         FG_FRAME_SYNC = 1,    /* both ways; payload: nonce[16], then the protocol version u32 */

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/str.h"
 
@@ -20,18 +21,24 @@
 /*
  * Under TCG there is no kvm-clock: the guest would calibrate its TSC against an emulated timer,
  * which is slow and fails on a loaded host. The TSC is the host's, so the host's rate is given.
- * No local APIC timer and no patching of SMP code save half of the boot. The emulated CPU does not
- * speculate, so mitigations would only cost.
+ * No patching of SMP code saves time at boot. The emulated CPU does not speculate, so mitigations
+ * would only cost.
  */
-#define CMDLINE_TCG "tsc=reliable nolapic_timer noreplace-smp mitigations=off"
+#define CMDLINE_TCG "tsc=reliable noreplace-smp mitigations=off"
 
-char *fg_cmdline_new(enum fg_accel accel, unsigned tsc_khz)
+/* Saves half of the boot. With ACPI the local APIC has the only timer: none would ever fire. */
+#define CMDLINE_TCG_NO_ACPI " nolapic_timer"
+
+char *fg_cmdline_new(enum fg_accel accel, bool acpi, unsigned tsc_khz)
 {
+        fg_autofree char *tsc = NULL;
+
         if (accel == FG_ACCEL_KVM)
                 return fg_strdup(CMDLINE_COMMON);
-        if (tsc_khz == 0)
-                return fg_strdup(CMDLINE_COMMON " " CMDLINE_TCG);
-        return fg_asprintf("%s %s tsc_early_khz=%u", CMDLINE_COMMON, CMDLINE_TCG, tsc_khz);
+        if (tsc_khz != 0)
+                tsc = fg_asprintf(" tsc_early_khz=%u", tsc_khz);
+        return fg_asprintf("%s %s%s%s", CMDLINE_COMMON, CMDLINE_TCG,
+                           acpi ? "" : CMDLINE_TCG_NO_ACPI, tsc ?: "");
 }
 
 #ifdef __x86_64__

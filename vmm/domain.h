@@ -17,6 +17,7 @@ struct fg_domain_config {
         const char *kernel;
         const char *initrd;
         const char *cmdline;
+        bool acpi;
 };
 
 /**

@@ -77,27 +77,41 @@ static int put_header(const struct fg_domain_config *config, const struct fg_vm_
 }
 
 /*
- * No <acpi/>: QEMU then gives the machine acpi=off, which is faster to boot and boots reliably
- * under TCG. The timers a microvm has by default stay: without them a TCG guest is slower or hangs.
+ * Without <acpi/> QEMU gives the machine acpi=off, which is faster to boot and boots reliably under
+ * TCG. The timers a microvm has by default stay: without them a TCG guest is slower or hangs.
  */
+static int put_features(const struct fg_domain_config *config, struct fg_buf *out,
+                        struct fg_error *err)
+{
+        bool tcg = config->accel == FG_ACCEL_TCG;
+
+        if (!tcg && !config->acpi)
+                return 0;
+        if (fg_buf_puts(out, "  <features>\n", err) < 0 ||
+            (config->acpi && fg_buf_puts(out, "    <acpi/>\n", err) < 0) ||
+            (tcg && fg_buf_printf(out, err,
+                                  "    <tcg>\n"
+                                  "      <tb-cache unit='MiB'>%u</tb-cache>\n"
+                                  "    </tcg>\n",
+                                  TB_CACHE_MIB) < 0))
+                return -1;
+        return fg_buf_puts(out, "  </features>\n", err);
+}
+
 static int put_boot(const struct fg_domain_config *config, struct fg_buf *out, struct fg_error *err)
 {
         if (fg_buf_puts(out, "  <os>\n    <type arch='x86_64' machine='microvm'>hvm</type>\n",
                         err) < 0 ||
             put_text(out, "    <kernel>", config->kernel, "</kernel>\n", err) < 0 ||
             put_text(out, "    <initrd>", config->initrd, "</initrd>\n", err) < 0 ||
-            put_text(out, "    <cmdline>", config->cmdline, "</cmdline>\n  </os>\n", err) < 0)
+            put_text(out, "    <cmdline>", config->cmdline, "</cmdline>\n  </os>\n", err) < 0 ||
+            put_features(config, out, err) < 0)
                 return -1;
-        if (config->accel == FG_ACCEL_KVM)
-                return fg_buf_puts(out, "  <cpu mode='host-passthrough' check='none'/>\n", err);
-        return fg_buf_printf(out, err,
-                             "  <features>\n"
-                             "    <tcg>\n"
-                             "      <tb-cache unit='MiB'>%u</tb-cache>\n"
-                             "    </tcg>\n"
-                             "  </features>\n"
-                             "  <cpu mode='maximum' check='none'/>\n",
-                             TB_CACHE_MIB);
+        return fg_buf_puts(out,
+                           config->accel == FG_ACCEL_KVM
+                                   ? "  <cpu mode='host-passthrough' check='none'/>\n"
+                                   : "  <cpu mode='maximum' check='none'/>\n",
+                           err);
 }
 
 /* A unix socket on which QEMU listens: what nobody reads is dropped, never stored on the host. */

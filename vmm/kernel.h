@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/error.h"
 #include "vmm/qemu_user.h"
 
 /* The files a guest boots from, where QEMU can read them. */
 struct fg_boot_files {
+        char *source; /* heap: where the kernel was copied from */
         char *kernel; /* heap */
         char *initrd; /* heap */
+        bool acpi;    /* the kernel finds its devices through ACPI only */
 };
 
 /**
  * fg_boot_files_prepare() - copy kernel and initramfs into @dir
+ * @kernel: a path, or FG_KERNEL_STOCK, whose modules are then added to the initramfs
  * QEMU's user may read but never write them: one VM that took over its QEMU must not choose what
  * the next VM boots. A copy also stays what it is while a new kernel is being installed.
  * Errors: NOT_FOUND, saying what makes the missing file.

@@ -147,13 +147,14 @@ static int prepare_domains(struct fg_libvirt *lv, const struct fg_vmm_config *co
                 return -1;
         fg_digest_of(config->state_dir, strlen(config->state_dir), digest);
         lv->owner = fg_strdup(digest);
-        lv->cmdline = fg_cmdline_new(lv->domain.accel, fg_tsc_khz());
+        lv->cmdline = fg_cmdline_new(lv->domain.accel, lv->boot.acpi, fg_tsc_khz());
         lv->domain.owner = lv->owner;
         lv->domain.run_dir = lv->base.run_dir;
         lv->domain.kernel = lv->boot.kernel;
         lv->domain.initrd = lv->boot.initrd;
         lv->domain.cmdline = lv->cmdline;
-        (void)snprintf(lv->base.info.kernel, sizeof(lv->base.info.kernel), "%s", config->kernel);
+        lv->domain.acpi = lv->boot.acpi;
+        (void)snprintf(lv->base.info.kernel, sizeof(lv->base.info.kernel), "%s", lv->boot.source);
         return 0;
 }
 

@@ -70,6 +70,16 @@ static void test_kvm(void **state)
         check("kvm", &kvm, &large);
 }
 
+static void test_acpi(void **state)
+{
+        struct fg_domain_config acpi = tcg;
+
+        acpi.acpi = true;
+        check("acpi", &acpi, &small);
+        acpi.accel = FG_ACCEL_KVM;
+        check("acpi-kvm", &acpi, &small);
+}
+
 /* Nothing in a string gets out of its place. */
 static void test_escapes(void **state)
 {
@@ -101,9 +111,10 @@ static void test_refuses(void **state)
 
 static void test_cmdline(void **state)
 {
-        fg_autofree char *kvm = fg_cmdline_new(FG_ACCEL_KVM, 2500000);
-        fg_autofree char *emulated = fg_cmdline_new(FG_ACCEL_TCG, 2500000);
-        fg_autofree char *no_tsc = fg_cmdline_new(FG_ACCEL_TCG, 0);
+        fg_autofree char *kvm = fg_cmdline_new(FG_ACCEL_KVM, false, 2500000);
+        fg_autofree char *emulated = fg_cmdline_new(FG_ACCEL_TCG, false, 2500000);
+        fg_autofree char *acpi = fg_cmdline_new(FG_ACCEL_TCG, true, 2500000);
+        fg_autofree char *no_tsc = fg_cmdline_new(FG_ACCEL_TCG, false, 0);
 
         /* the guest has kvm-clock there, and a CPU that speculates */
         assert_null(strstr(kvm, "tsc"));
@@ -113,6 +124,9 @@ static void test_cmdline(void **state)
         assert_non_null(strstr(emulated, " mitigations=off"));
         assert_null(strstr(no_tsc, "tsc_early_khz"));
         assert_non_null(strstr(no_tsc, " nolapic_timer"));
+        /* the only timer there */
+        assert_null(strstr(acpi, "nolapic_timer"));
+        assert_non_null(strstr(acpi, " tsc_early_khz=2500000"));
         /* a panic must end the VM and be seen */
         assert_non_null(strstr(kvm, "reboot=t panic=-1 oops=panic"));
         assert_null(strstr(kvm, "loglevel=0"));
@@ -131,8 +145,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tcg),     cmocka_unit_test(test_kvm),
-                cmocka_unit_test(test_escapes), cmocka_unit_test(test_refuses),
-                cmocka_unit_test(test_cmdline), cmocka_unit_test(test_tsc),
+                cmocka_unit_test(test_acpi),    cmocka_unit_test(test_escapes),
+                cmocka_unit_test(test_refuses), cmocka_unit_test(test_cmdline),
+                cmocka_unit_test(test_tsc),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
