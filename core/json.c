@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/str.h"
 
 FG_DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
 
@@ -146,10 +147,30 @@ void fg_json_set(struct json_object *obj, const char *key, struct json_object *t
                 abort();
 }
 
+/* A text cut in the middle of a character, or bytes of a foreign console: '?' for what is wrong. */
+static struct json_object *repaired(const char *value)
+{
+        fg_autofree char *copy = fg_strdup(value);
+
+        for (char *p = copy; *p; p++) {
+                size_t n = 1;
+
+                while (n < 4 && p[n] && !fg_utf8_valid(p, n))
+                        n++;
+                if (fg_utf8_valid(p, n))
+                        p += n - 1;
+                else
+                        *p = '?';
+        }
+        return json_object_new_string(copy);
+}
+
 void fg_json_set_str(struct json_object *obj, const char *key, const char *value)
 {
         if (value)
-                fg_json_set(obj, key, json_object_new_string(value));
+                fg_json_set(obj, key,
+                            fg_utf8_valid(value, strlen(value)) ? json_object_new_string(value)
+                                                                : repaired(value));
 }
 
 void fg_json_set_int(struct json_object *obj, const char *key, int64_t value)

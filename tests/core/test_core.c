@@ -84,6 +84,17 @@ static void test_json_values(void **state)
         assert_null(fg_json_get(obj, "z"));
 }
 
+static void test_json_text_is_always_utf8(void **state)
+{
+        fg_autojson *obj = json_object_new_object();
+
+        (void)state;
+        fg_json_set_str(obj, "s", "gr\xc3\xbc\xc3");
+        assert_string_equal(fg_json_str(obj, "s"), "gr\xc3\xbc?");
+        fg_json_set_str(obj, "s", "\xff\xf0\x9f\x98\x80 \xf0\x9f\x98 \xc0\x80.");
+        assert_string_equal(fg_json_str(obj, "s"), "?\xf0\x9f\x98\x80 ??? ??.");
+}
+
 static void test_strings(void **state)
 {
         uint64_t n = 7;
@@ -288,6 +299,7 @@ int main(void)
                 cmocka_unit_test(test_buf_cap),
                 cmocka_unit_test(test_json_strict),
                 cmocka_unit_test(test_json_values),
+                cmocka_unit_test(test_json_text_is_always_utf8),
                 cmocka_unit_test(test_strings),
                 cmocka_unit_test(test_times),
                 cmocka_unit_test(test_ids_and_digests),
