@@ -86,15 +86,27 @@ static void pin_images(struct fg_run *run)
         }
 }
 
+/* When the task was last known to live: by the daemon's beat, or by what is stored of it. */
+static uint64_t last_sign(const struct fg_run *run)
+{
+        const struct fg_task *t = run->task;
+        const uint64_t times[] = { t->created_ns,      t->pull_started_ns, t->pull_stopped_ns,
+                                   t->connectivity_ns, t->started_ns,      t->stopping_ns };
+        uint64_t last = fg_store_last_beat(run->d->store);
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(times); i++)
+                if (times[i] > last)
+                        last = times[i];
+        return last;
+}
+
 static void vm_lost(struct fg_run *run)
 {
         struct fg_error err = FG_ERROR_INIT;
-        uint64_t last = fg_store_last_beat(run->d->store);
 
         fg_fail(&err, FG_ERR_INTERNAL, "the task's microVM ended while fgd was not running");
         /* Nobody knows when; nobody pays for the time in which nobody looked. */
-        if (last > run->task->created_ns)
-                run->task->execution_stopped_ns = last;
+        run->task->execution_stopped_ns = last_sign(run);
         end_failed(run, "ResourceInitializationError", &err);
 }
 
@@ -125,7 +137,8 @@ static void take_up(struct fg_run *run)
         } else if (run->orphan_vm) {
                 run->sendable = start_images_ready(run);
                 start_session(run);
-                start_pulls(run);
+                if (t->state < FG_TASK_RUNNING) /* a later guest has all it needs */
+                        start_pulls(run);
         } else {
                 vm_lost(run);
         }

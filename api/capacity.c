@@ -44,22 +44,28 @@ void fg_capacity_init(struct fg_capacity *c, uint64_t overcommit_percent, uint64
         };
 }
 
+/* More may be promised than there is: tasks of an earlier life on a host that has shrunk. */
+static uint64_t room(uint64_t all, uint64_t used)
+{
+        return all > used ? all - used : 0;
+}
+
 int fg_capacity_take(struct fg_capacity *c, uint64_t cpu_units, uint64_t memory_mib,
                      struct fg_error *err)
 {
-        if (c->memory_used + memory_mib > c->memory_mib)
+        if (memory_mib > room(c->memory_mib, c->memory_used))
                 return fg_fail(
                         err, FG_ERR_CAPACITY,
                         "RESOURCE:MEMORY: the task needs %llu MiB, %llu of %llu MiB are free",
                         (unsigned long long)memory_mib,
-                        (unsigned long long)(c->memory_mib - c->memory_used),
+                        (unsigned long long)room(c->memory_mib, c->memory_used),
                         (unsigned long long)c->memory_mib);
-        if (c->cpu_used + cpu_units > c->cpu_units)
+        if (cpu_units > room(c->cpu_units, c->cpu_used))
                 return fg_fail(err, FG_ERR_CAPACITY,
                                "RESOURCE:CPU: the task needs %llu CPU units, %llu of %llu are free"
                                " (see vcpu_overcommit_percent)",
                                (unsigned long long)cpu_units,
-                               (unsigned long long)(c->cpu_units - c->cpu_used),
+                               (unsigned long long)room(c->cpu_units, c->cpu_used),
                                (unsigned long long)c->cpu_units);
         c->memory_used += memory_mib;
         c->cpu_used += cpu_units;

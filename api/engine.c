@@ -70,7 +70,7 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
         submit = fg_calloc(1, sizeof(*submit));
         *submit = (struct submit){ .ref = { .d = d }, .done = done, .userdata = userdata };
         memcpy(submit->ref.id, run->task->id, sizeof(submit->ref.id));
-        run_save(run, FG_METER_NONE, on_accepted, submit);
+        run_save(run, on_accepted, submit);
 }
 
 void fg_engine_stop(struct fg_daemon *d, const char *id, const char *reason, fg_store_done_fn done,
@@ -86,7 +86,7 @@ void fg_engine_stop(struct fg_daemon *d, const char *id, const char *reason, fg_
         }
         fg_task_want_stop(run->task, FG_STOP_USER_INITIATED,
                           reason && *reason ? reason : "Task stopped by user", fg_now_ns());
-        run_save(run, FG_METER_NONE, done, userdata);
+        run_save(run, done, userdata);
         end_stop(run);
 }
 

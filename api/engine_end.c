@@ -41,7 +41,7 @@ static void on_removed(void *userdata, const struct fg_error *err)
                 return;
         }
         fg_task_move(run->task, FG_TASK_STOPPED, fg_now_ns());
-        run_save(run, FG_METER_CLOSE, NULL, NULL);
+        run_save(run, NULL, NULL);
 }
 
 static void on_destroyed(void *userdata, const char *id, const struct fg_error *err)
@@ -90,7 +90,7 @@ void end_run(struct fg_run *run)
                 }
         }
         fg_task_move(t, FG_TASK_DEPROVISIONING, now);
-        run_save(run, FG_METER_NONE, NULL, NULL);
+        run_save(run, NULL, NULL);
         end_continue(run);
 }
 
@@ -139,6 +139,9 @@ void end_stop(struct fg_run *run)
         if (run->ending)
                 return;
         if (run->session && run->task_sent && !run->session_down) {
+                if (run->stop_sent) /* asking again gives the guest no more time */
+                        return;
+                run->stop_sent = true;
                 run_set_deadline(run, stop_seconds(run->task), on_stop_deadline);
                 if (fg_session_stop(run->session, run->task->stopped_reason, &err) < 0)
                         end_run(run);

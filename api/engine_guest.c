@@ -158,7 +158,7 @@ void guest_event(struct fg_run *run, uint64_t seq, struct json_object *event)
 
         if (run->ending)
                 return;
-        for (size_t i = 0; i < FG_ARRAY_SIZE(events); i++) {
+        for (size_t i = 0; run->task_sent && i < FG_ARRAY_SIZE(events); i++) {
                 if (!fg_streq(events[i].name, name))
                         continue;
                 if (events[i].of_container && !c)
@@ -168,13 +168,14 @@ void guest_event(struct fg_run *run, uint64_t seq, struct json_object *event)
                 if (events[i].handle)
                         events[i].handle(run, c, event, event_time(run, event));
                 if (!run->ending) /* else end_run() has saved it */
-                        run_save(run, FG_METER_NONE, NULL, NULL);
+                        run_save(run, NULL, NULL);
                 return;
         }
         {
                 struct fg_error err = FG_ERROR_INIT;
 
-                fg_fail(&err, FG_ERR_INVALID, "the guest sent an unknown event");
+                fg_fail(&err, FG_ERR_INVALID,
+                        "the guest sent an unknown event, or one before its task");
                 end_failed(run, "ResourceInitializationError", &err);
         }
 }

@@ -47,14 +47,14 @@ static void on_pulled(void *userdata, const struct fg_image *result, const struc
         if (!start_images_ready(run))
                 return;
         fg_task_phase(run->task, FG_PHASE_IMAGE_READY, fg_now_ns());
-        run_save(run, FG_METER_NONE, NULL, NULL);
+        run_save(run, NULL, NULL);
 }
 
 void start_pulls(struct fg_run *run)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        for (size_t i = 0; i < run->task->n_containers; i++) {
+        for (size_t i = 0; i < run->task->n_containers && !run->ending; i++) {
                 if (run->images[i].ready)
                         continue;
                 if (fg_images_pull(run->d->images, run->task->containers[i].def->image,
@@ -84,7 +84,7 @@ static void on_started(void *userdata, const char *id, const struct fg_error *er
                 return;
         }
         fg_task_move(run->task, FG_TASK_ACTIVATING, fg_now_ns());
-        run_save(run, FG_METER_NONE, NULL, NULL);
+        run_save(run, NULL, NULL);
         start_session(run);
 }
 
@@ -129,7 +129,7 @@ void start_begin(struct fg_run *run)
         fg_task_phase(run->task, FG_PHASE_SCHEDULED, now);
         if (run->task->pull_started_ns == 0)
                 run->task->pull_started_ns = now;
-        run_save(run, FG_METER_OPEN, NULL, NULL);
+        run_save(run, NULL, NULL);
         run->disk_making = true;
         fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
                      (unsigned)fg_taskdef_storage_gib(run->task->def), on_disk, run_ref_new(run));
@@ -138,19 +138,36 @@ void start_begin(struct fg_run *run)
 
 /* ---- the guest ---- */
 
+/* A guest without a task: it gets its task, once; it may not have lost one. */
+static void on_blank_guest(struct fg_run *run)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        fg_fail(&err, FG_ERR_INVALID, "the guest has started anew");
+        if (run->task->event_seq > 0)
+                end_failed(run, "ResourceInitializationError", &err);
+        else if (run->task->stop_wanted)
+                end_run(run);
+        else
+                start_try_send(run);
+}
+
 static void on_ready(void *userdata, bool has_task)
 {
         struct fg_run *run = userdata;
         struct fg_error err = FG_ERROR_INIT;
         uint64_t now = fg_now_ns();
 
+        if (run->ending)
+                return;
         run_set_deadline(run, 0, NULL);
         run->guest_ready = true;
+        run->orphan_vm = false;
         fg_task_phase(run->task, FG_PHASE_VM_READY, now);
         if (run->task->connectivity_ns == 0)
                 run->task->connectivity_ns = now;
         if (!has_task) {
-                start_try_send(run);
+                on_blank_guest(run);
                 return;
         }
         fg_log_info("task=%s taken up again", run->task->id);
@@ -170,6 +187,9 @@ static void on_first_output(void *userdata, uint64_t time_ns)
 {
         struct fg_run *run = userdata;
 
+        /* The guest's clock may be wrong, or lie. */
+        if (time_ns < run->task->created_ns)
+                time_ns = run->task->created_ns;
         fg_task_phase(run->task, FG_PHASE_FIRST_OUTPUT, time_ns);
 }
 
@@ -246,6 +266,4 @@ void start_try_send(struct fg_run *run)
                 return;
         }
         run->task_sent = true;
-        if (run->task->stop_wanted)
-                end_stop(run);
 }

@@ -8,8 +8,8 @@
 #define EXPIRE_SECONDS 600
 
 /*
- * One timer. It beats often while tasks run, because the last beat bounds what a crash of the host
- * can hide from the bill; otherwise it wakes only for retention or the idle exit.
+ * One timer. While tasks run it stores a beat, because the last one bounds what a crash of the host
+ * can hide from the bill; it also serves retention and the idle exit.
  */
 
 static void on_logs_removed(void *userdata, uint64_t bytes)
@@ -60,8 +60,6 @@ static uint64_t next_seconds(const struct fg_daemon *d)
 {
         uint64_t idle = d->config.idle_exit_seconds;
 
-        if (d->runs)
-                return BEAT_SECONDS;
         return idle && idle < BEAT_SECONDS ? idle : BEAT_SECONDS;
 }
 

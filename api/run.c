@@ -149,8 +149,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
         (void)source;
         (void)usec;
         run->retry = sd_event_source_disable_unref(run->retry);
-        run_save(run, run->task->state == FG_TASK_STOPPED ? FG_METER_CLOSE : FG_METER_NONE, NULL,
-                 NULL);
+        run_save(run, NULL, NULL);
         return 0;
 }
 
@@ -203,7 +202,7 @@ static void on_saved(void *userdata, const struct fg_error *err)
         tell_changed(run);
 }
 
-void run_save(struct fg_run *run, enum fg_meter_op meter, fg_store_done_fn done, void *userdata)
+void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata)
 {
         const struct fg_task *t = run->task;
         bool stopped = t->state == FG_TASK_STOPPED;
@@ -220,8 +219,8 @@ void run_save(struct fg_run *run, enum fg_meter_op meter, fg_store_done_fn done,
                 .snapshot = snapshot ? fg_json_text(snapshot) : NULL,
                 .client_token = run->client_token,
                 .request_hash = run->request_hash,
-                .meter = meter,
-                .meter_ns = meter == FG_METER_OPEN ? t->pull_started_ns : t->execution_stopped_ns,
+                .meter_start_ns = t->pull_started_ns,
+                .meter_end_ns = stopped ? t->execution_stopped_ns : 0,
                 .cpu_units = (unsigned)t->def->cpu_units,
                 .memory_mib = (unsigned)t->def->memory_mib,
                 .storage_gib = (unsigned)fg_taskdef_storage_gib(t->def),

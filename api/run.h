@@ -24,7 +24,7 @@ struct fg_run {
         sd_event_source *retry;    /* of a failed save or tear-down */
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
-        bool guest_ready, task_sent;
+        bool guest_ready, task_sent, stop_sent;
         bool session_down, vm_gone;
         bool ending, tearing_down;
         bool orphan_vm;   /* adopt: libvirt knows a VM of this task */
@@ -46,8 +46,8 @@ struct fg_run *run_new(struct fg_daemon *d, struct fg_task *take_task); /* adds 
 void run_free(struct fg_run *run); /* removes it, gives its room back, unpins its images */
 
 /** run_save() - store the task as it is now; watchers hear of it when it is durable. */
-void run_save(struct fg_run *run, enum fg_meter_op meter, fg_store_done_fn done, void *userdata);
-/** run_set_deadline() - call @fn in @seconds unless another deadline is set; 0: none. */
+void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata);
+/** run_set_deadline() - call @fn in @seconds, in place of any other deadline; 0: none. */
 void run_set_deadline(struct fg_run *run, unsigned seconds, sd_event_time_handler_t fn);
 char *run_dir(const struct fg_run *run); /* of the task's files; caller frees */
 void run_tell_pull(struct fg_run *run, const char *image, const struct fg_pull_progress *p);

@@ -31,7 +31,6 @@ struct commit {
         struct fg_job job;
         struct fg_store *store;
         struct write *writes;
-        struct fg_error err;
 };
 
 static void write_free(struct write *w)
@@ -50,16 +49,10 @@ static void write_free(struct write *w)
 
 static int apply_meter(struct fg_store *s, const struct fg_record *r, struct fg_error *err)
 {
-        switch (r->meter) {
-        case FG_METER_OPEN:
-                return fg_meter_open(s->db, r->id, r->family, r->cpu_units, r->memory_mib,
-                                     r->storage_gib, r->meter_ns, err);
-        case FG_METER_CLOSE:
-                return fg_meter_close(s->db, s->prices, r->id, r->meter_ns, err);
-        case FG_METER_NONE:
-                break;
-        }
-        return 0;
+        if (r->meter_start_ns && fg_meter_open(s->db, r->id, r->family, r->cpu_units, r->memory_mib,
+                                               r->storage_gib, r->meter_start_ns, err) < 0)
+                return -1;
+        return r->meter_end_ns ? fg_meter_close(s->db, s->prices, r->id, r->meter_end_ns, err) : 0;
 }
 
 static int apply(struct fg_store *s, const struct fg_record *r, struct fg_error *err)
@@ -77,18 +70,31 @@ static int apply(struct fg_store *s, const struct fg_record *r, struct fg_error 
         return apply_meter(s, r, err);
 }
 
+/* The writes from @first up to @end (not included), all or none. */
+static int commit(struct fg_store *s, struct write *first, const struct write *end,
+                  struct fg_error *err)
+{
+        int r = fg_db_exec(s->db, "BEGIN IMMEDIATE", err);
+
+        for (struct write *w = first; r >= 0 && w != end; w = w->next)
+                r = apply(s, &w->record, err);
+        if (r >= 0)
+                r = fg_db_exec(s->db, "COMMIT", err);
+        if (r < 0 && !sqlite3_get_autocommit(s->db))
+                (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+        return r;
+}
+
 static void commit_work(struct fg_job *job)
 {
         struct commit *c = FG_CONTAINER_OF(job, struct commit, job);
-        sqlite3 *db = c->store->db;
-        int r = fg_db_exec(db, "BEGIN IMMEDIATE", &c->err);
+        struct fg_error err = FG_ERROR_INIT;
 
-        for (struct write *w = c->writes; r >= 0 && w; w = w->next)
-                r = apply(c->store, &w->record, &c->err);
-        if (r >= 0)
-                r = fg_db_exec(db, "COMMIT", &c->err);
-        if (r < 0 && !sqlite3_get_autocommit(db))
-                (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        if (commit(c->store, c->writes, NULL, &err) >= 0)
+                return;
+        /* One record that cannot be stored must not keep the others out. */
+        for (struct write *w = c->writes; w; w = w->next)
+                (void)commit(c->store, w, w->next, &w->err);
 }
 
 static void flush(struct fg_store *s);
@@ -102,8 +108,8 @@ static void commit_done(struct fg_job *job)
         s->commits--;
         for (struct write *w = c->writes; w; w = next) {
                 next = w->next;
-                if (w->done && !s->closing)
-                        w->done(w->userdata, c->err.code ? &c->err : NULL);
+                if (w->done)
+                        w->done(w->userdata, w->err.code ? &w->err : NULL);
                 write_free(w);
         }
         free(c);
@@ -171,7 +177,12 @@ static void read_done(struct fg_job *job)
 {
         struct read *r = FG_CONTAINER_OF(job, struct read, job);
 
-        if (r->fn && !r->store->closing)
+        /* Whoever goes on from the answer may need what is gone already. */
+        if (r->store->closing && r->result) {
+                json_object_put(fg_take_ptr(r->result));
+                fg_fail(&r->err, FG_ERR_CAPACITY, "fgd is shutting down");
+        }
+        if (r->fn)
                 r->fn(r->userdata, r->result, r->result ? NULL : &r->err);
         json_object_put(r->result);
         free(r->args.text);

@@ -13,12 +13,11 @@
 /*
  * The daemon's database: tasks, and the ledger in the same file so that a task's state and its bill
  * are one commit. SQLite on a lane of one thread; writes that wait while a commit is under way go
- * into the next one together. Reads queue behind the writes submitted before them. Loop only.
+ * into the next one together, and each on its own when that fails. Every callback runs, at the
+ * latest from fg_store_free(), which has an error for every read. Reads queue behind the writes
+ * submitted before them. Loop only.
  */
 struct fg_store;
-
-/* What happens to the task's meter in the same transaction. */
-enum fg_meter_op { FG_METER_NONE, FG_METER_OPEN, FG_METER_CLOSE };
 
 /* One version of a task to be stored. Strings are borrowed and copied. */
 struct fg_record {
@@ -28,8 +27,8 @@ struct fg_record {
         const char *snapshot;     /* what a restarted daemon needs; NULL once stopped */
         const char *client_token; /* NULL: none; only looked at when the task is new */
         const char *request_hash; /* of the request that carried the token */
-        enum fg_meter_op meter;
-        uint64_t meter_ns;
+        uint64_t meter_start_ns, meter_end_ns; /* 0: not yet; each version repeats what it knows,
+                                                  so that a version that was lost costs nothing */
         unsigned cpu_units, memory_mib, storage_gib;
 };
 

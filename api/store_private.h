@@ -9,6 +9,7 @@ struct write {
         struct fg_record record; /* its strings are owned here */
         fg_store_done_fn done;
         void *userdata;
+        struct fg_error err;
 };
 
 struct fg_store {

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/store.h"
+#include "core/fs.h"
+#include "core/str.h"
+
+#define TASK_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define TASK_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define TASK_C "cccccccccccccccccccccccccccccccc"
+
+struct fixture {
+        char dir[32];
+        sd_event *event;
+        struct fg_store *store;
+        char told[512]; /* one word per callback, in order */
+};
+
+struct call {
+        struct fixture *f;
+        const char *name;
+};
+
+static void open_store(struct fixture *f)
+{
+        fg_autofree char *path = fg_asprintf("%s/db", f->dir);
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_store_new(f->event, path, fg_prices_default(), &f->store, &err), 0);
+}
+
+static int set_up(void **state)
+{
+        struct fixture *f = fg_calloc(1, sizeof(*f));
+
+        (void)snprintf(f->dir, sizeof(f->dir), "/tmp/fgrun-store-XXXXXX");
+        assert_non_null(mkdtemp(f->dir));
+        assert_true(sd_event_new(&f->event) >= 0);
+        open_store(f);
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_error err = FG_ERROR_INIT;
+
+        fg_store_free(f->store);
+        sd_event_unref(f->event);
+        assert_int_equal(fg_rm_rf(f->dir, &err), 0);
+        free(f);
+        return 0;
+}
+
+static void tell(struct call *call, const char *what)
+{
+        struct fixture *f = call->f;
+        size_t len = strlen(f->told);
+
+        (void)snprintf(f->told + len, sizeof(f->told) - len, "%s%s:%s", len ? " " : "", call->name,
+                       what);
+        free(call);
+}
+
+static void on_saved(void *userdata, const struct fg_error *err)
+{
+        tell(userdata, err ? fg_err_name(err->code) : "stored");
+}
+
+static void on_read(void *userdata, struct json_object *result, const struct fg_error *err)
+{
+        const char *status = result ? fg_json_str(result, "lastStatus") : NULL;
+
+        tell(userdata, err ? fg_err_name(err->code) : status ? status : "read");
+}
+
+static struct call *call_new(struct fixture *f, const char *name)
+{
+        struct call *call = fg_calloc(1, sizeof(*call));
+
+        *call = (struct call){ .f = f, .name = name };
+        return call;
+}
+
+static void save(struct fixture *f, const char *name, const char *id, const char *status,
+                 uint64_t start_ns, uint64_t end_ns)
+{
+        fg_autofree char *document = fg_asprintf(
+                "{\"lastStatus\":\"%s\",\"fgrun\":{\"id\":\"%s\"}}", status, id);
+        struct fg_record record = { .id = id,
+                                    .family = "f",
+                                    .status = status,
+                                    .created_ns = 1,
+                                    .document = document,
+                                    .snapshot = end_ns ? NULL : document,
+                                    .meter_start_ns = start_ns,
+                                    .meter_end_ns = end_ns,
+                                    .cpu_units = 1024,
+                                    .memory_mib = 1024,
+                                    .storage_gib = 20 };
+
+        fg_store_save(f->store, &record, on_saved, call_new(f, name));
+}
+
+/* A record that the database refuses: a task has a family. */
+static void save_refused(struct fixture *f, const char *name)
+{
+        struct fg_record record = { .id = TASK_C, .status = "RUNNING", .document = "{}" };
+
+        fg_store_save(f->store, &record, on_saved, call_new(f, name));
+}
+
+static void get(struct fixture *f, const char *name, const char *id)
+{
+        fg_store_get(f->store, id, on_read, call_new(f, name));
+}
+
+static void expect(struct fixture *f, const char *told)
+{
+        for (int i = 0; i < 100 && strlen(f->told) < strlen(told); i++)
+                assert_true(sd_event_run(f->event, 5000000) >= 0);
+        assert_string_equal(f->told, told);
+        f->told[0] = '\0';
+}
+
+static void test_reads_see_the_writes_before_them(void **state)
+{
+        struct fixture *f = *state;
+
+        save(f, "1", TASK_A, "PENDING", 0, 0);
+        save(f, "2", TASK_A, "ACTIVATING", 0, 0);
+        get(f, "3", TASK_A);
+        save(f, "4", TASK_A, "RUNNING", 0, 0);
+        get(f, "5", "aaaa");
+        get(f, "6", TASK_B);
+        expect(f, "1:stored 2:stored 3:ACTIVATING 4:stored 5:RUNNING 6:NOT_FOUND");
+}
+
+static void test_bad_record_fails_alone(void **state)
+{
+        struct fixture *f = *state;
+
+        save(f, "1", TASK_A, "PENDING", 0, 0); /* under way: the next three share a commit */
+        save(f, "2", TASK_A, "RUNNING", 0, 0);
+        save_refused(f, "3");
+        save(f, "4", TASK_B, "PENDING", 0, 0);
+        get(f, "5", TASK_A);
+        get(f, "6", TASK_B);
+        get(f, "7", TASK_C);
+        expect(f, "1:stored 2:stored 3:INTERNAL 4:stored 5:RUNNING 6:PENDING 7:NOT_FOUND");
+}
+
+static void on_usage(void *userdata, struct json_object *result, const struct fg_error *err)
+{
+        char seconds[32];
+
+        assert_null(err);
+        (void)snprintf(seconds, sizeof(seconds), "%lld",
+                       (long long)fg_json_int(fg_json_obj(result, "total"), "seconds", -1));
+        tell(userdata, seconds);
+}
+
+/* The version that opened the meter may never have been stored. */
+static void test_last_version_bills_it_all_and_once(void **state)
+{
+        const uint64_t second = UINT64_C(1000000000);
+        struct fixture *f = *state;
+
+        save(f, "1", TASK_A, "STOPPED", 1000 * second, 1100 * second);
+        save(f, "2", TASK_A, "STOPPED", 1000 * second, 1100 * second);
+        fg_store_usage(f->store, "task", 0, 0, on_usage, call_new(f, "3"));
+        expect(f, "1:stored 2:stored 3:100");
+}
+
+static void test_everyone_is_told_at_the_end(void **state)
+{
+        struct fixture *f = *state;
+
+        save(f, "1", TASK_A, "PENDING", 0, 0);
+        save(f, "2", TASK_B, "PENDING", 0, 0);
+        get(f, "3", TASK_A);
+        save(f, "4", TASK_B, "RUNNING", 0, 0);
+        fg_store_free(fg_take_ptr(f->store));
+        expect(f, "1:stored 2:stored 3:CAPACITY 4:stored");
+        open_store(f);
+        get(f, "5", TASK_B);
+        expect(f, "5:RUNNING");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_reads_see_the_writes_before_them, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(test_bad_record_fails_alone, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_last_version_bills_it_all_and_once, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(test_everyone_is_told_at_the_end, set_up,
+                                                tear_down),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
