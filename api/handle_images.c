@@ -70,13 +70,10 @@ struct pulling {
 
 static void write_line(struct pulling *p, struct json_object *take_line)
 {
-        const char *text = fg_json_text(take_line);
         struct fg_error err = FG_ERROR_INIT;
 
         /* Progress that a slow client does not take is dropped, not queued for ever. */
-        if (fg_stream_write(p->stream, text, strlen(text), &err) == 0)
-                (void)fg_stream_write(p->stream, "\n", 1, &err);
-        json_object_put(take_line);
+        (void)fg_stream_line(p->stream, take_line, &err);
 }
 
 static void on_progress(void *userdata, const struct fg_pull_progress *progress)

@@ -34,16 +34,14 @@ static void tail_free(struct tail *t)
 
 static void write_line(struct tail *t, struct json_object *take_line)
 {
-        const char *text = fg_json_text(take_line);
+        fg_autojson *line = take_line;
         struct fg_error err = FG_ERROR_INIT;
 
         /* A client this far behind is cut off: others must not pay for it. */
-        if (!t->ended && (fg_stream_write(t->stream, text, strlen(text), &err) < 0 ||
-                          fg_stream_write(t->stream, "\n", 1, &err) < 0)) {
+        if (!t->ended && fg_stream_line(t->stream, fg_take_ptr(line), &err) < 0) {
                 t->ended = true;
                 fg_stream_end(t->stream);
         }
-        json_object_put(take_line);
 }
 
 static void set_data(struct json_object *line, const char *data, size_t len)

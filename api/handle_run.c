@@ -98,12 +98,16 @@ static void check_tags(struct json_object *tags, struct fg_problems *problems)
 {
         for (size_t i = 0; tags && i < json_object_array_length(tags); i++) {
                 struct json_object *tag = json_object_array_get_idx(tags, i);
-                const char *key = fg_json_str(tag, "key");
+                const char *key = fg_json_str(tag, "key"), *value = fg_json_str(tag, "value");
 
                 if (!key || !*key || strlen(key) > 128 || fg_starts_with(key, "aws:"))
                         fg_problems_take(problems, fg_asprintf("$.tags[%zu].key", i),
                                          fg_strdup("must be a string of 1 to 128 characters that "
                                                    "does not start with aws:"),
+                                         NULL);
+                if (fg_json_get(tag, "value") && (!value || strlen(value) > 256))
+                        fg_problems_take(problems, fg_asprintf("$.tags[%zu].value", i),
+                                         fg_strdup("must be a string of at most 256 characters"),
                                          NULL);
         }
 }

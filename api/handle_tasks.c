@@ -6,6 +6,8 @@
 #include "api/routes.h"
 #include "core/str.h"
 
+#define REASON_MAX 1024 /* as in ECS */
+
 /* ---- answering with a stored task ---- */
 
 struct task_reply {
@@ -79,15 +81,23 @@ struct waiter {
         enum fg_task_state wanted;
 };
 
+static void waiter_free(void *userdata)
+{
+        struct waiter *w = userdata;
+
+        fg_unwatch(&w->watcher);
+        free(w);
+}
+
 static void on_changed(struct fg_watcher *watcher, const struct fg_task *t)
 {
         struct waiter *w = FG_CONTAINER_OF(watcher, struct waiter, watcher);
 
         if (!fg_task_state_reached(t->state, w->wanted))
                 return;
-        fg_unwatch(&w->watcher);
+        fg_request_on_left(w->r, NULL, NULL);
         reply_task(w->d, w->r, t->id, 200);
-        free(w);
+        waiter_free(w);
 }
 
 static const struct fg_task *find_active(struct fg_daemon *d, const char *prefix)
@@ -113,6 +123,7 @@ static void reply_task_when(struct fg_daemon *d, struct fg_request *r, const cha
         w->watcher.changed = on_changed;
         memcpy(w->watcher.id, t->id, sizeof(w->watcher.id));
         fg_watch(d, &w->watcher);
+        fg_request_on_left(r, waiter_free, w);
 }
 
 void handle_task_get(void *daemon, struct fg_request *r)
@@ -150,6 +161,17 @@ static void stop_free(struct stop *s)
         free(s);
 }
 
+static int take_reason(struct json_object *body, char **ret, struct fg_error *err)
+{
+        const char *reason = fg_json_str(body, "reason");
+
+        if (fg_json_get(body, "reason") && (!reason || strlen(reason) > REASON_MAX))
+                return fg_fail(err, FG_ERR_INVALID, "reason: must be a string of at most %d bytes",
+                               REASON_MAX);
+        *ret = fg_strdup(reason);
+        return 0;
+}
+
 static void on_stop_stored(void *userdata, const struct fg_error *err)
 {
         struct stop *s = userdata;
@@ -182,15 +204,16 @@ void handle_task_stop(void *daemon, struct fg_request *r)
         struct fg_error err = FG_ERROR_INIT;
         struct json_object *body = fg_request_json(r, &err);
         const char *id = body ? request_task_id(r, &err) : NULL;
+        char *reason = NULL;
         struct stop *s;
 
-        if (!id) {
+        if (!id || take_reason(body, &reason, &err) < 0) {
                 fg_reply_error(r, &err);
                 return;
         }
         s = fg_calloc(1, sizeof(*s));
         s->d = daemon;
         s->r = r;
-        s->reason = fg_strdup(fg_json_str(body, "reason"));
+        s->reason = reason;
         fg_store_get(s->d->store, id, on_stop_found, s);
 }

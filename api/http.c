@@ -153,12 +153,24 @@ static void reply_no_route(struct fg_request *r, const char *path, const char *a
         fg_reply_error(r, &err);
 }
 
+static void reply_closing(struct fg_request *r)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        fg_fail(&err, FG_ERR_CAPACITY, "fgd is shutting down");
+        fg_reply_error(r, &err);
+}
+
 static void dispatch(struct fg_request *r, const char *method, const char *path)
 {
         const struct fg_http *http = r->listener->http;
         const char *allow = NULL;
 
         r->started = true;
+        if (http->closing) {
+                reply_closing(r);
+                return;
+        }
         for (const struct fg_route *route = http->routes; route->method; route++) {
                 if (!path_matches(route->path, path, r->arg, sizeof(r->arg)))
                         continue;
@@ -239,6 +251,18 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         return answer(r);
 }
 
+/* False when the handler did not want to know. */
+static bool tell_left(struct fg_request *r)
+{
+        void (*left)(void *userdata) = r->left;
+
+        if (!left)
+                return false;
+        r->left = NULL;
+        left(r->left_userdata);
+        return true;
+}
+
 static void on_completed(void *userdata, struct MHD_Connection *connection, void **cls,
                          enum MHD_RequestTerminationCode code)
 {
@@ -250,14 +274,12 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
         if (!r)
                 return;
         *cls = NULL;
-        if (r->stream.ops) {
+        r->connection = NULL;
+        if (r->stream.ops)
                 r->stream.ops->closed(r->stream.userdata);
-                http_request_free(r);
-        } else if (r->response || !r->started) {
-                http_request_free(r);
-        } else {
-                r->connection = NULL; /* the handler still works: fg_reply_*() frees it */
-        }
+        else if (r->started && !r->answered && !tell_left(r))
+                return; /* the handler still works: fg_reply_*() frees it */
+        http_request_free(r);
 }
 
 /* ---- the loop ---- */
@@ -376,30 +398,44 @@ static void listener_free(struct listener *l)
         free(l);
 }
 
+/* Gives @r an answer or an end, so that nothing is suspended when MHD stops: it would abort. */
+static void close_request(struct fg_request *r)
+{
+        bool working;
+
+        if (!r->connection)
+                return;
+        if (r->stream.ops) {
+                r->gone = true; /* cut off: an orderly end would say that this was all */
+        } else if (r->started && !r->answered) {
+                working = !tell_left(r);
+                reply_closing(r);
+                r->answered = !working; /* the handler's own answer frees it */
+        }
+        http_resume(r);
+}
+
 void fg_http_free(struct fg_http *http)
 {
-        struct fg_request *r, *next;
-        struct fg_error err = FG_ERROR_INIT;
         struct listener *l;
 
         if (!http)
                 return;
         http->closing = true;
-        fg_fail(&err, FG_ERR_CAPACITY, "fgd is shutting down");
-        for (r = http->requests; r; r = next) {
-                next = r->next;
-                if (r->stream.ops)
-                        fg_stream_end(&r->stream);
-                else if (r->started && !r->response)
-                        fg_reply_error(r, &err);
-                else
-                        http_resume(r);
-        }
+        for (struct fg_request *r = http->requests; r; r = r->next)
+                close_request(r);
         for (l = http->listeners; l; l = l->next)
-                (void)MHD_run(l->mhd);
+                if (l->mhd)
+                        (void)MHD_run(l->mhd);
         while ((l = http->listeners)) {
                 http->listeners = l->next;
                 listener_free(l);
+        }
+        /* What is left belongs to handlers that still work: it must not lead back here. */
+        for (struct fg_request *r = http->requests, *next; r; r = next) {
+                next = r->next;
+                r->next = NULL;
+                r->prev = &r->next;
         }
         free(http);
 }

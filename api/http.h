@@ -35,7 +35,8 @@ struct fg_route {
 /** fg_http_new() - @routes ends with a NULL method; @daemon goes to every handler. */
 int fg_http_new(sd_event *event, const struct fg_route *routes, const struct fg_http_limits *limits,
                 void *daemon, struct fg_http **ret, struct fg_error *err);
-/** fg_http_free() - answers what is open with 503, closes all. */
+/** fg_http_free() - answers what is open with 503, closes all. Handlers that still work may answer
+ * later, to nobody. */
 void fg_http_free(struct fg_http *http);
 FG_DEFINE_CLEANUP(struct fg_http *, fg_http_free)
 /** fg_http_listen_unix() - mode 0600; only root and the daemon's own user may talk. */
@@ -52,6 +53,12 @@ const char *fg_request_query(const struct fg_request *r, const char *name); /* N
 struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err);
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len);
 
+/**
+ * fg_request_on_left() - instead of answering for ever into the void: when the client hangs up (or
+ * fgd ends) before the answer, @left runs once and the request is dead. NULL: answer anyway.
+ */
+void fg_request_on_left(struct fg_request *r, void (*left)(void *userdata), void *userdata);
+
 /* Answers; each ends the request. */
 void fg_reply_json(struct fg_request *r, int status, struct json_object *take_body);
 void fg_reply_text(struct fg_request *r, int status, const char *content_type, const char *text);
@@ -67,8 +74,9 @@ struct fg_stream_ops {
 /** fg_reply_stream() - answer 200 with a body produced over time; NULL: the client has left. */
 struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type,
                                   const struct fg_stream_ops *ops, void *userdata);
-/** fg_stream_write() - queue bytes (copied). -1: CAPACITY, the client is too slow by 4 MiB. */
-int fg_stream_write(struct fg_stream *s, const void *data, size_t len, struct fg_error *err);
+/** fg_stream_line() - queue a line of JSON, whole or not at all. -1: CAPACITY, the client is too
+ * slow by 4 MiB. */
+int fg_stream_line(struct fg_stream *s, struct json_object *take_line, struct fg_error *err);
 size_t fg_stream_queued(const struct fg_stream *s);
 /** fg_stream_end() - no more bytes; closed() follows once they are taken. */
 void fg_stream_end(struct fg_stream *s);

@@ -25,6 +25,7 @@ int fg_http_listen_unix(struct fg_http *http, const char *path, struct fg_error 
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         fg_autoclose int fd = -1;
+        struct stat st;
         mode_t mask;
         int r;
 
@@ -34,6 +35,8 @@ int fg_http_listen_unix(struct fg_http *http, const char *path, struct fg_error 
         memcpy(address.sun_path, path, strlen(path));
         if (someone_answers(&address))
                 return fg_fail(err, FG_ERR_CONFLICT, "another fgd already answers on %s", path);
+        if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+                return fg_fail(err, FG_ERR_CONFLICT, "%s exists and is not a socket", path);
         (void)unlink(path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)

@@ -49,7 +49,10 @@ struct fg_request {
         const struct fg_route *route;
         struct MHD_Response *response;
         int status;
-        bool started;   /* the handler was called */
+        bool started;  /* the handler was called */
+        bool answered; /* and has answered: it does not know the request any more */
+        void (*left)(void *userdata);
+        void *left_userdata;
         bool suspended; /* MHD does not touch the connection */
         bool gone;      /* the client hung up while suspended */
         struct fg_stream stream;

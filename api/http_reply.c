@@ -41,17 +41,25 @@ struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err)
 static void finish(struct fg_request *r, int status, const char *content_type)
 {
         assert(r->response);
+        r->answered = true;
         r->status = status;
         (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
         (void)MHD_add_response_header(r->response, "x-fgrun-request-id", r->id);
-        if (!r->connection)
-                http_request_free(r);
-        else
-                http_resume(r);
+        http_resume(r);
+}
+
+void fg_request_on_left(struct fg_request *r, void (*left)(void *userdata), void *userdata)
+{
+        r->left = left;
+        r->left_userdata = userdata;
 }
 
 void fg_reply_text(struct fg_request *r, int status, const char *content_type, const char *text)
 {
+        if (!r->connection) {
+                http_request_free(r);
+                return;
+        }
         r->response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
                                                       MHD_RESPMEM_MUST_COPY);
         finish(r, status, content_type);
@@ -122,9 +130,12 @@ struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type
         return &r->stream;
 }
 
-int fg_stream_write(struct fg_stream *s, const void *data, size_t len, struct fg_error *err)
+int fg_stream_line(struct fg_stream *s, struct json_object *take_line, struct fg_error *err)
 {
-        if (fg_buf_append(&s->out, data, len, err) < 0)
+        fg_autojson *line = take_line;
+        fg_autofree char *text = fg_asprintf("%s\n", fg_json_text(line));
+
+        if (fg_buf_append(&s->out, text, strlen(text), err) < 0)
                 return fg_wrap(err, "the client reads too slowly");
         if (!s->draining)
                 http_resume(s->r);

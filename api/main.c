@@ -9,13 +9,24 @@
 #include "core/log.h"
 #include "core/str.h"
 
-static enum fg_log_level log_level(const char *name)
+static int set_log_level(const char *name, struct fg_error *err)
 {
-        if (fg_streq(name, "debug"))
-                return FG_LOG_DEBUG;
-        if (fg_streq(name, "warn"))
-                return FG_LOG_WARN;
-        return fg_streq(name, "error") ? FG_LOG_ERROR : FG_LOG_INFO;
+        static const struct {
+                const char *name;
+                enum fg_log_level level;
+        } levels[] = { { "error", FG_LOG_ERROR },
+                       { "warn", FG_LOG_WARN },
+                       { "info", FG_LOG_INFO },
+                       { "debug", FG_LOG_DEBUG } };
+
+        for (size_t i = 0; name && i < FG_ARRAY_SIZE(levels); i++) {
+                if (!fg_streq(levels[i].name, name))
+                        continue;
+                fg_log_init(levels[i].level);
+                return 0;
+        }
+        return fg_fail(err, FG_ERR_INVALID, "log_level = %s: expected error, warn, info or debug",
+                       name ? name : "");
 }
 
 /* Whoever waits for READY gets the reason instead. */
@@ -39,9 +50,14 @@ int main(int argc, char *argv[])
         }
         if (r > 0)
                 return 0;
-        fg_log_init(log_level(config.log_level));
-        fg_reaper_start();
         ready_fd = (int)config.ready_fd;
+        if (set_log_level(config.log_level, &err) < 0) {
+                tell_failure(ready_fd, &err);
+                fg_log_error("cannot run: %s", err.msg);
+                fg_config_finish(&config);
+                return fg_err_exit(err.code);
+        }
+        fg_reaper_start();
         if (fg_daemon_run(&config, &err) < 0) {
                 tell_failure(ready_fd, &err);
                 fg_log_error("cannot run: %s", err.msg);

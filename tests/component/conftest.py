@@ -30,7 +30,7 @@ def image(tmp_path_factory):
 @pytest.fixture
 def start():
     """A context manager that runs an fgd with the fake hypervisor."""
-    return lambda **settings: fgd_harness.running(PROGRAM, HYPERVISOR, **settings)
+    return lambda hypervisor=HYPERVISOR, **settings: fgd_harness.running(PROGRAM, hypervisor, **settings)
 
 
 @pytest.fixture

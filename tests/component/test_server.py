@@ -148,6 +148,7 @@ def test_second_daemon_is_refused(fgd):
     (["--nonsense=1"], "unknown option"),
     (["--listen=nonsense:1"], "unix:PATH or tcp:ADDR:PORT"),
     (["--accel=fast"], "auto, kvm or tcg"),
+    (["--log-level=loud"], "error, warn, info or debug"),
 ])
 def test_bad_configuration_is_named(tmp_path, arguments, text):
     run = subprocess.run([PROGRAM, f"--state-dir={tmp_path}/s", f"--cache-dir={tmp_path}/c", f"--run-dir={tmp_path}/r",
@@ -167,6 +168,51 @@ def test_help_shows_every_default():
     text = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     for word in ("--state-dir", "--retention-hours", "[24]", "--vcpu-overcommit-percent", "[400]", "[embed]"):
         assert word in text
+
+
+def test_socket_path_that_is_a_file_stays(tmp_path):
+    path = tmp_path / "precious"
+    path.write_text("data")
+    run = subprocess.run([PROGRAM, f"--state-dir={tmp_path}/s", f"--cache-dir={tmp_path}/c", f"--run-dir={tmp_path}/r",
+                          f"--hypervisor={HYPERVISOR}", f"--listen=unix:{path}"],
+                         capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode != 0 and "not a socket" in run.stderr
+    assert path.read_text() == "data"
+
+
+def test_leaves_with_requests_in_every_state(fgd, task):
+    """Each of them gets an answer or its end; none keeps fgd, or makes it fail."""
+    task_id = fgd.run(task("print x", ";", "wait"))["fgrun"]["id"]
+    fgd.get(task_id, wait="RUNNING")
+    clients = []
+    for path in [f"/v1/tasks/{task_id}?wait=STOPPED", f"/v1/tasks/{task_id}/logs?follow=1&events=1"] * 3:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(20)
+        client.connect(fgd.socket)
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        clients.append(client)
+    assert fgd.call("GET", "/v1/tasks")["tasks"]
+    flood = []
+    for path in ["/v1/tasks", "/v1/images", "/healthz", "/v1/usage", f"/v1/tasks/{task_id}", "/v1/info"] * 5:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(20)
+        client.connect(fgd.socket)
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 3)  # a pipeline
+        flood.append(client)
+    assert fgd.stop() == 0
+    answers = []
+    for client in clients:
+        answer = b""
+        while chunk := client.recv(65536):
+            answer += chunk
+        answers.append(answer)
+    assert all(answer.split()[1] == b"503" for answer in answers[::2])
+    assert not any(answer.endswith(b"\r\n0\r\n\r\n") for answer in answers[1::2])  # there is more to come
+    for client in clients + flood:
+        client.close()
+    fgd.start()
+    fgd.call("POST", f"/v1/tasks/{task_id}/stop", {})
+    assert fgd.get(task_id, wait="STOPPED")["stopCode"] == "UserInitiated"
 
 
 def test_leaves_when_idle(start):

@@ -162,7 +162,7 @@ def running(program, hypervisor, **settings):
         yield fgd.start()
         if fgd.process.poll() is None:
             fgd.stop_tasks()
-        fgd.stop()
+        assert fgd.stop() == 0, "fgd left with an error"  # a sanitizer's report, among others
     except BaseException:
         print(fgd.output())
         if fgd.process and fgd.process.poll() is None:
