@@ -79,6 +79,14 @@ struct fg_client *fg_cli_client(struct fg_cli *cli, struct fg_error *err)
         return cli->client;
 }
 
+int fg_cli_call(struct fg_cli *cli, const struct fg_request *request, struct json_object **ret,
+                struct fg_error *err)
+{
+        struct fg_client *client = fg_cli_client(cli, err);
+
+        return client ? fg_client_call(client, request, ret, err) : -1;
+}
+
 void fg_cli_note(const struct fg_cli *cli, const char *fmt, ...)
 {
         va_list ap;

@@ -35,6 +35,12 @@ extern const struct argp_child fg_cli_argp_children[];
 /** fg_cli_client() - the connection to fgd, made (and fgd started) at the first call; or NULL. */
 struct fg_client *fg_cli_client(struct fg_cli *cli, struct fg_error *err);
 
+struct fg_request;
+struct json_object;
+/** fg_cli_call() - one request to that fgd; the caller puts the answer. */
+int fg_cli_call(struct fg_cli *cli, const struct fg_request *request, struct json_object **ret,
+                struct fg_error *err);
+
 /** fg_cli_note() - one dim line on stderr, on a terminal and without --quiet only. */
 void fg_cli_note(const struct fg_cli *cli, const char *fmt, ...)
         __attribute__((format(printf, 2, 3)));
@@ -43,7 +49,6 @@ void fg_cli_note(const struct fg_cli *cli, const char *fmt, ...)
  */
 void fg_cli_print_error(const struct fg_cli *cli, const struct fg_error *err);
 
-struct json_object;
 /** fg_cli_print_json() - @value, indented, on stdout. */
 void fg_cli_print_json(struct json_object *value);
 

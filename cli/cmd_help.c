@@ -11,31 +11,38 @@ static void print_overview(void)
                    "       fgrun COMMAND [OPTION...] [ARGUMENT...]\n"
                    "\n"
                    "Runs ECS task definitions, each task in a microVM of its own.\n");
-        for (const struct fg_command *c = fg_commands; c->name; c++)
-                (void)printf("  %-9s %-20s %s\n", c->name, c->usage, c->summary);
+        for (const struct fg_command *const *c = fg_commands; *c; c++) {
+                fg_autofree char *usage = fg_asprintf("%s%s%s", (*c)->options ? "[OPTION...]" : "",
+                                                      (*c)->options && (*c)->args ? " " : "",
+                                                      (*c)->args ?: "");
+
+                (void)printf("  %-9s %-20s %s\n", (*c)->name, usage, (*c)->summary);
+        }
         (void)puts(
                 "\n"
                 "Everywhere: --json, --quiet, --host=unix:///PATH|http://ADDR:PORT (FGRUN_HOST).\n"
                 "'fgrun help COMMAND' shows a command's options; fgrun(1) tells the rest.");
 }
 
-int fg_cmd_help(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
-        fg_autofree char *name = NULL;
-        const struct fg_command *command;
+        const struct fg_command *command = &fg_cmd_help;
         int words;
 
-        if (argc < 2 || argv[1][0] == '-') {
-                print_overview();
-                return 0;
-        }
-        command = fg_command_find(argv[1], argc > 2 ? argv[2] : NULL, &words);
+        if (args[0])
+                command = fg_command_find(args[0], args[1], &words);
         if (!command)
-                return fg_fail(err, FG_ERR_INVALID, "no command '%s'; see 'fgrun help'", argv[1]);
-        if (command->run == fg_cmd_help) {
-                print_overview();
-                return 0;
-        }
-        name = fg_asprintf("fgrun %s", command->name);
-        return command->run(cli, 2, (char *[]){ name, (char *)"--help", NULL }, err);
+                return fg_fail(err, FG_ERR_INVALID, "no command '%s'; see 'fgrun help'", args[0]);
+        if (command != &fg_cmd_help)
+                return fg_command_run(command, cli, 2, (char *[]){ NULL, (char *)"--help", NULL },
+                                      err);
+        print_overview();
+        return 0;
 }
+
+const struct fg_command fg_cmd_help = {
+        .name = "help",
+        .summary = "Show this text, or a command's options",
+        .args = "[COMMAND]",
+        .run = run,
+};

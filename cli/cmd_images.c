@@ -11,21 +11,6 @@
 
 #define SHORT_DIGEST 12
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-        if (key == ARGP_KEY_INIT) {
-                state->child_inputs[0] = state->input;
-                return 0;
-        }
-        return ARGP_ERR_UNKNOWN;
-}
-
-static const struct argp argp = {
-        .parser = parse,
-        .doc = "List the images in fgd's store.",
-        .children = fg_cli_argp_children,
-};
-
 static void add_time(struct fg_table *table, const char *text)
 {
         char ago[FG_HUMAN_MAX] = "";
@@ -67,16 +52,11 @@ static void print(const struct fg_cli *cli, struct json_object *images)
         fg_table_print(table);
 }
 
-int fg_cmd_images(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
-        struct fg_client *client;
         fg_autojson *answer = NULL;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, cli) != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
-        client = fg_cli_client(cli, err);
-        if (!client || fg_client_call(client, &(struct fg_request){ "GET", "/v1/images", NULL },
-                                      &answer, err) < 0)
+        if (fg_cli_call(cli, &(struct fg_request){ "GET", "/v1/images", NULL }, &answer, err) < 0)
                 return -1;
         if (cli->json)
                 fg_cli_print_json(answer);
@@ -84,3 +64,10 @@ int fg_cmd_images(struct fg_cli *cli, int argc, char **argv, struct fg_error *er
                 print(cli, fg_json_arr(answer, "images"));
         return 0;
 }
+
+const struct fg_command fg_cmd_images = {
+        .name = "images",
+        .summary = "List images",
+        .doc = "List the images in fgd's store.",
+        .run = run,
+};

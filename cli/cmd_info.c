@@ -6,21 +6,6 @@
 #include "core/json.h"
 #include "core/str.h"
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-        if (key == ARGP_KEY_INIT) {
-                state->child_inputs[0] = state->input;
-                return 0;
-        }
-        return ARGP_ERR_UNKNOWN;
-}
-
-static const struct argp argp = {
-        .parser = parse,
-        .doc = "Show what fgd knows of its host: capacity, accelerator and why, directories.",
-        .children = fg_cli_argp_children,
-};
-
 /* "stateDir" reads better as "state dir". */
 static void print_name(const char *key, int indent, int width)
 {
@@ -78,16 +63,11 @@ static void print(struct json_object *info)
         }
 }
 
-int fg_cmd_info(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
-        struct fg_client *client;
         fg_autojson *answer = NULL;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, cli) != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
-        client = fg_cli_client(cli, err);
-        if (!client || fg_client_call(client, &(struct fg_request){ "GET", "/v1/info", NULL },
-                                      &answer, err) < 0)
+        if (fg_cli_call(cli, &(struct fg_request){ "GET", "/v1/info", NULL }, &answer, err) < 0)
                 return -1;
         if (cli->json)
                 fg_cli_print_json(answer);
@@ -95,3 +75,10 @@ int fg_cmd_info(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
                 print(answer);
         return 0;
 }
+
+const struct fg_command fg_cmd_info = {
+        .name = "info",
+        .summary = "Show the host, its capacity and its accelerator",
+        .doc = "Show what fgd knows of its host: capacity, accelerator and why, directories.",
+        .run = run,
+};

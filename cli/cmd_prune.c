@@ -7,52 +7,22 @@
 #include "cli/human.h"
 #include "core/json.h"
 
-struct args {
-        struct fg_cli *cli;
-        bool all;
-        bool yes;
-};
+static bool arg_all, arg_yes;
 
-static const struct argp_option options[] = {
-        { "all", 'a', NULL, 0, "Stopped tasks and their logs too", 0 },
-        { "yes", 'y', NULL, 0, "Do not ask", 0 },
+static const struct fg_option options[] = {
+        { "all", 'a', NULL, "Stopped tasks and their logs too", .flag = &arg_all },
+        { "yes", 'y', NULL, "Do not ask", .flag = &arg_yes },
         { 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-        struct args *args = state->input;
-
-        switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = args->cli;
-                return 0;
-        case 'a':
-                args->all = true;
-                return 0;
-        case 'y':
-                args->yes = true;
-                return 0;
-        default:
-                return ARGP_ERR_UNKNOWN;
-        }
-}
-
-static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .doc = "Remove the images that no task uses. On a terminal, asks first.",
-        .children = fg_cli_argp_children,
-};
-
-static bool confirmed(const struct args *args)
+static bool confirmed(const struct fg_cli *cli)
 {
         char answer[16];
 
-        if (args->yes || !args->cli->term_err || !isatty(STDIN_FILENO))
+        if (arg_yes || !cli->term_err || !isatty(STDIN_FILENO))
                 return true;
         (void)fprintf(stderr, "Remove unused images%s? [y/N] ",
-                      args->all ? ", and all stopped tasks with their logs" : "");
+                      arg_all ? ", and all stopped tasks with their logs" : "");
         return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
@@ -68,21 +38,15 @@ static void print(struct json_object *answer)
         (void)putchar('\n');
 }
 
-int fg_cmd_prune(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         fg_autojson *body = json_object_new_object(), *answer = NULL;
-        struct args args = { .cli = cli };
-        struct fg_client *client;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
-        if (!confirmed(&args))
+        if (!confirmed(cli))
                 return 1;
         fg_json_set_bool(body, "images", true);
-        fg_json_set_bool(body, "tasks", args.all);
-        client = fg_cli_client(cli, err);
-        if (!client || fg_client_call(client, &(struct fg_request){ "POST", "/v1/prune", body },
-                                      &answer, err) < 0)
+        fg_json_set_bool(body, "tasks", arg_all);
+        if (fg_cli_call(cli, &(struct fg_request){ "POST", "/v1/prune", body }, &answer, err) < 0)
                 return -1;
         if (cli->json)
                 fg_cli_print_json(answer);
@@ -90,3 +54,11 @@ int fg_cmd_prune(struct fg_cli *cli, int argc, char **argv, struct fg_error *err
                 print(answer);
         return 0;
 }
+
+const struct fg_command fg_cmd_prune = {
+        .name = "prune",
+        .summary = "Remove what is not used",
+        .doc = "Remove the images that no task uses. On a terminal, asks first.",
+        .options = options,
+        .run = run,
+};

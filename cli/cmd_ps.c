@@ -10,51 +10,14 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define KEY_STATUS 0x2001
-#define KEY_FAMILY 0x2002
+static const char *arg_status, *arg_family;
+static bool arg_all;
 
-struct args {
-        struct fg_cli *cli;
-        const char *status;
-        const char *family;
-        bool all;
-};
-
-static const struct argp_option options[] = {
-        { "all", 'a', NULL, 0, "Stopped tasks too", 0 },
-        { "status", KEY_STATUS, "STATUS", 0, "Only tasks whose lastStatus is STATUS", 0 },
-        { "family", KEY_FAMILY, "FAMILY", 0, "Only tasks of this family", 0 },
+static const struct fg_option options[] = {
+        { "all", 'a', NULL, "Stopped tasks too", .flag = &arg_all },
+        { "status", 0, "STATUS", "Only tasks whose lastStatus is STATUS", .text = &arg_status },
+        { "family", 0, "FAMILY", "Only tasks of this family", .text = &arg_family },
         { 0 },
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-        struct args *args = state->input;
-
-        switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = args->cli;
-                return 0;
-        case 'a':
-                args->all = true;
-                return 0;
-        case KEY_STATUS:
-                args->status = arg;
-                return 0;
-        case KEY_FAMILY:
-                args->family = arg;
-                return 0;
-        default:
-                return ARGP_ERR_UNKNOWN;
-        }
-}
-
-static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .doc = "List tasks, newest first: those that have not stopped, unless -a or --status says "
-               "otherwise.",
-        .children = fg_cli_argp_children,
 };
 
 /* "0", "137 (web)" for the first container that failed, or nothing while none has ended. */
@@ -120,24 +83,17 @@ static void print(const struct fg_cli *cli, struct json_object *tasks)
         fg_table_print(table);
 }
 
-int fg_cmd_ps(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf path = FG_BUF_INIT(4096);
-        struct args args = { .cli = cli };
-        struct fg_client *client;
         fg_autojson *answer = NULL;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
-        if (!args.status && !args.all)
-                args.status = "ACTIVE";
+        if (!arg_status && !arg_all)
+                arg_status = "ACTIVE";
         if (fg_buf_puts(&path, "/v1/tasks", err) < 0 ||
-            fg_query_add(&path, "status", args.status, err) < 0 ||
-            fg_query_add(&path, "family", args.family, err) < 0)
-                return -1;
-        client = fg_cli_client(cli, err);
-        if (!client || fg_client_call(client, &(struct fg_request){ "GET", path.data, NULL },
-                                      &answer, err) < 0)
+            fg_query_add(&path, "status", arg_status, err) < 0 ||
+            fg_query_add(&path, "family", arg_family, err) < 0 ||
+            fg_cli_call(cli, &(struct fg_request){ "GET", path.data, NULL }, &answer, err) < 0)
                 return -1;
         if (cli->json)
                 fg_cli_print_json(answer);
@@ -145,3 +101,12 @@ int fg_cmd_ps(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
                 print(cli, fg_json_arr(answer, "tasks"));
         return 0;
 }
+
+const struct fg_command fg_cmd_ps = {
+        .name = "ps",
+        .summary = "List tasks",
+        .doc = "List tasks, newest first: those that have not stopped, unless -a or --status says "
+               "otherwise.",
+        .options = options,
+        .run = run,
+};

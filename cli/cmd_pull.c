@@ -8,45 +8,11 @@
 #include "cli/progress.h"
 #include "core/json.h"
 
-struct args {
-        struct fg_cli *cli;
-        char **images;
-        int n;
-};
-
 struct pull {
         struct fg_cli *cli;
         struct fg_progress progress;
         const char *reference;
         bool done;
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-        struct args *args = state->input;
-
-        switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = args->cli;
-                return 0;
-        case ARGP_KEY_ARGS:
-                args->images = state->argv + state->next;
-                args->n = state->argc - state->next;
-                return 0;
-        case ARGP_KEY_NO_ARGS:
-                argp_error(state, "an image is needed");
-                return 0;
-        default:
-                return ARGP_ERR_UNKNOWN;
-        }
-}
-
-static const struct argp argp = {
-        .parser = parse,
-        .args_doc = "IMAGE...",
-        .doc = "Fetch images into fgd's store: docker.io names, REGISTRY/NAME[:TAG|@DIGEST], "
-               "oci:DIR[:TAG], docker-archive:FILE.",
-        .children = fg_cli_argp_children,
 };
 
 static void report(struct pull *pull, struct json_object *image)
@@ -101,14 +67,20 @@ static int pull_one(struct fg_cli *cli, const char *reference, struct fg_error *
         return r;
 }
 
-int fg_cmd_pull(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
-        struct args args = { .cli = cli };
-
-        if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
-        for (int i = 0; i < args.n; i++)
-                if (pull_one(cli, args.images[i], err) < 0)
-                        return fg_wrap(err, "pull %s", args.images[i]);
+        for (; *args; args++)
+                if (pull_one(cli, *args, err) < 0)
+                        return fg_wrap(err, "pull %s", *args);
         return 0;
 }
+
+const struct fg_command fg_cmd_pull = {
+        .name = "pull",
+        .summary = "Fetch images",
+        .doc = "Fetch images into fgd's store: docker.io names, REGISTRY/NAME[:TAG|@DIGEST], "
+               "oci:DIR[:TAG], docker-archive:FILE.",
+        .args = "IMAGE...",
+        .if_none = "an image is needed",
+        .run = run,
+};

@@ -11,53 +11,20 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define KEY_BY    0x2001
-#define KEY_SINCE 0x2002
-#define KEY_UNTIL 0x2003
+static const char *arg_by = "task", *arg_since, *arg_until;
 
-struct args {
-        struct fg_cli *cli;
-        const char *by;
-        const char *since;
-        const char *until;
-};
-
-static const struct argp_option options[] = {
-        { "by", KEY_BY, "task|family|day", 0, "One row for each (task)", 0 },
-        { "since", KEY_SINCE, "TIME", 0, "From here on: 7d, 2026-01-02, RFC 3339", 0 },
-        { "until", KEY_UNTIL, "TIME", 0, "Up to here", 0 },
-        { 0 },
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
+static void set_by(const char *value, struct argp_state *state)
 {
-        struct args *args = state->input;
-
-        switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = args->cli;
-                return 0;
-        case KEY_BY:
-                if (!fg_streq(arg, "task") && !fg_streq(arg, "family") && !fg_streq(arg, "day"))
-                        argp_error(state, "--by is task, family or day, not '%s'", arg);
-                args->by = arg;
-                return 0;
-        case KEY_SINCE:
-                args->since = arg;
-                return 0;
-        case KEY_UNTIL:
-                args->until = arg;
-                return 0;
-        default:
-                return ARGP_ERR_UNKNOWN;
-        }
+        if (!fg_streq(value, "task") && !fg_streq(value, "family") && !fg_streq(value, "day"))
+                argp_error(state, "--by is task, family or day, not '%s'", value);
+        arg_by = value;
 }
 
-static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .doc = "Show what tasks used, rounded as it is billed, and what it cost.",
-        .children = fg_cli_argp_children,
+static const struct fg_option options[] = {
+        { "by", 0, "task|family|day", "One row for each (task)", .set = set_by },
+        { "since", 0, "TIME", "From here on: 7d, 2026-01-02, RFC 3339", .text = &arg_since },
+        { "until", 0, "TIME", "Up to here", .text = &arg_until },
+        { 0 },
 };
 
 static void add_row(struct fg_table *table, const char *key, struct json_object *row)
@@ -112,30 +79,31 @@ static int add_time(struct fg_buf *path, const char *key, const char *text, stru
         return fg_query_add(path, key, time, err);
 }
 
-int fg_cmd_usage(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf path = FG_BUF_INIT(4096);
-        struct args args = { .cli = cli, .by = "task" };
-        struct fg_client *client;
         fg_autojson *answer = NULL;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
         if (fg_buf_puts(&path, "/v1/usage", err) < 0 ||
-            fg_query_add(&path, "by", args.by, err) < 0 ||
-            add_time(&path, "since", args.since, err) < 0 ||
-            add_time(&path, "until", args.until, err) < 0)
-                return -1;
-        client = fg_cli_client(cli, err);
-        if (!client || fg_client_call(client, &(struct fg_request){ "GET", path.data, NULL },
-                                      &answer, err) < 0)
+            fg_query_add(&path, "by", arg_by, err) < 0 ||
+            add_time(&path, "since", arg_since, err) < 0 ||
+            add_time(&path, "until", arg_until, err) < 0 ||
+            fg_cli_call(cli, &(struct fg_request){ "GET", path.data, NULL }, &answer, err) < 0)
                 return -1;
         if (cli->json)
                 fg_cli_print_json(answer);
         else
-                print(fg_streq(args.by, "task")     ? "TASK"
-                      : fg_streq(args.by, "family") ? "FAMILY"
-                                                    : "DAY",
+                print(fg_streq(arg_by, "task")     ? "TASK"
+                      : fg_streq(arg_by, "family") ? "FAMILY"
+                                                   : "DAY",
                       answer);
         return 0;
 }
+
+const struct fg_command fg_cmd_usage = {
+        .name = "usage",
+        .summary = "Show what was used and what it cost",
+        .doc = "Show what tasks used, rounded as it is billed, and what it cost.",
+        .options = options,
+        .run = run,
+};

@@ -4,27 +4,10 @@
 #include "cli/command.h"
 #include "core/json.h"
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-        if (key == ARGP_KEY_INIT) {
-                state->child_inputs[0] = state->input;
-                return 0;
-        }
-        return ARGP_ERR_UNKNOWN;
-}
-
-static const struct argp argp = {
-        .parser = parse,
-        .doc = "Show the version of fgrun; 'fgrun info' shows that of fgd.",
-        .children = fg_cli_argp_children,
-};
-
-int fg_cmd_version(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         fg_autojson *version = NULL;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, cli) != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
         if (!cli->json) {
                 (void)puts("fgrun " FG_VERSION);
                 return 0;
@@ -34,3 +17,10 @@ int fg_cmd_version(struct fg_cli *cli, int argc, char **argv, struct fg_error *e
         fg_cli_print_json(version);
         return 0;
 }
+
+const struct fg_command fg_cmd_version = {
+        .name = "version",
+        .summary = "Show the version of fgrun",
+        .doc = "Show the version of fgrun; 'fgrun info' shows that of fgd.",
+        .run = run,
+};

@@ -6,23 +6,13 @@
 #include "core/cleanup.h"
 #include "core/str.h"
 
-#define NEAR 2 /* edits */
+#define NEAR      2      /* edits */
+#define KEY_FIRST 0x2001 /* of options without a letter, in the order of the table */
 
-const struct fg_command fg_commands[] = {
-        { "run", "[OPTION...] FILE", "Run a task definition and stay attached", fg_cmd_run },
-        { "ps", "[OPTION...]", "List tasks", fg_cmd_ps },
-        { "inspect", "ID", "Show a task", fg_cmd_inspect },
-        { "logs", "[OPTION...] ID", "Print what a task wrote", fg_cmd_logs },
-        { "stop", "[OPTION...] ID...", "Stop tasks", fg_cmd_stop },
-        { "pull", "IMAGE...", "Fetch images", fg_cmd_pull },
-        { "images", "", "List images", fg_cmd_images },
-        { "image rm", "IMAGE...", "Remove images", fg_cmd_image_rm },
-        { "prune", "[OPTION...]", "Remove what is not used", fg_cmd_prune },
-        { "usage", "[OPTION...]", "Show what was used and what it cost", fg_cmd_usage },
-        { "info", "", "Show the host, its capacity and its accelerator", fg_cmd_info },
-        { "version", "", "Show the version of fgrun", fg_cmd_version },
-        { "help", "[COMMAND]", "Show this text, or a command's options", fg_cmd_help },
-        { NULL },
+const struct fg_command *const fg_commands[] = {
+        &fg_cmd_run,  &fg_cmd_ps,      &fg_cmd_inspect,  &fg_cmd_logs,  &fg_cmd_stop,
+        &fg_cmd_pull, &fg_cmd_images,  &fg_cmd_image_rm, &fg_cmd_prune, &fg_cmd_usage,
+        &fg_cmd_info, &fg_cmd_version, &fg_cmd_help,     NULL,
 };
 
 static bool is_two_words(const char *name, const char *first, const char *second)
@@ -35,13 +25,13 @@ static bool is_two_words(const char *name, const char *first, const char *second
 
 const struct fg_command *fg_command_find(const char *first, const char *second, int *ret_words)
 {
-        for (const struct fg_command *c = fg_commands; c->name; c++) {
-                bool two = is_two_words(c->name, first, second);
+        for (const struct fg_command *const *c = fg_commands; *c; c++) {
+                bool two = is_two_words((*c)->name, first, second);
 
-                if (!two && !fg_streq(c->name, first))
+                if (!two && !fg_streq((*c)->name, first))
                         continue;
                 *ret_words = two ? 2 : 1;
-                return c;
+                return *c;
         }
         return NULL;
 }
@@ -51,13 +41,103 @@ const char *fg_command_nearest(const char *word)
         const char *best = NULL;
         unsigned best_distance = NEAR + 1;
 
-        for (const struct fg_command *c = fg_commands; c->name; c++) {
-                unsigned distance = fg_edit_distance(word, c->name);
+        for (const struct fg_command *const *c = fg_commands; *c; c++) {
+                unsigned distance = fg_edit_distance(word, (*c)->name);
 
-                if (distance < best_distance && distance < strlen(c->name)) {
+                if (distance < best_distance && distance < strlen((*c)->name)) {
                         best_distance = distance;
-                        best = c->name;
+                        best = (*c)->name;
                 }
         }
         return best;
+}
+
+struct parsing {
+        struct fg_cli *cli;
+        const struct fg_command *command;
+        char **args;
+};
+
+static int option_key(const struct fg_option *options, size_t i)
+{
+        return options[i].letter ? options[i].letter : KEY_FIRST + (int)i;
+}
+
+static error_t take_option(const struct fg_option *options, int key, char *value,
+                           struct argp_state *state)
+{
+        for (size_t i = 0; options && options[i].name; i++) {
+                const struct fg_option *o = &options[i];
+
+                if (option_key(options, i) != key)
+                        continue;
+                if (o->flag)
+                        *o->flag = true;
+                else if (o->text)
+                        *o->text = value;
+                else
+                        o->set(value, state);
+                return 0;
+        }
+        return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct parsing *p = state->input;
+        const struct fg_command *command = p->command;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = p->cli;
+                return 0;
+        case ARGP_KEY_ARGS:
+                if (!command->args)
+                        return ARGP_ERR_UNKNOWN;
+                p->args = state->argv + state->next;
+                if (command->if_more && p->args[1])
+                        argp_error(state, "%s: '%s' is a second one", command->if_more, p->args[1]);
+                return 0;
+        case ARGP_KEY_NO_ARGS:
+                if (command->if_none)
+                        argp_error(state, "%s", command->if_none);
+                return 0;
+        default:
+                return take_option(command->options, key, value, state);
+        }
+}
+
+/* The table as argp wants it. */
+static struct argp_option *argp_options(const struct fg_option *options)
+{
+        struct argp_option *rows;
+        size_t n = 0;
+
+        while (options && options[n].name)
+                n++;
+        rows = fg_calloc(n + 1, sizeof(*rows));
+        for (size_t i = 0; i < n; i++)
+                rows[i] = (struct argp_option){ .name = options[i].name,
+                                                .key = option_key(options, i),
+                                                .arg = options[i].value,
+                                                .doc = options[i].doc };
+        return rows;
+}
+
+int fg_command_run(const struct fg_command *command, struct fg_cli *cli, int argc, char **argv,
+                   struct fg_error *err)
+{
+        fg_autofree struct argp_option *options = argp_options(command->options);
+        fg_autofree char *name = fg_asprintf("fgrun %s", command->name);
+        struct argp argp = { .options = options,
+                             .parser = parse,
+                             .args_doc = command->args,
+                             .doc = command->doc,
+                             .children = fg_cli_argp_children };
+        struct parsing p = { .cli = cli, .command = command, .args = (char *[]){ NULL } };
+
+        argv[0] = name;
+        if (argp_parse(&argp, argc, argv, 0, NULL, &p) != 0)
+                return fg_fail(err, FG_ERR_INTERNAL, "arguments");
+        return command->run(cli, p.args, err);
 }

@@ -24,14 +24,13 @@ static int find_word(int argc, char **argv)
         return argc;
 }
 
-/* Takes @n words out of argv at @at, and names argv[0] after the command. */
-static char **without_words(int argc, char **argv, int at, int n, const char *name)
+/* Takes @n words out of argv at @at. */
+static char **without_words(int argc, char **argv, int at, int n)
 {
         char **rest = fg_calloc((size_t)argc + 1, sizeof(char *));
         int len = 0;
 
-        rest[len++] = (char *)name;
-        for (int i = 1; i < argc; i++)
+        for (int i = 0; i < argc; i++)
                 if (i < at || i >= at + n)
                         rest[len++] = argv[i];
         return rest;
@@ -44,20 +43,20 @@ static bool looks_like_file(const char *word)
 
 static int dispatch(struct fg_cli *cli, int argc, char **argv, struct fg_error *err)
 {
-        fg_autofree char **rest = NULL, *name = NULL;
+        fg_autofree char **rest = NULL;
         const struct fg_command *command = NULL;
         int at = find_word(argc, argv), words = 0;
         const char *word, *near;
 
         if (at == argc || (at == 0 && (fg_streq(argv[1], "--help") || fg_streq(argv[1], "-h"))))
-                return fg_cmd_help(cli, 1, (char *[]){ (char *)"fgrun help", NULL }, err);
+                return fg_cmd_help.run(cli, (char *[]){ NULL }, err);
         if (at == 0 && (fg_streq(argv[1], "--version") || fg_streq(argv[1], "-V")))
-                return fg_cmd_version(cli, 1, (char *[]){ (char *)"fgrun version", NULL }, err);
+                return fg_cmd_version.run(cli, (char *[]){ NULL }, err);
         word = argv[at];
         if (at > 0)
                 command = fg_command_find(word, argv[at + 1], &words);
         if (!command && (at == 0 || looks_like_file(word))) {
-                command = fg_command_find("run", NULL, &words);
+                command = &fg_cmd_run;
                 words = 0;
         }
         if (!command) {
@@ -67,9 +66,8 @@ static int dispatch(struct fg_cli *cli, int argc, char **argv, struct fg_error *
                                     : "'%s' is neither a command nor a file; see 'fgrun help'",
                                word, near);
         }
-        name = fg_asprintf("fgrun %s", command->name);
-        rest = without_words(argc, argv, at, words, name);
-        return command->run(cli, argc - words, rest, err);
+        rest = without_words(argc, argv, at, words);
+        return fg_command_run(command, cli, argc - words, rest, err);
 }
 
 int main(int argc, char **argv)

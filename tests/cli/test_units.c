@@ -21,11 +21,11 @@ static void test_commands_are_found(void **state)
 {
         int words = 0;
 
-        for (const struct fg_command *c = fg_commands; c->name; c++) {
-                assert_non_null(c->run);
-                assert_true(c->summary[0]);
-                if (!strchr(c->name, ' '))
-                        assert_ptr_equal(fg_command_find(c->name, "x", &words), c);
+        for (const struct fg_command *const *c = fg_commands; *c; c++) {
+                assert_non_null((*c)->run);
+                assert_true((*c)->summary[0]);
+                if (!strchr((*c)->name, ' '))
+                        assert_ptr_equal(fg_command_find((*c)->name, "x", &words), *c);
         }
         assert_string_equal(fg_command_find("image", "rm", &words)->name, "image rm");
         assert_int_equal(words, 2);
