@@ -7,21 +7,31 @@
 
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/logstream.h"
 #include "core/json.h"
 #include "core/str.h"
 
-static int send_stop(struct fg_attach *a, const char *reason, struct fg_error *err)
+/* Also before each opening of the stream: the task did not exist yet, or fgd was away. */
+static int send_stop(void *userdata, struct fg_error *err)
 {
+        struct fg_attach *a = userdata;
         fg_autofree char *path = NULL;
         fg_autojson *body = NULL;
 
-        if (a->stop_sent || !a->id)
+        if (!a->stop_reason || !a->id)
                 return 0;
-        a->stop_sent = true;
         path = fg_asprintf("/v1/tasks/%s/stop", a->id);
         body = json_object_new_object();
-        fg_json_set_str(body, "reason", reason);
+        fg_json_set_str(body, "reason", a->stop_reason);
         return fg_client_post_later(a->cli->client, path, body, err);
+}
+
+static int stop(struct fg_attach *a, const char *reason, struct fg_error *err)
+{
+        if (a->stop_reason)
+                return 0;
+        a->stop_reason = reason;
+        return send_stop(a, err);
 }
 
 static int handle_signal(void *userdata, struct fg_error *err)
@@ -37,7 +47,7 @@ static int handle_signal(void *userdata, struct fg_error *err)
                 return fg_fail(err, FG_ERR_INTERNAL, "detached");
         }
         fg_cli_note(a->cli, "stopping; once more to detach");
-        return send_stop(a, "Stopped by fgrun (interrupted)", err);
+        return stop(a, "Stopped by fgrun (interrupted)", err);
 }
 
 int fg_attach_init(struct fg_attach *a, struct fg_cli *cli, struct fg_error *err)
@@ -77,7 +87,7 @@ static int write_output(struct fg_attach *a, struct json_object *line, struct fg
         if (r <= 0)
                 return r;
         a->reader_gone = true;
-        return send_stop(a, "Stopped by fgrun (its output was closed)", err);
+        return stop(a, "Stopped by fgrun (its output was closed)", err);
 }
 
 /* fgd tells of every change of a task; people want to see each state once. */
@@ -106,14 +116,19 @@ static int handle_line(void *userdata, struct json_object *line, struct fg_error
         return 0;
 }
 
-int fg_attach_follow(struct fg_attach *a, const char *id, struct fg_error *err)
+int fg_attach_follow(struct fg_attach *a, const char *id, struct json_object **ret,
+                     struct fg_error *err)
 {
-        fg_autofree char *path = fg_asprintf("/v1/tasks/%s/logs?follow=1&events=1", id);
-        struct fg_request request = { "GET", path, NULL };
+        fg_cleanup(fg_logstream_finish) struct fg_logstream stream = {
+                .cli = a->cli,
+                .id = id,
+                .follow = true,
+                .events = true,
+                .opening = send_stop,
+                .line = handle_line,
+                .userdata = a,
+        };
 
         a->id = id;
-        /* Ctrl-C while the task was being made: the stop could not be sent yet. */
-        if (a->signals > 0 && send_stop(a, "Stopped by fgrun (interrupted)", err) < 0)
-                return -1;
-        return fg_client_stream(a->cli->client, &request, handle_line, a, err);
+        return fg_logstream_run(&stream, ret, err);
 }

@@ -42,3 +42,12 @@ int fg_base64_decode(const char *text, size_t len, struct fg_buf *ret, struct fg
         }
         return 0;
 }
+
+size_t fg_base64_size(const char *text, size_t len)
+{
+        size_t padding = 0;
+
+        while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
+                padding++;
+        return len / 4 * 3 - padding;
+}

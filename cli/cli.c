@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include "cli/client.h"
+#include "cli/embedded.h"
 #include "cli/endpoint.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/paths.h"
+#include "core/str.h"
 
 #define KEY_HOST 0x1001
 #define KEY_JSON 0x1002
@@ -77,6 +80,16 @@ struct fg_client *fg_cli_client(struct fg_cli *cli, struct fg_error *err)
         if (!cli->client && fg_endpoint_find(cli, &endpoint, err) == 0)
                 cli->client = fg_client_new(&endpoint, err);
         return cli->client;
+}
+
+int fg_cli_restart(struct fg_cli *cli, struct fg_error *err)
+{
+        fg_autofree char *own = fg_path_socket();
+        const char *used = fg_client_socket(cli->client);
+
+        if (cli->host || !used || !fg_streq(used, own) || fg_endpoint_answers(own))
+                return 0;
+        return fg_embedded_start(cli, own, err);
 }
 
 int fg_cli_call(struct fg_cli *cli, const struct fg_request *request, struct json_object **ret,

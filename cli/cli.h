@@ -35,6 +35,9 @@ extern const struct argp_child fg_cli_argp_children[];
 /** fg_cli_client() - the connection to fgd, made (and fgd started) at the first call; or NULL. */
 struct fg_client *fg_cli_client(struct fg_cli *cli, struct fg_error *err);
 
+/** fg_cli_restart() - start fgd again if it does not run and the user's own was in use. */
+int fg_cli_restart(struct fg_cli *cli, struct fg_error *err);
+
 struct fg_request;
 struct json_object;
 /** fg_cli_call() - one request to that fgd; the caller puts the answer. */

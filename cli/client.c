@@ -2,14 +2,15 @@
 #include "cli/client.h"
 
 #include <curl/curl.h>
-#include <stdbool.h>
 
 #include "cli/endpoint.h"
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/str.h"
 
 #define ANSWER_MAX         (64U << 20) /* bytes of an answer, and of one line of a stream */
 #define CONNECT_TIMEOUT_MS 10000L
+#define HTTP_UNAVAILABLE   503
 #define IDLE_WAIT_MS       3600000 /* libcurl wakes by itself for its own timers */
 
 struct transfer {
@@ -30,6 +31,7 @@ struct fg_client {
         char *name;   /* for messages */
         struct curl_slist *headers;
         struct json_object *problems;
+        bool unreachable;      /* why the last request failed */
         struct transfer later; /* fg_client_post_later(); easy is NULL while unused */
         bool later_added;
         struct fg_error later_err; /* dropped */
@@ -199,12 +201,11 @@ static void start_later(struct fg_client *client)
                 drop_later(client);
 }
 
-static int wait_for_more(struct fg_client *client, struct fg_error *err)
+static int wait_for_more(struct fg_client *client, int ms, struct fg_error *err)
 {
         struct curl_waitfd wait = { .fd = client->watch_fd, .events = CURL_WAIT_POLLIN };
 
-        if (curl_multi_poll(client->multi, &wait, client->watch_fd >= 0, IDLE_WAIT_MS, NULL) !=
-            CURLM_OK)
+        if (curl_multi_poll(client->multi, &wait, client->watch_fd >= 0, ms, NULL) != CURLM_OK)
                 return fg_fail(err, FG_ERR_INTERNAL, "libcurl fails");
         return wait.revents ? client->watch(client->watch_data, err) : 0;
 }
@@ -221,7 +222,7 @@ static int perform(struct fg_client *client, struct transfer *t, struct fg_error
                 if (t->done)
                         return 0;
                 start_later(client);
-                if (wait_for_more(client, err) < 0)
+                if (wait_for_more(client, IDLE_WAIT_MS, err) < 0)
                         return -1;
         }
 }
@@ -232,6 +233,7 @@ static int fail_unreachable(struct fg_client *client, struct transfer *t, struct
         long sys = 0;
 
         (void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &sys);
+        client->unreachable = sys != EACCES;
         if (t->result != CURLE_COULDNT_CONNECT)
                 return fg_fail(err, FG_ERR_UPSTREAM, "lost fgd at %s: %s", client->name, why);
         if (sys)
@@ -251,6 +253,7 @@ static int fail_answer(struct fg_client *client, struct transfer *t, long status
         if (!fg_json_str(body, "__type"))
                 return fg_fail(err, status == 401 ? FG_ERR_DENIED : FG_ERR_UPSTREAM,
                                "%s answers with HTTP status %ld", client->name, status);
+        client->unreachable = status == HTTP_UNAVAILABLE;
         client->problems = json_object_get(fg_json_arr(body, "errors"));
         return fail_with(body, err);
 }
@@ -262,6 +265,7 @@ static int request_run(struct fg_client *client, struct transfer *t,
         int r;
 
         json_object_put(fg_take_ptr(client->problems));
+        client->unreachable = false;
         if (transfer_init(client, t, request, err) < 0)
                 return -1;
         if (curl_multi_add_handle(client->multi, t->easy) != CURLM_OK)
@@ -318,6 +322,27 @@ int fg_client_post_later(struct fg_client *client, const char *path, struct json
                 return -1;
         client->later.err = &client->later_err; /* @err does not live that long */
         return 0;
+}
+
+int fg_client_pause(struct fg_client *client, unsigned ms, struct fg_error *err)
+{
+        uint64_t now = fg_mono_ns(), end = now + ms * FG_NS_PER_MSEC;
+
+        drop_later(client); /* it went to an fgd that is gone */
+        for (; now < end; now = fg_mono_ns())
+                if (wait_for_more(client, (int)((end - now) / FG_NS_PER_MSEC) + 1, err) < 0)
+                        return -1;
+        return 0;
+}
+
+bool fg_client_unreachable(const struct fg_client *client)
+{
+        return client->unreachable;
+}
+
+const char *fg_client_socket(const struct fg_client *client)
+{
+        return client->socket;
 }
 
 struct json_object *fg_client_problems(const struct fg_client *client)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/buf.h"
@@ -54,6 +55,13 @@ void fg_client_watch(struct fg_client *client, int fd,
 int fg_client_post_later(struct fg_client *client, const char *path, struct json_object *body,
                          struct fg_error *err);
 
+/** fg_client_pause() - wait for @ms milliseconds; only the watched descriptor is served. */
+int fg_client_pause(struct fg_client *client, unsigned ms, struct fg_error *err);
+
+/** fg_client_unreachable() - the last request failed because fgd is not there, or is going away. */
+bool fg_client_unreachable(const struct fg_client *client);
+/** fg_client_socket() - the path of the unix socket, borrowed; NULL for TCP. */
+const char *fg_client_socket(const struct fg_client *client);
 /** fg_client_problems() - the validation errors of the last failed answer; borrowed, or NULL. */
 struct json_object *fg_client_problems(const struct fg_client *client);
 

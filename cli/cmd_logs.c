@@ -2,6 +2,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/human.h"
+#include "cli/logstream.h"
 #include "cli/output.h"
 #include "cli/task.h"
 #include "core/clock.h"
@@ -27,35 +28,30 @@ static int print_line(void *userdata, struct json_object *line, struct fg_error 
         return r > 0 ? -1 : r;
 }
 
-static int build_path(const char *id, struct fg_buf *path, struct fg_error *err)
-{
-        char since[FG_RFC3339_MAX];
-        uint64_t since_ns;
-
-        if (arg_since) {
-                if (fg_human_time(arg_since, fg_now_ns(), &since_ns, err) < 0)
-                        return -1;
-                fg_rfc3339(since_ns, since);
-        }
-        if (fg_buf_printf(path, err, "/v1/tasks/%s/logs", id) < 0 ||
-            fg_query_add(path, "follow", arg_follow ? "1" : NULL, err) < 0 ||
-            fg_query_add(path, "container", arg_container, err) < 0)
-                return -1;
-        return fg_query_add(path, "since", arg_since ? since : NULL, err);
-}
-
 static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf path = FG_BUF_INIT(4096);
         fg_cleanup(fg_output_finish) struct fg_output output = { 0 };
-        struct fg_client *client;
+        fg_autojson *task = NULL, *stopped = NULL;
+        fg_cleanup(fg_logstream_finish) struct fg_logstream stream = {
+                .cli = cli,
+                .id = args[0],
+                .container = arg_container,
+                .follow = arg_follow,
+                .line = print_line,
+                .userdata = &output,
+        };
         int r;
 
-        if (build_path(args[0], &path, err) < 0 || !(client = fg_cli_client(cli, err)))
+        if ((arg_since && fg_human_time(arg_since, fg_now_ns(), &stream.since_ns, err) < 0) ||
+            !fg_cli_client(cli, err))
                 return -1;
+        if (arg_follow) {
+                if (fg_task_get(cli, args[0], NULL, &task, err) < 0)
+                        return -1;
+                stream.id = fg_task_id(task);
+        }
         fg_output_init(&output, cli->json, arg_timestamps);
-        r = fg_client_stream(client, &(struct fg_request){ "GET", path.data, NULL }, print_line,
-                             &output, err);
+        r = fg_logstream_run(&stream, &stopped, err);
         return r < 0 && err->sys == EPIPE ? 0 : r;
 }
 

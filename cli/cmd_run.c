@@ -134,13 +134,11 @@ static void print_summary(const struct fg_cli *cli, const struct fg_attach *atta
         (void)fputs(fg_cli_reset(cli->colour_err), stderr);
 }
 
-static int finish(struct fg_cli *cli, struct fg_attach *attach, const char *id,
-                  struct json_object *definition, struct fg_error *err)
+static int finish(struct fg_cli *cli, struct fg_attach *attach, struct json_object *task,
+                  struct json_object *definition)
 {
-        fg_autojson *task = NULL, *line = NULL;
+        fg_autojson *line = NULL;
 
-        if (fg_task_get(cli, id, "STOPPED", &task, err) < 0)
-                return -1;
         fg_progress_clear(&attach->progress);
         if (cli->json && !attach->reader_gone) {
                 line = json_object_new_object();
@@ -154,7 +152,7 @@ static int finish(struct fg_cli *cli, struct fg_attach *attach, const char *id,
 static int run_attached(struct fg_cli *cli, struct json_object *definition, struct fg_error *err)
 {
         fg_cleanup(fg_attach_finish) struct fg_attach attach = { .cli = cli, .signal_fd = -1 };
-        fg_autojson *task = NULL;
+        fg_autojson *task = NULL, *stopped = NULL;
         const char *id = "";
         int r;
 
@@ -164,16 +162,15 @@ static int run_attached(struct fg_cli *cli, struct json_object *definition, stru
         if (r == 0) {
                 id = fg_task_id(task);
                 fg_cli_note(cli, "task %s", id);
-                r = fg_attach_follow(&attach, id, err);
+                r = fg_attach_follow(&attach, id, &stopped, err);
         }
         if (r == 0)
-                r = finish(cli, &attach, id, definition, err);
-        if (!attach.detached) {
-                if (r < 0 && task)
-                        fg_wrap(err, "task %.*s may still run ('fgrun logs -f' attaches again)",
-                                FG_TASK_SHORT, id);
-                return r;
-        }
+                return finish(cli, &attach, stopped, definition);
+        if (!attach.detached)
+                return task ? fg_wrap(err,
+                                      "task %.*s may still run ('fgrun logs -f' attaches again)",
+                                      FG_TASK_SHORT, id)
+                            : -1;
         (void)fprintf(stderr,
                       task ? "detached; 'fgrun logs -f %.*s' attaches again\n"
                            : "interrupted; 'fgrun ps' shows whether the task was made\n",

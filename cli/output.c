@@ -2,6 +2,7 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,12 +69,23 @@ static int gather(struct fg_output *out, struct json_object *line, bool is_err,
         return fg_buf_append(&out->bytes, data, len, err);
 }
 
+static void tell_lost(struct json_object *line, const char *stream)
+{
+        int64_t lost = fg_json_int(line, "lost", 0);
+
+        if (lost > 0)
+                (void)fprintf(stderr, "fgrun: %lld bytes of %s's %s were rotated away\n",
+                              (long long)lost, fg_json_str(line, "container") ?: "?", stream);
+}
+
 int fg_output_write(struct fg_output *out, struct json_object *line, struct fg_error *err)
 {
         const char *stream = fg_json_str(line, "stream");
         bool is_err = !out->json && stream && fg_streq(stream, "stderr");
         int r;
 
+        if (!out->json)
+                tell_lost(line, is_err ? "stderr" : "stdout");
         fg_buf_clear(&out->bytes);
         r = out->json ? fg_buf_printf(&out->bytes, err, "%s\n", fg_json_text(line))
                       : gather(out, line, is_err, err);

@@ -25,6 +25,7 @@ void fg_output_finish(struct fg_output *out);
 
 /**
  * fg_output_write() - one line of the log stream that carries output ("stream", "data")
+ * Says on stderr how much is missing before it ("lost"), unless json.
  * Return: 0; 1 when the reader has gone (EPIPE); -1: INTERNAL, INVALID.
  */
 int fg_output_write(struct fg_output *out, struct json_object *line, struct fg_error *err);

@@ -392,12 +392,77 @@ def test_tcp_with_a_token(tmp_path):
 
 
 def test_lost_fgd(cli, fgd):
+    cli.env["FGRUN_RECONNECT"] = "0"
     process = cli.start(cli.file("slow"))
     read_until(process.stdout.fileno(), b"first")
     fgd.drop()
     _, err = process.communicate(timeout=15)
     assert process.returncode == 69
     assert b"may still run" in err and b"lost fgd" in err
+
+
+LONG = b"".join(b"%d\n" % i for i in range(100)) + b"rest\n"
+AWAY = b"fgrun: lost fgd, trying to reach it again\n"
+
+
+def interrupted_by(fgd, how, process):
+    """What @process wrote by the time it had noticed that its fgd has gone."""
+    out = read_until(process.stdout.fileno(), b"99\n")
+    err = read_until(process.stderr.fileno(), b"\xff\n")
+    getattr(fgd, how)()
+    return out, err + read_until(process.stderr.fileno(), AWAY)
+
+
+@pytest.mark.parametrize("how", ["crash", "leave"])
+@pytest.mark.parametrize("command", ["run", "logs"])
+def test_a_returning_fgd_is_reached_again(cli, fgd, how, command):
+    args = ["run", cli.file("long")]
+    if command == "logs":
+        args = ["logs", "-f", cli("run", "-d", *args[1:]).stdout.decode().strip()[:8]]
+    process = cli.start(*args)
+    out, err = interrupted_by(fgd, how, process)
+    fgd.release.set()
+    fgd.restart()
+    rest = process.communicate(timeout=15)
+    assert process.returncode == (3 if command == "run" else 0)
+    assert out + rest[0] == LONG
+    assert err + rest[1] == (b"\xff\n" + AWAY + b"late\n"
+                             b"fgrun: 7 bytes of app's stdout were rotated away\n")
+    logs = [path for _, path, _ in fgd.requests if "/logs?" in path]
+    assert len(logs) == 2 and "since" not in logs[0]
+    # 100 records and up to two events before the last one, of which a minute is read again
+    assert re.search(r"since=2026-01-02T03%3A04%3A4[67]\.678Z", logs[1])
+
+
+def test_a_returning_fgd_is_told_to_stop(cli, fgd):
+    process = cli.start(cli.file("wait"))
+    read_until(process.stdout.fileno(), b"waiting\n")
+    fgd.crash()
+    read_until(process.stderr.fileno(), AWAY)
+    process.send_signal(signal.SIGINT)
+    fgd.restart()
+    assert process.communicate(timeout=15)[0] == b"bye\n"
+    assert process.returncode == 143
+
+
+def test_an_fgd_that_stays_away(cli, fgd):
+    cli.env["FGRUN_RECONNECT"] = "1"
+    process = cli.start(cli.file("long"))
+    interrupted_by(fgd, "crash", process)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 69
+    assert b"may still run" in err and b"no fgd answers" in err
+    fgd.restart()
+
+
+def test_detached_while_fgd_is_away(cli, fgd):
+    process = cli.start(cli.file("long"))
+    interrupted_by(fgd, "crash", process)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 130 and b"detached" in err
+    fgd.restart()
 
 
 def embedded(tmp_path, fgd):
@@ -422,6 +487,17 @@ def test_embedded_start_is_shared(tmp_path):
         cli(cli.file("hello"), status=3)
     finally:
         os.kill(pid, signal.SIGKILL)
+
+
+def test_embedded_fgd_is_started_again(tmp_path):
+    cli = embedded(tmp_path, FAKE)
+    process = cli.start(cli.file("restored"))
+    out = read_until(process.stdout.fileno(), b"first\n")
+    pid = json.loads(cli("info", "--json").stdout)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    rest, err = process.communicate(timeout=15)
+    assert (out + rest, err, process.returncode) == (b"first\nsecond\n", AWAY, 0)
+    os.kill(json.loads(cli("info", "--json").stdout)["pid"], signal.SIGKILL)
 
 
 def test_embedded_failure_is_told(tmp_path):

@@ -8,6 +8,7 @@ that fgrun passes to an fgd it starts.
 
 import argparse
 import base64
+import datetime
 import http.server
 import json
 import os
@@ -19,6 +20,11 @@ import uuid
 
 BINARY = bytes(range(256)) * 3 + b"\x00\xff\n"
 NOW = "2026-01-02T03:04:05.678Z"
+SECOND = 10**9
+
+
+def nanoseconds(time):
+    return int(datetime.datetime.fromisoformat(time).timestamp() * 1000) * 10**6
 
 
 class Task:
@@ -29,6 +35,7 @@ class Task:
         self.fgd = fgd
         self.id = uuid.uuid4().hex
         self.lines = []
+        self.offsets = {}
         self.changed = threading.Condition()
         self.stopping = threading.Event()
         self.request = body
@@ -50,15 +57,21 @@ class Task:
     def emit(self, line):
         with self.changed:
             self.lines.append(line)
+            self.fgd.save(self)
             self.changed.notify_all()
 
     def state(self, status):
         self.object["lastStatus"] = status
         self.emit({"event": "state", "lastStatus": status, "time": NOW})
 
-    def write(self, data, stream="stdout", container=None):
-        line = {"container": container or self.object["containers"][0]["name"],
-                "stream": stream, "time": NOW, "timeNs": 1, "offset": 0}
+    def write(self, data, stream="stdout", lost=0, age=0):
+        """Records are a second apart; one of some @age was stamped that much earlier."""
+        offset = self.offsets.get(stream, 0) + lost
+        self.offsets[stream] = offset + len(data)
+        line = {"container": self.object["containers"][0]["name"], "stream": stream, "time": NOW,
+                "timeNs": nanoseconds(NOW) + (len(self.lines) - age) * SECOND, "offset": offset}
+        if lost:
+            line["lost"] = lost
         try:
             line["data"] = data.decode()
         except UnicodeDecodeError:
@@ -75,7 +88,8 @@ class Task:
         self.state("STOPPED")
 
     def run(self):
-        self.state("PENDING")
+        if not self.lines:
+            self.state("PENDING")
         names = [c["name"] for c in self.object["containers"]]
         SCRIPTS[self.object["fgrun"]["family"]](self, names)
 
@@ -123,6 +137,27 @@ def script_stubborn(task, names):
     task.write(b"waiting\n")
     task.fgd.release.wait(20)
     essential_exit(task, {names[0]: 0})
+
+
+def script_long(task, names):
+    task.state("RUNNING")
+    for i in range(100):
+        task.write(b"%d\n" % i)
+    task.write(b"\xff\n", "stderr")
+    task.fgd.release.wait(20)
+    task.write(b"late\n", "stderr", age=5)
+    task.write(b"rest\n", lost=7)
+    essential_exit(task, {names[0]: 3})
+
+
+def script_restored(task, names):
+    """In two lives of an fgd."""
+    if task.lines[1:]:
+        task.write(b"second\n")
+        essential_exit(task, {names[0]: 0})
+    else:
+        task.state("RUNNING")
+        task.write(b"first\n")
 
 
 def script_nopull(task, names):
@@ -177,6 +212,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
+        self.close_connection = self.server.fgd.leaving
 
     def handle_any(self):
         fgd = self.server.fgd
@@ -255,19 +291,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer({"task": task.object}, 201)
 
     def log(self, task, query):
-        sent = 0
+        sent, since = 0, nanoseconds(query["since"]) if "since" in query else 0
         while True:
             with task.changed:
                 task.changed.wait_for(lambda: len(task.lines) > sent or "follow" not in query
-                                      or task.object["lastStatus"] == "STOPPED", 20)
+                                      or task.object["lastStatus"] == "STOPPED"
+                                      or task.fgd.leaving, 20)
                 lines, stopped = task.lines[sent:], task.object["lastStatus"] == "STOPPED"
             for line in lines:
-                if "event" in line and "events" not in query:
+                if "event" in line and "events" not in query or line.get("timeNs", since) < since:
                     continue
                 if query.get("container") in (None, line.get("container")):
                     yield line
             sent += len(lines)
-            if stopped or "follow" not in query:
+            if stopped or task.fgd.leaving or "follow" not in query:
                 return
 
     def images(self, fgd, rest, query, body):
@@ -306,6 +343,8 @@ class FakeFgd:
         self.connections = set()
         self.release = threading.Event()  # lets the scripts that wait for it go on
         self.stopped = threading.Event()  # set by a stop request
+        self.leaving = False
+        self.journal = None  # a file that outlives this fgd
         self.path = path
         self.token = None if path else uuid.uuid4().hex
         self.server = Server(path, Handler) if path else TcpServer(("127.0.0.1", 0), Handler)
@@ -313,6 +352,45 @@ class FakeFgd:
 
     def start(self):
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def save(self, task):
+        if self.journal:
+            with open(self.journal + ".new", "w", encoding="utf-8") as file:
+                json.dump([task.id, task.request, task.object, task.lines, task.offsets], file)
+            os.rename(self.journal + ".new", self.journal)
+
+    def load(self, journal):
+        self.journal = journal
+        if os.path.exists(journal):
+            with open(journal, encoding="utf-8") as file:
+                saved = json.load(file)
+            task = Task(self, saved[1])
+            task.id, _, task.object, task.lines, task.offsets = saved
+            self.tasks[task.id] = task
+            threading.Thread(target=task.run, daemon=True).start()
+
+    def crash(self):
+        """Gone at once; its tasks run on."""
+        self.server.shutdown()
+        self.server.server_close()
+        os.unlink(self.path)
+        self.drop()
+
+    def leave(self):
+        """Gone in good order: streams get their end."""
+        self.server.shutdown()
+        self.server.server_close()
+        os.unlink(self.path)
+        self.leaving = True
+        for task in self.tasks.values():
+            with task.changed:
+                task.changed.notify_all()
+
+    def restart(self):
+        self.leaving = False
+        self.server = Server(self.path, Handler)
+        self.server.fgd = self
+        self.start()
 
     def drop(self):
         """Cuts every connection, as a killed fgd does."""
@@ -334,7 +412,11 @@ def main():
     parser.add_argument("--ready-fd", type=int, required=True)
     args = parser.parse_args()
     print("started", os.getpid(), "session", os.getsid(0), flush=True)
-    fgd = FakeFgd(args.listen.removeprefix("unix:"))
+    path = args.listen.removeprefix("unix:")
+    if os.path.exists(path):
+        os.unlink(path)
+    fgd = FakeFgd(path)
+    fgd.load(f"{args.state_dir}/journal")
     threading.Timer(args.idle_exit, lambda: os._exit(0)).start()
     os.write(args.ready_fd, b"READY\n")  # and left open, as a helper of fgd's may
     fgd.server.serve_forever()
