@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "api/config.h"
 #include "api/daemon.h"
 #include "api/reaper.h"
+#include "core/cleanup.h"
 #include "core/log.h"
 #include "core/str.h"
 
@@ -36,6 +38,15 @@ static void tell_failure(int fd, const struct fg_error *err)
                 (void)dprintf(fd, "ERROR %s\n", err->msg);
 }
 
+/* mke2fs and others are where the PATH of an ordinary user does not lead. */
+static void extend_path(void)
+{
+        const char *path = getenv("PATH");
+        fg_autofree char *extended = fg_asprintf("%s:/usr/sbin:/sbin", path ?: "/usr/bin:/bin");
+
+        (void)setenv("PATH", extended, 1);
+}
+
 int main(int argc, char *argv[])
 {
         struct fg_error err = FG_ERROR_INIT;
@@ -43,6 +54,7 @@ int main(int argc, char *argv[])
         int ready_fd, r;
 
         fg_log_init(FG_LOG_INFO);
+        extend_path();
         r = fg_config_load(argc, argv, &config, &err);
         if (r < 0) {
                 (void)fprintf(stderr, "fgd: %s\n", err.msg);

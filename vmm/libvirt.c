@@ -179,11 +179,31 @@ static int divert_log(const char *root, struct fg_error *err)
                        : 0;
 }
 
+/*
+ * Where the embedded driver keeps everything: below the state directory, or if that is too long for
+ * the sockets in it, as in a long home, beside the VMs' own sockets. Return: heap, NULL: error.
+ */
+static char *embed_root(const struct fg_vmm_config *config, struct fg_error *err)
+{
+        const char *const places[] = { config->state_dir, config->run_dir };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(places); i++) {
+                fg_autofree char *root = fg_asprintf("%s/libvirt", places[i]);
+
+                if (strlen(root) + strlen(MONITOR_PATH) <
+                    sizeof(((struct sockaddr_un *)NULL)->sun_path))
+                        return fg_take_ptr(root);
+        }
+        fg_fail(err, FG_ERR_INVALID, "too long for sockets in them: the directories %s and %s",
+                config->state_dir, config->run_dir);
+        return NULL;
+}
+
 /* In embed mode: the driver's own directories. Return: the URI to open, heap. */
 static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *config,
                          struct fg_error *err)
 {
-        fg_autofree char *root = fg_asprintf("%s/libvirt", config->state_dir);
+        fg_autofree char *root = NULL;
 
         lv->limits = fg_memory_cgroup_usable("/sys/fs/cgroup");
         if (!fg_streq(config->uri, EMBED)) {
@@ -193,11 +213,9 @@ static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *conf
                         lv->limits = false; /* not known */
                 return fg_strdup(config->uri);
         }
-        if (strlen(root) + strlen(MONITOR_PATH) >= sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-                fg_fail(err, FG_ERR_INVALID, "state directory too long for sockets in it: %s",
-                        config->state_dir);
+        root = embed_root(config, err);
+        if (!root)
                 return NULL;
-        }
         if (fg_embed_prepare(root, &lv->user, lv->limits, err) < 0 || divert_log(root, err) < 0)
                 return NULL;
         lv->pid_dir = fg_asprintf("%s/run/qemu", root);

@@ -24,7 +24,8 @@ enum fg_accel { FG_ACCEL_AUTO, FG_ACCEL_KVM, FG_ACCEL_TCG };
 
 struct fg_vmm_config {
         const char *uri;       /* "embed", "qemu:///system", "fake:<program>", any libvirt URI */
-        const char *state_dir; /* libvirt's root in embed mode lives below it */
+        const char *state_dir; /* libvirt's root in embed mode lives below it, or if it is too long
+                                  for sockets, below run_dir */
         const char *run_dir;   /* sockets; short enough for sun_path */
         const char *kernel;    /* path of a vmlinux/bzImage, or FG_KERNEL_STOCK */
         const char *initrd;    /* path of the initramfs with guest-init */
