@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 
@@ -439,7 +440,16 @@ def test_a_returning_fgd_is_told_to_stop(cli, fgd):
     read_until(process.stdout.fileno(), b"waiting\n")
     fgd.crash()
     read_until(process.stderr.fileno(), AWAY)
-    process.send_signal(signal.SIGINT)
+    with socket.socket(socket.AF_UNIX) as broken:
+        broken.bind(fgd.path)
+        broken.listen()
+        broken.settimeout(15)
+        process.send_signal(signal.SIGINT)
+        asked = b""
+        while b"/stop" not in asked:  # and this one is lost
+            with broken.accept()[0] as connection:
+                asked = connection.recv(4096)
+    os.unlink(fgd.path)
     fgd.restart()
     assert process.communicate(timeout=15)[0] == b"bye\n"
     assert process.returncode == 143
