@@ -15,12 +15,6 @@
  * every VM, socket and directory that no stored task claims is removed.
  */
 
-struct adoption {
-        struct fg_daemon *d;
-        bool done;
-        struct fg_error err;
-};
-
 /* ---- what nobody claims ---- */
 
 static void on_orphan_destroyed(void *userdata, const char *id, const struct fg_error *err)
@@ -72,6 +66,21 @@ static void remove_unclaimed(struct fg_daemon *d)
 
         each_unclaimed(d, tasks, remove_files);
         each_unclaimed(d, d->config.run_dir, remove_vm);
+}
+
+/* Expired tasks lose their row first: a crash in between leaves their logs. */
+static void remove_logs(struct fg_daemon *d, const char *id, const char *path)
+{
+        (void)path;
+        if (!fg_store_has(d->store, id))
+                fg_logstore_remove(d->logs, id, NULL, NULL);
+}
+
+static void remove_unclaimed_logs(struct fg_daemon *d)
+{
+        fg_autofree char *logs = fg_asprintf("%s/logs", d->config.state_dir);
+
+        each_unclaimed(d, logs, remove_logs);
 }
 
 /* ---- what goes on ---- */
@@ -146,24 +155,26 @@ static void take_up(struct fg_run *run)
 
 static void on_list(void *userdata, const struct fg_vm *vms, size_t n, const struct fg_error *err)
 {
-        struct adoption *a = userdata;
+        struct fg_daemon *d = userdata;
         struct fg_run *run, *next;
 
-        a->done = true;
+        d->adopted = true;
+        if (d->leaving)
+                return;
         if (err) {
-                a->err = *err;
+                d->adopt_error = *err;
                 return;
         }
         for (size_t i = 0; i < n; i++) {
-                run = run_find(a->d, vms[i].id);
+                run = run_find(d, vms[i].id);
                 if (run)
                         run->orphan_vm = vms[i].running;
                 else
-                        fg_vmm_destroy(a->d->vmm, vms[i].id, on_orphan_destroyed, NULL);
+                        fg_vmm_destroy(d->vmm, vms[i].id, on_orphan_destroyed, NULL);
         }
-        HASH_ITER (hh, a->d->runs, run, next)
+        HASH_ITER (hh, d->runs, run, next)
                 take_up(run);
-        remove_unclaimed(a->d);
+        remove_unclaimed(d);
 }
 
 /* The promise to a task was made before: it holds even if the host has become smaller. */
@@ -194,19 +205,20 @@ static int load(struct fg_daemon *d, struct fg_error *err)
 
 int fg_engine_adopt(struct fg_daemon *d, struct fg_error *err)
 {
-        struct adoption a = { .d = d };
-
         if (load(d, err) < 0)
                 return fg_wrap(err, "stored tasks");
-        fg_vmm_list(d->vmm, on_list, &a);
-        while (!a.done) {
+        remove_unclaimed_logs(d);
+        fg_vmm_list(d->vmm, on_list, d);
+        while (!d->adopted) {
                 int r = sd_event_run(d->event, UINT64_MAX);
 
                 if (r < 0)
                         return fg_fail_errno(err, -r, "event loop");
+                if (d->leaving)
+                        return fg_fail(err, FG_ERR_CONFLICT, "told to leave while starting");
         }
-        if (a.err.code) {
-                *err = a.err;
+        if (d->adopt_error.code) {
+                *err = d->adopt_error;
                 return fg_wrap(err, "list VMs");
         }
         return 0;

@@ -36,6 +36,8 @@ struct fg_daemon {
         struct fg_histogram start_times;
         int state_lock;
         bool leaving;
+        bool adopted; /* the list of VMs has come */
+        struct fg_error adopt_error;
 };
 
 /**

@@ -16,7 +16,7 @@
 
 static void tear_down(struct fg_run *run);
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_tear_down(sd_event_source *source, uint64_t usec, void *userdata)
 {
         (void)source;
         (void)usec;
@@ -27,7 +27,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 static void retry_tear_down(struct fg_run *run, const struct fg_error *err)
 {
         fg_log_error("task=%s cannot be cleaned up, trying again: %s", run->task->id, err->msg);
-        run_set_deadline(run, RETRY_SECONDS, on_retry);
+        run_set_deadline(run, RETRY_SECONDS, on_tear_down);
 }
 
 static void on_removed(void *userdata, const struct fg_error *err)
@@ -132,6 +132,14 @@ static unsigned stop_seconds(const struct fg_task *t)
         return (unsigned)seconds;
 }
 
+void end_expect(struct fg_run *run)
+{
+        if (run->stopping) /* hearing of it again gives the guest no more time */
+                return;
+        run->stopping = true;
+        run_set_deadline(run, stop_seconds(run->task), on_stop_deadline);
+}
+
 void end_stop(struct fg_run *run)
 {
         struct fg_error err = FG_ERROR_INIT;
@@ -139,10 +147,10 @@ void end_stop(struct fg_run *run)
         if (run->ending)
                 return;
         if (run->session && run->task_sent && !run->session_down) {
-                if (run->stop_sent) /* asking again gives the guest no more time */
+                if (run->stop_sent)
                         return;
                 run->stop_sent = true;
-                run_set_deadline(run, stop_seconds(run->task), on_stop_deadline);
+                end_expect(run);
                 if (fg_session_stop(run->session, run->task->stopped_reason, &err) < 0)
                         end_run(run);
                 return;

@@ -108,6 +108,7 @@ static void on_stopping(struct fg_run *run, struct fg_container *c, struct json_
         fg_task_want_stop(run->task, code, message, now);
         fg_task_move(run->task, FG_TASK_DEACTIVATING, now);
         fg_task_move(run->task, FG_TASK_STOPPING, now);
+        end_expect(run);
 }
 
 static void on_stopped(struct fg_run *run, struct fg_container *c, struct json_object *event,

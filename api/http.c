@@ -114,76 +114,6 @@ static bool allowed(struct listener *l, struct MHD_Connection *connection)
         return l->token ? token_allowed(connection, l->token) : peer_allowed(connection);
 }
 
-/* ---- routing ---- */
-
-/* Matches "/v1/tasks/<arg>/stop" against "/v1/tasks/[*]/stop". */
-static bool path_matches(const char *pattern, const char *path, char *ret_arg, size_t arg_size)
-{
-        const char *star = strchr(pattern, '*');
-        const char *end;
-        size_t len;
-
-        ret_arg[0] = '\0';
-        if (!star)
-                return fg_streq(pattern, path);
-        if (strncmp(pattern, path, (size_t)(star - pattern)) != 0)
-                return false;
-        path += star - pattern;
-        end = strchrnul(path, '/');
-        /* An ARN has slashes of its own: take the longest argument that leaves the suffix. */
-        if (fg_starts_with(path, "arn:"))
-                end = path + strlen(path) - (fg_ends_with(path, star + 1) ? strlen(star + 1) : 0);
-        len = (size_t)(end - path);
-        if (len == 0 || len >= arg_size || !fg_streq(end, star + 1))
-                return false;
-        memcpy(ret_arg, path, len);
-        ret_arg[len] = '\0';
-        return true;
-}
-
-static void reply_no_route(struct fg_request *r, const char *path, const char *allow)
-{
-        struct fg_error err = FG_ERROR_INIT;
-
-        if (allow)
-                fg_fail(&err, FG_ERR_INVALID, "%s does not take this method; it takes %s", path,
-                        allow);
-        else
-                fg_fail(&err, FG_ERR_NOT_FOUND, "no such path: %s (see docs/api.md)", path);
-        fg_reply_error(r, &err);
-}
-
-static void reply_closing(struct fg_request *r)
-{
-        struct fg_error err = FG_ERROR_INIT;
-
-        fg_fail(&err, FG_ERR_CAPACITY, "fgd is shutting down");
-        fg_reply_error(r, &err);
-}
-
-static void dispatch(struct fg_request *r, const char *method, const char *path)
-{
-        const struct fg_http *http = r->listener->http;
-        const char *allow = NULL;
-
-        r->started = true;
-        if (http->closing) {
-                reply_closing(r);
-                return;
-        }
-        for (const struct fg_route *route = http->routes; route->method; route++) {
-                if (!path_matches(route->path, path, r->arg, sizeof(r->arg)))
-                        continue;
-                allow = route->method;
-                if (!fg_streq(route->method, method))
-                        continue;
-                r->route = route;
-                route->handler(http->daemon, r);
-                return;
-        }
-        reply_no_route(r, path, allow);
-}
-
 /* ---- libmicrohttpd's callbacks ---- */
 
 static enum MHD_Result answer(struct fg_request *r)
@@ -245,7 +175,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
                 return MHD_YES;
         }
         if (!r->started)
-                dispatch(r, method, url);
+                http_dispatch(r, method, url);
         if (r->gone)
                 return MHD_NO;
         return answer(r);
@@ -409,7 +339,7 @@ static void close_request(struct fg_request *r)
                 r->gone = true; /* cut off: an orderly end would say that this was all */
         } else if (r->started && !r->answered) {
                 working = !tell_left(r);
-                reply_closing(r);
+                http_reply_closing(r);
                 r->answered = !working; /* the handler's own answer frees it */
         }
         http_resume(r);

@@ -62,6 +62,9 @@ struct fg_request {
 /** http_add_listener() - takes the descriptor and the path, also on failure. */
 int http_add_listener(struct fg_http *http, int fd, char *take_path, const char *token,
                       struct fg_error *err);
+/** http_dispatch() - hand a complete request to its route's handler, or answer it here. */
+void http_dispatch(struct fg_request *r, const char *method, const char *path);
+void http_reply_closing(struct fg_request *r); /* 503: fgd is shutting down */
 /** http_suspend(), http_resume() - idempotent; suspended requests watch for the client's hang-up.
  */
 void http_suspend(struct fg_request *r);

@@ -25,6 +25,7 @@ struct fg_run {
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
         bool guest_ready, task_sent, stop_sent;
+        bool stopping; /* the guest ends its containers, within a deadline */
         bool session_down, vm_gone;
         bool ending, tearing_down;
         bool orphan_vm;   /* adopt: libvirt knows a VM of this task */
@@ -66,6 +67,7 @@ void guest_event(struct fg_run *run, uint64_t seq, struct json_object *event);
 void end_failed(struct fg_run *run, const char *what, const struct fg_error *err);
 void end_run(struct fg_run *run);      /* whatever it is doing: tear down, then STOPPED */
 void end_continue(struct fg_run *run); /* after something that could not be interrupted */
+void end_expect(struct fg_run *run);   /* from now on the guest has only so much time */
 void end_stop(struct fg_run *run);     /* stop_wanted was set: make it so */
 void end_vm_gone(struct fg_run *run, bool crashed, const char *reason);
 void end_session_down(struct fg_run *run, const struct fg_error *err);

@@ -71,6 +71,8 @@ void fg_store_ping(struct fg_store *s, fg_store_read_fn fn, void *userdata);
 /** fg_store_load() - array of snapshots of all tasks that have not stopped. Blocks (start-up only).
  */
 struct json_object *fg_store_load(struct fg_store *s, struct fg_error *err);
+/** fg_store_has() - is the task stored, whatever its state? Blocks (start-up only). */
+bool fg_store_has(struct fg_store *s, const char *id);
 /** fg_store_beat() - note that the daemon is alive now; read back by fg_store_last_beat(). */
 void fg_store_beat(struct fg_store *s, uint64_t now_ns);
 uint64_t fg_store_last_beat(const struct fg_store *s); /* of the former daemon; 0: none */

@@ -211,3 +211,13 @@ struct json_object *fg_store_load(struct fg_store *s, struct fg_error *err)
         }
         return r < 0 ? NULL : fg_take_ptr(list);
 }
+
+bool fg_store_has(struct fg_store *s, const char *id)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autostmt *stmt = NULL;
+
+        /* When in doubt it is: the answer decides what is deleted. */
+        return fg_db_prepare(s->db, &stmt, &err, "SELECT 1 FROM tasks WHERE id = ?", "s", id) < 0 ||
+               fg_db_step(stmt, &err) != 0;
+}
