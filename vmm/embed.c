@@ -9,8 +9,10 @@
 #include "core/cleanup.h"
 #include "core/fs.h"
 #include "core/str.h"
+#include "vmm/domain.h"
 
-#define CONF_MAX 4096
+#define CONF_MAX   4096
+#define STATUS_MAX (1 << 20)
 
 /*
  * dynamic_ownership: off, because it would give the kernel and the initramfs, which all VMs share,
@@ -75,6 +77,63 @@ static int forget_former_life(const char *root, struct fg_error *err)
         return fg_write_file(stamp, now.data, now.len, 0600, err);
 }
 
+static int remove_ending(const char *dir, const char *suffix, struct fg_error *err)
+{
+        fg_cleanup(closedirp) DIR *handle = opendir(dir);
+        struct dirent *entry;
+
+        while (handle && (entry = readdir(handle))) {
+                fg_autofree char *path = fg_asprintf("%s/%s", dir, entry->d_name);
+
+                if (fg_ends_with(entry->d_name, suffix) && fg_rm_rf(path, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+/* The short name that libvirt gives the directories of a domain: its number and 20 characters. */
+static int remove_domain_dirs(const char *root, const char *name, struct fg_error *err)
+{
+        fg_autofree char *lib = fg_asprintf("%s/lib/qemu", root);
+        fg_autofree char *channels = fg_asprintf("%s/channel/target", lib);
+        fg_autofree char *suffix = fg_asprintf("-%.20s", name);
+
+        if (remove_ending(lib, suffix, err) < 0)
+                return -1;
+        return remove_ending(channels, suffix, err);
+}
+
+/*
+ * A domain that was stored before it had a process has none: QEMU waits for libvirt's word before
+ * it begins. libvirt 9.0 takes such a domain up again with a lock that nobody ever lets go.
+ */
+static int forget_unborn(const char *root, struct fg_error *err)
+{
+        fg_autofree char *run = fg_asprintf("%s/run/qemu", root);
+        fg_cleanup(closedirp) DIR *handle = opendir(run);
+        struct dirent *entry;
+
+        while (handle && (entry = readdir(handle))) {
+                fg_cleanup(fg_buf_finish) struct fg_buf status = FG_BUF_INIT(STATUS_MAX);
+                fg_autofree char *path = fg_asprintf("%s/%s", run, entry->d_name);
+                const char *element, *end;
+
+                if (!fg_starts_with(entry->d_name, FG_DOMAIN_PREFIX) ||
+                    !fg_ends_with(entry->d_name, ".xml"))
+                        continue;
+                if (fg_buf_read_file(&status, path, err) < 0)
+                        return -1;
+                element = status.len > 0 ? strstr(status.data, "<domstatus ") : NULL;
+                end = element ? strchr(element, '>') : NULL;
+                element = element ? strstr(element, " pid='0'") : NULL;
+                if (!element || element > end)
+                        continue;
+                if (remove_domain_dirs(root, entry->d_name, err) < 0 || fg_rm_rf(path, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool limits,
                      struct fg_error *err)
 {
@@ -84,7 +143,7 @@ int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool lim
                                              limits ? CONF_LIMITS : CONF_NO_LIMITS);
 
         if (fg_qemu_user_mkdir(user, root, err) < 0 || forget_former_life(root, err) < 0 ||
-            fg_mkdir_p(etc, 0755, err) < 0)
+            forget_unborn(root, err) < 0 || fg_mkdir_p(etc, 0755, err) < 0)
                 return -1;
         return fg_write_file(conf, text, strlen(text), 0644, err);
 }

@@ -231,10 +231,13 @@ static int end_domain(struct fg_libvirt *lv, const char *id, struct fg_error *er
 
         fg_id_to_uuid(id, uuid);
         dom = virDomainLookupByUUIDString(lv->conn, uuid);
-        if ((!dom || virDomainDestroy(dom) < 0) && virGetLastErrorCode() != VIR_ERR_NO_DOMAIN &&
-            !(dom && virDomainIsActive(dom) == 0))
-                return fg_virt_fail(err, "end VM %s", id);
-        return 0;
+        if (dom && virDomainDestroy(dom) == 0)
+                return 0;
+        if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+                return 0;
+        fg_virt_fail(err, "end VM %s", id);
+        /* Asked last, because it takes libvirt's error away. */
+        return dom && virDomainIsActive(dom) == 0 ? 0 : -1;
 }
 
 static void destroy_work(struct fg_job *base)

@@ -239,6 +239,33 @@ static void test_reboot(void **state)
         assert_false(fg_exists(vm));
 }
 
+/* A status that libvirt stored before the VM had a process would lock the VM for ever. */
+static void test_unborn(void **state)
+{
+        const struct dir *dir = *state;
+        fg_autofree char *run = fg_asprintf("%s/run/qemu", dir->path), *born = NULL, *unborn = NULL;
+        fg_autofree char *channel = fg_asprintf(
+                "%s/lib/qemu/channel/target/domain-1-fgrun-22222222222222", dir->path);
+        fg_autofree char *lib = fg_asprintf("%s/lib/qemu/domain-1-fgrun-22222222222222", dir->path);
+        fg_autofree char *other = fg_asprintf("%s/lib/qemu/domain-2-fgrun-11111111111111",
+                                              dir->path);
+        struct fg_qemu_user user = { .uid = geteuid(), .gid = getegid() };
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
+        assert_int_equal(fg_mkdir_p(run, 0755, &err), 0);
+        assert_int_equal(fg_mkdir_p(channel, 0755, &err), 0);
+        assert_int_equal(fg_mkdir_p(lib, 0755, &err), 0);
+        assert_int_equal(fg_mkdir_p(other, 0755, &err), 0);
+        born = put(dir, "run/qemu/fgrun-11111111111111111111111111111111.xml",
+                   "<!-- x -->\n<domstatus state='running' pid='4242'>\n<x pid='0'/>", 0600);
+        unborn = put(dir, "run/qemu/fgrun-22222222222222222222222222222222.xml",
+                     "<!-- x -->\n<domstatus state='paused' pid='0'>\n", 0600);
+        assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
+        assert_true(fg_exists(born) && fg_exists(other));
+        assert_false(fg_exists(unborn) || fg_exists(channel) || fg_exists(lib));
+}
+
 static void test_cgroup(void **state)
 {
         const struct dir *dir = *state;
@@ -304,6 +331,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_boot_files, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_embed, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_reboot, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_unborn, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cgroup, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_console, set_up, tear_down),
         };
