@@ -24,9 +24,12 @@ check:
 	scripts/qemu-user.sh
 	scripts/check.sh $(BUILD)
 
-install: all kernel
-	DESTDIR="$(DESTDIR)" $(MESON) install -C $(BUILD) --no-rebuild
-	install -D -m 0644 $(BUILD)/guest-init/vmlinux "$(DESTDIR)$(PREFIX)/lib/fgrun/vmlinux"
+# The programs know their prefix: another one than the build directory's is built in first.
+install: $(BUILD)/build.ninja
+	$(MESON) configure --prefix "$(PREFIX)" $(BUILD)
+	$(MAKE) --no-print-directory all kernel
+	DESTDIR="$(abspath $(DESTDIR))" $(MESON) install -C $(BUILD) --no-rebuild
+	install -D -m 0644 $(BUILD)/guest-init/vmlinux "$(abspath $(DESTDIR))$(PREFIX)/lib/fgrun/vmlinux"
 
 $(BUILD)/build.ninja:
 	$(MESON) setup --prefix "$(PREFIX)" --libdir lib $(BUILD)
