@@ -34,9 +34,10 @@ static const char conf_text[] = "# Written by fgd at each start.\n"
 /* Without root, libvirt may change to nobody else, and fails if it is asked to. */
 #define CONF_USER "user = \"" FG_QEMU_USER "\"\ngroup = \"" FG_QEMU_USER "\"\n"
 
-/* Where memory cannot be limited, cgroups would be cost without use. cpu is named because libvirt
-   places the threads of a VM with it. */
-#define CONF_LIMITS    "cgroup_controllers = [\"cpu\", \"cpuacct\", \"memory\"]\n"
+/* Where memory cannot be limited, cgroups would be cost without use. cpu and cpuset are named
+   because libvirt places the threads of a VM with them: in cgroups of version 2 it hands both on
+   to the threads, and fails if the VM has only one. */
+#define CONF_LIMITS    "cgroup_controllers = [\"cpu\", \"cpuacct\", \"cpuset\", \"memory\"]\n"
 #define CONF_NO_LIMITS "cgroup_controllers = []\n"
 
 /* Names the life of this host's process ids: the boot, and in a container the life of its PID 1. */
