@@ -24,9 +24,9 @@ check:
 	scripts/qemu-user.sh
 	scripts/check.sh $(BUILD)
 
-# The programs know their prefix: another one than the build directory's is built in first.
+# The programs know where they are installed: what differs in the build directory is built anew.
 install: $(BUILD)/build.ninja
-	$(MESON) configure --prefix "$(PREFIX)" $(BUILD)
+	$(MESON) configure --prefix "$(PREFIX)" --libdir lib $(BUILD)
 	$(MAKE) --no-print-directory all kernel
 	DESTDIR="$(abspath $(DESTDIR))" $(MESON) install -C $(BUILD) --no-rebuild
 	install -D -m 0644 $(BUILD)/guest-init/vmlinux "$(abspath $(DESTDIR))$(PREFIX)/lib/fgrun/vmlinux"
