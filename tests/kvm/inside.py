@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs as a service in the outer machine; writes one line of JSON for each step to the host."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+HERE = "/opt/fgrun-test"
+REPORT = "/dev/ttyS1"
+LIMIT = 150  # more than fgd gives a guest: its own report of a hang has the console
+
+
+def run(*command, timeout=LIMIT):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    return {"status": done.returncode, "out": done.stdout, "err": done.stderr}
+
+
+def must(*command, **options):
+    done = run(*command, **options)
+    if done["status"] != 0:
+        raise RuntimeError(f"{command}: {done}")
+    return done["out"]
+
+
+def report(step, **result):
+    line = json.dumps({"step": step, "uptime": time.monotonic(), **result})
+    with open(REPORT, "w", encoding="ascii") as port:
+        port.write(line + "\n")
+    print(line)
+
+
+def unit(*names):
+    text = must("systemctl", "show", "fgd", "-p", ",".join(names))
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def task_file(name, script):
+    path = f"/run/{name}.json"
+    container = {"name": "app", "image": f"oci:{HERE}/image:latest", "command": ["sh", "-c", script]}
+    with open(path, "w", encoding="ascii") as file:
+        json.dump({"family": name, "cpu": "256", "memory": "512", "containerDefinitions": [container]}, file)
+    os.chmod(path, 0o644)
+    return path
+
+
+def processes(name):
+    """Pids, by the first 15 bytes of the name; sorted."""
+    found = []
+    for comm in pathlib.Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if comm.read_text(encoding="utf-8").startswith(name):
+                found.append(int(comm.parent.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return sorted(found)
+
+
+def qemus():
+    return processes("qemu-system")
+
+
+def tasks(*args):
+    return json.loads(must("fgrun", "ps", "--json", *args))["tasks"]
+
+
+def task(task_id):
+    return next(t for t in tasks("--all") if t["fgrun"]["id"] == task_id)
+
+
+def wait_until(what, done):
+    deadline = time.monotonic() + LIMIT
+    while not done():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"waited in vain until {what}")
+        time.sleep(0.2)
+
+
+def detached(name, script):
+    task_id = must("fgrun", "run", "--detach", task_file(name, script)).strip()
+    wait_until(f"{name} runs", lambda: task(task_id)["lastStatus"] in ("RUNNING", "STOPPED"))
+    return task_id
+
+
+def service():
+    must("systemctl", "start", "fgd")
+    report("service", host=os.uname().release, **unit("ActiveState", "SubState", "Type", "NRestarts"))
+    report("info", **json.loads(must("fgrun", "info", "--json")))
+
+
+def first_task():
+    began = time.monotonic()
+    done = run("fgrun", "run", "--phases", task_file("first", "uname -r; exit 7"))
+    report("run", seconds=time.monotonic() - began, qemus=qemus(), **done)
+
+
+def adoption():
+    """A task that outlives a restart and a crash of fgd, without a gap in its output."""
+    task_id = detached("long", "for i in $(seq 30); do echo line $i; sleep 1; done; exit 5")
+    before, main = qemus(), unit("MainPID")["MainPID"]
+    must("systemctl", "restart", "fgd")
+    restarted = {"qemus": qemus(), "state": task(task_id)["lastStatus"], **unit("MainPID", "ActiveState")}
+    os.kill(int(restarted["MainPID"]), signal.SIGKILL)
+    wait_until("systemd restarts fgd", lambda: unit("ActiveState", "NRestarts") ==
+               {"ActiveState": "active", "NRestarts": "1"})
+    killed = {"qemus": qemus(), "state": task(task_id)["lastStatus"], **unit("MainPID", "NRestarts")}
+    wait_until("the task ends", lambda: task(task_id)["lastStatus"] == "STOPPED")
+    report("adoption", before=before, main=main, restarted=restarted, killed=killed,
+           logs=must("fgrun", "logs", task_id), task=task(task_id), after=qemus())
+
+
+def stop():
+    must("systemctl", "stop", "fgd")
+    report("stop", qemus=qemus(), failed=must("systemctl", "--failed", "--no-legend", "--plain"),
+           processes=processes("fgd"), run_dir=os.listdir("/run/fgrun"),
+           **unit("ActiveState", "Result", "ExecMainStatus"))
+
+
+def ordinary_user():
+    """Without a service fgrun finds and starts the installed fgd by itself."""
+    path = task_file("user", "id -u; uname -r; exit 3")
+    caller = ("runuser", "-u", "caller", "--", "env", "HOME=/var/lib/caller", "fgrun")
+    done = run(*caller, "run", path)
+    report("user", info=run(*caller, "info", "--json"), **done)
+    for pid in processes("fgd"):
+        os.kill(pid, signal.SIGTERM)
+    wait_until("that fgd leaves", lambda: not processes("fgd"))
+
+
+def before_power_cut():
+    must("systemctl", "start", "fgd")
+    ids = [detached(f"cut{n}", "echo up; sleep 1000") for n in range(2)]
+    usage = json.loads(must("fgrun", "usage", "--json"))
+    # The states have been committed; the machine may now lose whatever else it holds in memory.
+    report("running", ids=ids, usage=usage)
+    time.sleep(LIMIT)
+
+
+def after_power_cut():
+    must("systemctl", "start", "fgd")
+    wait_until("no task is active", lambda: not tasks())
+    state = pathlib.Path("/var/lib/fgrun/tasks")
+    report("recovered", tasks=tasks("--all"), qemus=qemus(), usage=json.loads(must("fgrun", "usage", "--json")),
+           scratch=os.listdir(state) if state.exists() else [], run_dir=os.listdir("/run/fgrun"))
+    report("again", **run("fgrun", "run", task_file("again", "exit 9")))
+    must("systemctl", "poweroff", "--no-block")
+
+
+PARTS = {
+    "1": [service, first_task, adoption, stop, ordinary_user, before_power_cut],
+    "2": [after_power_cut],
+}
+
+
+def main():
+    part = next(w for w in pathlib.Path("/proc/cmdline").read_text(encoding="ascii").split()
+                if w.startswith("fgrun.test=")).split("=")[1]
+    for step in PARTS[part]:
+        try:
+            step()
+        except Exception as error:  # the host must hear of everything
+            report("failed", where=step.__name__, error=str(error)[-3000:], qemus=qemus(),
+                   tasks=run("fgrun", "ps", "--all", "--json")["out"][:6000],
+                   journal=run("journalctl", "-u", "fgd", "-n", "60", "--no-pager", "-o", "cat")["out"][-4000:])
+            run("systemctl", "poweroff", "--no-block")
+            return
+
+
+main()
