@@ -114,6 +114,8 @@ static int forget_unborn(const char *root, struct fg_error *err)
         fg_cleanup(closedirp) DIR *handle = opendir(run);
         struct dirent *entry;
 
+        if (remove_ending(run, ".xml.new", err) < 0) /* half written */
+                return -1;
         while (handle && (entry = readdir(handle))) {
                 fg_cleanup(fg_buf_finish) struct fg_buf status = FG_BUF_INIT(STATUS_MAX);
                 fg_autofree char *path = fg_asprintf("%s/%s", run, entry->d_name);

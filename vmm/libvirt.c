@@ -13,6 +13,7 @@
 #include "core/fs.h"
 #include "core/str.h"
 #include "vmm/accel.h"
+#include "vmm/cgroup.h"
 #include "vmm/cmdline.h"
 #include "vmm/embed.h"
 #include "vmm/kvm_device.h"
@@ -205,7 +206,7 @@ static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *conf
 {
         fg_autofree char *root = NULL;
 
-        lv->limits = fg_memory_cgroup_usable("/sys/fs/cgroup");
+        lv->limits = fg_memory_cgroup_usable(FG_CGROUP_ROOT);
         if (!fg_streq(config->uri, EMBED)) {
                 if (fg_starts_with(config->uri, "qemu:///system"))
                         lv->pid_dir = fg_strdup(SYSTEM_PID_DIR);

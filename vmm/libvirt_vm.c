@@ -9,6 +9,7 @@
 
 #include "core/fs.h"
 #include "core/str.h"
+#include "vmm/cgroup.h"
 #include "vmm/paths.h"
 
 /* A start or a destroy on its way through the lane. */
@@ -247,7 +248,11 @@ static void destroy_work(struct fg_job *base)
         fg_autofree char *dir = fg_vm_dir(lv->base.run_dir, job->id), *log = NULL;
 
         job->failed = end_domain(lv, job->id, &job->err) < 0 || fg_rm_rf(dir, &job->err) < 0;
-        if (job->failed || !lv->log_dir)
+        if (job->failed)
+                return;
+        if (lv->limits)
+                fg_cgroup_remove(FG_CGROUP_ROOT, job->id);
+        if (!lv->log_dir)
                 return;
         log = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.log", lv->log_dir, job->id);
         job->failed = fg_rm_rf(log, &job->err) < 0;

@@ -19,6 +19,7 @@
 #include "core/fs.h"
 #include "core/str.h"
 #include "vmm/accel.h"
+#include "vmm/cgroup.h"
 #include "vmm/console.h"
 #include "vmm/embed.h"
 #include "vmm/kernel.h"
@@ -266,6 +267,25 @@ static void test_unborn(void **state)
         assert_false(fg_exists(unborn) || fg_exists(channel) || fg_exists(lib));
 }
 
+static void test_cgroup_remove(void **state)
+{
+        const struct dir *dir = *state;
+        fg_autofree char *v1 = fg_asprintf("%s/memory/machine/qemu-1-fgrun-%s.libvirt-qemu",
+                                           dir->path, "0123456789abcdef0123456789abcdef");
+        fg_autofree char *v2 = fg_asprintf("%s/machine/qemu-1-fgrun-%s.libvirt-qemu", dir->path,
+                                           "0123456789abcdef0123456789abcdef");
+        fg_autofree char *inner = fg_asprintf("%s/libvirt/vcpu0", v2);
+        fg_autofree char *other = fg_asprintf("%s/machine/qemu-2-fgrun-2.libvirt-qemu", dir->path);
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_mkdir_p(v1, 0755, &err), 0);
+        assert_int_equal(fg_mkdir_p(inner, 0755, &err), 0);
+        assert_int_equal(fg_mkdir_p(other, 0755, &err), 0);
+        fg_cgroup_remove(dir->path, "0123456789abcdef0123456789abcdef");
+        assert_false(fg_exists(v1) || fg_exists(v2));
+        assert_true(fg_exists(other));
+}
+
 static void test_cgroup(void **state)
 {
         const struct dir *dir = *state;
@@ -331,6 +351,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_boot_files, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_embed, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_reboot, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_cgroup_remove, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_unborn, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cgroup, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_console, set_up, tear_down),
