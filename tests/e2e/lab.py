@@ -136,7 +136,8 @@ class Lab:
         wait_for(lambda: not self.fgd.call("GET", "/v1/tasks?status=ACTIVE")["tasks"], "tasks stop", 60)
         with contextlib.suppress(AssertionError):
             wait_for(lambda: not self.left_over(), "clean", 10)
-        assert self.left_over() == []
+        left = self.left_over()
+        assert not left, f"left over: {left}"
 
 
 @contextlib.contextmanager
