@@ -104,6 +104,20 @@ static int remove_domain_dirs(const char *root, const char *name, struct fg_erro
         return remove_ending(channels, suffix, err);
 }
 
+/* Does the status file @path tell of a domain without a process? 1, 0 or -1. */
+static int is_unborn(const char *path, struct fg_error *err)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf status = FG_BUF_INIT(STATUS_MAX);
+        const char *element, *end, *pid;
+
+        if (fg_buf_read_file(&status, path, err) < 0)
+                return -1;
+        element = status.len > 0 ? strstr(status.data, "<domstatus ") : NULL;
+        end = element ? strchr(element, '>') : NULL;
+        pid = element ? strstr(element, " pid='0'") : NULL;
+        return pid && end && pid < end;
+}
+
 /*
  * A domain that was stored before it had a process has none: QEMU waits for libvirt's word before
  * it begins. libvirt 9.0 takes such a domain up again with a lock that nobody ever lets go.
@@ -117,21 +131,16 @@ static int forget_unborn(const char *root, struct fg_error *err)
         if (remove_ending(run, ".xml.new", err) < 0) /* half written */
                 return -1;
         while (handle && (entry = readdir(handle))) {
-                fg_cleanup(fg_buf_finish) struct fg_buf status = FG_BUF_INIT(STATUS_MAX);
                 fg_autofree char *path = fg_asprintf("%s/%s", run, entry->d_name);
-                const char *element, *end;
+                int unborn;
 
                 if (!fg_starts_with(entry->d_name, FG_DOMAIN_PREFIX) ||
                     !fg_ends_with(entry->d_name, ".xml"))
                         continue;
-                if (fg_buf_read_file(&status, path, err) < 0)
-                        return -1;
-                element = status.len > 0 ? strstr(status.data, "<domstatus ") : NULL;
-                end = element ? strchr(element, '>') : NULL;
-                element = element ? strstr(element, " pid='0'") : NULL;
-                if (!element || element > end)
-                        continue;
-                if (remove_domain_dirs(root, entry->d_name, err) < 0 || fg_rm_rf(path, err) < 0)
+                unborn = is_unborn(path, err);
+                if (unborn < 0 ||
+                    (unborn > 0 &&
+                     (remove_domain_dirs(root, entry->d_name, err) < 0 || fg_rm_rf(path, err) < 0)))
                         return -1;
         }
         return 0;

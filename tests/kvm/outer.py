@@ -22,7 +22,7 @@ from guest import tsc_khz  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "fgrun" / "outer"
 BASE_SECONDS = 480
-BOOT_SECONDS = 360
+BOOT_SECONDS = 600
 DISK_MIB = 3072
 SUITE = "bookworm"
 
