@@ -191,6 +191,7 @@ static void on_first_output(void *userdata, uint64_t time_ns)
         if (time_ns < run->task->created_ns)
                 time_ns = run->task->created_ns;
         fg_task_phase(run->task, FG_PHASE_FIRST_OUTPUT, time_ns);
+        run_save(run, NULL, NULL);
 }
 
 static void on_down(void *userdata, const struct fg_error *err)
