@@ -98,9 +98,11 @@ void end_run(struct fg_run *run)
 
 void end_failed(struct fg_run *run, const char *what, const struct fg_error *err)
 {
-        fg_autofree char *reason = fg_asprintf("%s: %s", what, err->msg);
-        enum fg_stop_code code = run->task->started_ns ? FG_STOP_TERMINATION_NOTICE
-                                                       : FG_STOP_FAILED_TO_START;
+        /* ECS's error names are for tasks that never ran. */
+        bool ran = run->task->started_ns != 0;
+        fg_autofree char *reason = fg_asprintf("%s%s%s", ran ? "" : what, ran ? "" : ": ",
+                                               err->msg);
+        enum fg_stop_code code = ran ? FG_STOP_TERMINATION_NOTICE : FG_STOP_FAILED_TO_START;
 
         if (run->ending)
                 return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/json.h"
 
+#include <json-c/json_visit.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,20 +34,44 @@ static struct json_object *fail_at(const char *text, size_t offset, const char *
         return NULL;
 }
 
-/* json-c takes 'single quotes', NaN and Infinity even when strict. Offset of the first, or @len. */
-static size_t find_lenient(const char *text, size_t len)
+/*
+ * json-c takes 'single quotes', NaN and Infinity even when strict. Offset of the first of these, or
+ * @len; *ret_members counts the colons outside strings, one for each member of an object.
+ */
+static size_t scan(const char *text, size_t len, size_t *ret_members)
 {
         bool quoted = false;
 
+        *ret_members = 0;
         for (size_t i = 0; i < len; i++) {
                 if (quoted && text[i] == '\\')
                         i++;
                 else if (text[i] == '"')
                         quoted = !quoted;
+                else if (!quoted && text[i] == ':')
+                        (*ret_members)++;
                 else if (!quoted && text[i] && strchr("'NIi", text[i]))
                         return i;
         }
         return len;
+}
+
+static int count_member(struct json_object *value, int flags, struct json_object *parent,
+                        const char *key, size_t *index, void *userarg)
+{
+        size_t *left = userarg;
+
+        if (key && !(flags & JSON_C_VISIT_SECOND))
+                (*left)--;
+        return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+/* json-c keeps the last of two members of one name: then the text has more than the value. */
+static bool has_duplicates(struct json_object *value, size_t members)
+{
+        size_t left = members;
+
+        return json_c_visit(value, 0, count_member, &left) == 0 && left > 0;
 }
 
 struct json_object *fg_json_parse(const char *text, size_t len, struct fg_error *err)
@@ -55,13 +80,13 @@ struct json_object *fg_json_parse(const char *text, size_t len, struct fg_error 
                 FG_JSON_DEPTH);
         fg_autojson *value = NULL;
         enum json_tokener_error code;
-        size_t lenient;
+        size_t lenient, members;
 
         if (!tok)
                 abort();
         if (len > INT_MAX)
                 return fail_at(text, 0, "too long", err);
-        lenient = find_lenient(text, len);
+        lenient = scan(text, len, &members);
         if (lenient < len)
                 return fail_at(text, lenient, "unexpected character", err);
         json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -78,6 +103,10 @@ struct json_object *fg_json_parse(const char *text, size_t len, struct fg_error 
         }
         if (!value)
                 return fail_at(text, 0, "null is not expected here", err);
+        if (has_duplicates(value, members)) {
+                fg_fail(err, FG_ERR_INVALID, "an object has two members of the same name");
+                return NULL;
+        }
         return fg_take_ptr(value);
 }
 

@@ -10,8 +10,8 @@
 #include "core/error.h"
 
 /*
- * json-c with the sharp edges off: strict parsing with a depth limit, no duplicate-key surprises
- * (the last one wins, as in json-c), typed getters. Getters borrow: pointers live as long as the
+ * json-c with the sharp edges off: strict parsing with a depth limit, duplicate members are
+ * refused, typed getters. Getters borrow: pointers live as long as the
  * object. Constructors abort out of memory (small values) and never return NULL.
  */
 struct json_object;

@@ -74,6 +74,7 @@ static void lv_free(struct fg_vmm *vmm)
         free(lv->owner);
         free(lv->cmdline);
         free(lv->pid_dir);
+        free(lv->status_dir);
         free(lv->log_dir);
         free(lv->base.run_dir);
         free(lv);
@@ -220,6 +221,7 @@ static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *conf
         if (fg_embed_prepare(root, &lv->user, lv->limits, err) < 0 || divert_log(root, err) < 0)
                 return NULL;
         lv->pid_dir = fg_asprintf("%s/run/qemu", root);
+        lv->status_dir = fg_asprintf("%s/run/qemu", root);
         lv->log_dir = fg_asprintf("%s/log/qemu", root);
         return fg_embed_uri(root);
 }

@@ -241,21 +241,29 @@ static int end_domain(struct fg_libvirt *lv, const char *id, struct fg_error *er
         return dom && virDomainIsActive(dom) == 0 ? 0 : -1;
 }
 
+/* What libvirt writes about a VM and, killed in the middle of its end, does not remove. */
+static int remove_notes(const char *dir, const char *id, const char *suffix, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.%s", dir ? dir : "", id,
+                                             suffix);
+
+        return dir ? fg_rm_rf(path, err) : 0;
+}
+
 static void destroy_work(struct fg_job *base)
 {
         struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
         struct fg_libvirt *lv = job->lv;
-        fg_autofree char *dir = fg_vm_dir(lv->base.run_dir, job->id), *log = NULL;
+        fg_autofree char *dir = fg_vm_dir(lv->base.run_dir, job->id);
 
         job->failed = end_domain(lv, job->id, &job->err) < 0 || fg_rm_rf(dir, &job->err) < 0;
         if (job->failed)
                 return;
         if (lv->limits)
                 fg_cgroup_remove(FG_CGROUP_ROOT, job->id);
-        if (!lv->log_dir)
-                return;
-        log = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.log", lv->log_dir, job->id);
-        job->failed = fg_rm_rf(log, &job->err) < 0;
+        job->failed = remove_notes(lv->log_dir, job->id, "log", &job->err) < 0 ||
+                      remove_notes(lv->status_dir, job->id, "xml", &job->err) < 0 ||
+                      remove_notes(lv->status_dir, job->id, "pid", &job->err) < 0;
 }
 
 static void destroy_done(struct fg_job *base)

@@ -52,8 +52,16 @@ static void test_buf_cap(void **state)
 
 static void test_json_strict(void **state)
 {
-        static const char *const bad[] = { "",        "{",   "{}x",        "[1,]",
-                                           "{'a':1}", "nul", "{\"a\":01}", "\xff" };
+        static const char *const bad[] = { "",
+                                           "{",
+                                           "{}x",
+                                           "[1,]",
+                                           "{'a':1}",
+                                           "nul",
+                                           "{\"a\":01}",
+                                           "\xff",
+                                           "{\"a\":1,\"a\":1}",
+                                           "[{\"b\":{\"c\":1,\"c\":{}}}]" };
         struct fg_error err = FG_ERROR_INIT;
 
         (void)state;
