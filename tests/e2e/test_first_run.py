@@ -28,7 +28,8 @@ def test_hello_by_an_fgd_that_fgrun_starts(layout):
         assert kernel.endswith("-fgrun") and kernel != os.uname().release
 
         lines = done.stderr.splitlines()
-        table = [line.split() for line in lines[lines.index("PHASE           MS   +MS") + 1:]]
+        heading = next(i for i, line in enumerate(lines) if line.split() == ["PHASE", "MS", "+MS"])
+        table = [line.split() for line in lines[heading + 1:]]
         assert [row[0] for row in table[:len(PHASES)]] == PHASES
         times = [float(row[1]) for row in table[:len(PHASES)]]
         assert times == sorted(times) and times[0] == 0
