@@ -30,7 +30,8 @@ def definition(family, *containers):
 class Cli:
     def __init__(self, tmp, host):
         self.tmp = tmp
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "TERM": "xterm",
+        self.env = {"PATH": os.environ["PATH"], "LSAN_OPTIONS": os.environ.get("LSAN_OPTIONS", ""),
+                    "HOME": str(tmp), "TERM": "xterm",
                     "FGRUN_STATE_DIR": f"{tmp}/state", "FGRUN_CACHE_DIR": f"{tmp}/cache",
                     "FGRUN_RUN_DIR": f"{tmp}/run"}
         if host:
