@@ -436,26 +436,6 @@ def test_a_returning_fgd_is_reached_again(cli, fgd, how, command):
     assert re.search(r"since=2026-01-02T03%3A04%3A4[67]\.678Z", logs[1])
 
 
-def test_a_returning_fgd_is_told_to_stop(cli, fgd):
-    process = cli.start(cli.file("wait"))
-    read_until(process.stdout.fileno(), b"waiting\n")
-    fgd.crash()
-    read_until(process.stderr.fileno(), AWAY)
-    with socket.socket(socket.AF_UNIX) as broken:
-        broken.bind(fgd.path)
-        broken.listen()
-        broken.settimeout(15)
-        process.send_signal(signal.SIGINT)
-        asked = b""
-        while b"/stop" not in asked:  # and this one is lost
-            with broken.accept()[0] as connection:
-                asked = connection.recv(4096)
-    os.unlink(fgd.path)
-    fgd.restart()
-    assert process.communicate(timeout=15)[0] == b"bye\n"
-    assert process.returncode == 143
-
-
 def test_an_fgd_that_stays_away(cli, fgd):
     cli.env["FGRUN_RECONNECT"] = "1"
     process = cli.start(cli.file("long"))
