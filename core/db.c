@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/buf.h"
+
 #define BUSY_TIMEOUT_MS 10000
 
 static int fail_db(sqlite3 *db, struct fg_error *err, const char *what)
@@ -106,6 +108,10 @@ static int bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
                 if (*types == 's') {
                         rc = sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1,
                                                SQLITE_TRANSIENT);
+                } else if (*types == 'b') {
+                        const struct fg_buf *blob = va_arg(ap, const struct fg_buf *);
+
+                        rc = sqlite3_bind_blob64(stmt, i, blob->data, blob->len, SQLITE_TRANSIENT);
                 } else {
                         assert(*types == 'i');
                         rc = sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t));

@@ -25,7 +25,8 @@ int fg_db_open(const char *path, const char *const migrations[], sqlite3 **ret,
 int fg_db_exec(sqlite3 *db, const char *sql, struct fg_error *err);
 /**
  * fg_db_prepare() - prepare and bind
- * @types: one letter per following argument: 's' const char * (NULL binds null), 'i' int64_t
+ * @types: one letter per following argument: 's' const char * (NULL binds null), 'i' int64_t,
+ *         'b' const struct fg_buf * (a blob)
  */
 int fg_db_prepare(sqlite3 *db, sqlite3_stmt **ret, struct fg_error *err, const char *sql,
                   const char *types, ...);
