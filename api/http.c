@@ -68,13 +68,13 @@ void http_request_free(struct fg_request *r)
 static struct fg_request *request_new(struct listener *l, struct MHD_Connection *connection)
 {
         struct fg_request *r = fg_calloc(1, sizeof(*r));
-        unsigned char id[8];
+        char id[FG_ID_LEN + 1];
 
         r->listener = l;
         r->connection = connection;
         r->body = FG_BUF_INIT(l->http->limits.body);
-        fg_random(id, sizeof(id));
-        fg_hex(id, sizeof(id), r->id);
+        fg_id_new(id);
+        fg_id_to_uuid(id, r->id);
         r->next = l->http->requests;
         r->prev = &l->http->requests;
         if (r->next)

@@ -47,8 +47,10 @@ int fg_http_listen_tcp(struct fg_http *http, const char *address, const char *to
 unsigned fg_http_open_requests(const struct fg_http *http);
 uint64_t fg_http_total_requests(const struct fg_http *http);
 
-const char *fg_request_arg(const struct fg_request *r);                     /* the "*" segment */
-const char *fg_request_query(const struct fg_request *r, const char *name); /* NULL: absent */
+const char *fg_request_id(const struct fg_request *r); /* a UUID, also in every answer's headers */
+const char *fg_request_header(const struct fg_request *r, const char *name); /* NULL: absent */
+const char *fg_request_arg(const struct fg_request *r);                      /* the "*" segment */
+const char *fg_request_query(const struct fg_request *r, const char *name);  /* NULL: absent */
 /** fg_request_json() - the body, borrowed; an empty body is {}. NULL: INVALID. */
 struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err);
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len);

@@ -5,6 +5,7 @@
 
 #include "api/http.h"
 #include "core/buf.h"
+#include "core/id.h"
 
 struct listener {
         struct listener *next;
@@ -45,7 +46,7 @@ struct fg_request {
         struct fg_buf body;
         struct json_object *json;
         char arg[256];
-        char id[17];
+        char id[FG_UUID_LEN + 1];
         const struct fg_route *route;
         struct MHD_Response *response;
         int status;

@@ -8,6 +8,16 @@
 #define STREAM_MAX   (4u << 20) /* a slower client loses its stream, not others' */
 #define STREAM_BLOCK 65536
 
+const char *fg_request_id(const struct fg_request *r)
+{
+        return r->id;
+}
+
+const char *fg_request_header(const struct fg_request *r, const char *name)
+{
+        return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
 const char *fg_request_arg(const struct fg_request *r)
 {
         return r->arg;
@@ -45,6 +55,7 @@ static void finish(struct fg_request *r, int status, const char *content_type)
         r->status = status;
         (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
         (void)MHD_add_response_header(r->response, "x-fgrun-request-id", r->id);
+        (void)MHD_add_response_header(r->response, "x-amzn-RequestId", r->id);
         http_resume(r);
 }
 

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "api/aws/aws.h"
 #include "core/id.h"
 
 #define PREFIX_MIN 4
 
 const struct fg_route fg_routes[] = {
+        { "POST", "/", handle_aws },
         { "POST", "/v1/tasks", handle_task_run },
         { "GET", "/v1/tasks", handle_task_list },
         { "GET", "/v1/tasks/*", handle_task_get },

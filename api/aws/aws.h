@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "api/daemon.h"
+#include "api/field.h"
+#include "api/http.h"
+
+/*
+ * The APIs of AWS that fgd speaks, all on POST /. The operation stands in X-Amz-Target (JSON 1.1)
+ * or is the Action of a form (the query protocol, which answers in XML).
+ *
+ * How an operation is added: a file with its handler (and the table of its input, api/field_row.h),
+ * a row in the table of its service, a row in docs/ecs.md. How a service is added: a folder with a
+ * struct fg_aws_service, and a row in services.c. Loop only.
+ */
+struct fg_aws_call {
+        struct fg_daemon *d;
+        struct fg_request *r;
+        const struct fg_aws_service *service;
+        const struct fg_aws_operation *operation;
+        struct json_object *body; /* as it was sent; a form is an object of strings */
+        void *in;                 /* decoded by operation->input, or NULL */
+};
+
+struct fg_aws_operation {
+        const char *name; /* "RunTask"; the IAM action is "ecs:RunTask". NULL ends the table */
+        /* Ends the call, now or later, exactly once, with one of the functions below. */
+        void (*handle)(struct fg_aws_call *call);
+        const struct fg_object *input; /* NULL: handle() looks at the body itself */
+        const char *invalid;           /* exception for bad input; NULL: as in the service */
+};
+
+/* The exceptions of a service's model, for errors of ours. NULL: what is in `internal`. */
+struct fg_aws_exceptions {
+        const char *invalid, *denied, *not_found, *conflict;
+        const char *internal; /* HTTP 500: clients try again */
+};
+
+struct fg_aws_service {
+        const char *name;    /* in credential scopes, ARNs and IAM actions: "ecs" */
+        const char *target;  /* what stands before the dot in X-Amz-Target; NULL: query protocol */
+        const char *version; /* query protocol: of the API, "2011-06-15" */
+        const struct fg_aws_operation *operations;
+        const char *const *model; /* all operations that AWS has, here or not; NULL-terminated */
+        struct fg_aws_exceptions exceptions;
+};
+
+/* services.c: NULL-terminated */
+extern const struct fg_aws_service *const fg_aws_services[];
+
+void handle_aws(void *daemon, struct fg_request *r);
+
+/** fg_aws_reply() - 200 with the members of the operation's output; NULL: it has none. */
+void fg_aws_reply(struct fg_aws_call *call, struct json_object *take_output);
+/** fg_aws_fail() - 400 with an exception of the service's model. */
+void fg_aws_fail(struct fg_aws_call *call, const char *exception, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+/** fg_aws_fail_error() - with what an error of ours is called in this service. */
+void fg_aws_fail_error(struct fg_aws_call *call, const struct fg_error *err);
+/** fg_aws_fail_problems() - all of them in one message. */
+void fg_aws_fail_problems(struct fg_aws_call *call, const struct fg_problems *problems);
+/** fg_aws_refuse() - answer a request of which only the headers are known, in its protocol. */
+void fg_aws_refuse(struct fg_request *r, int status, const char *exception, const char *message);
+
+/** fg_aws_time() - a timestamp as the JSON protocol has it: seconds since the epoch, a number. */
+struct json_object *fg_aws_time(uint64_t ns);
+/** fg_aws_set_time() - the same as a member; 0 ns: left out. */
+void fg_aws_set_time(struct json_object *obj, const char *key, uint64_t ns);
+
+/* sts.c */
+extern const struct fg_aws_service fg_sts_service;

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/aws/call.h"
+#include "api/aws/form.h"
+#include "api/field.h"
+#include "core/str.h"
+
+/* Services of AWS that people may well call here, and that are not. */
+static const struct {
+        const char *target, *title;
+} elsewhere[] = {
+        { "AmazonEC2ContainerRegistry_V20150921", "Amazon ECR" },
+        { "AnyScaleFrontendService", "Application Auto Scaling" },
+        { "Route53AutoNaming_v20170314", "AWS Cloud Map" },
+};
+
+void fg_aws_call_free(struct fg_aws_call *call)
+{
+        if (call->in) {
+                fg_object_finish(call->operation->input, call->in);
+                free(call->in);
+        }
+        json_object_put(call->body);
+        free(call);
+}
+
+static const struct fg_aws_operation *find_operation(const struct fg_aws_service *service,
+                                                     const char *name)
+{
+        for (const struct fg_aws_operation *op = service->operations; op->name; op++)
+                if (fg_streq(op->name, name))
+                        return op;
+        return NULL;
+}
+
+static int decode(struct fg_aws_call *call, struct fg_problems *problems)
+{
+        const struct fg_object *input = call->operation->input;
+        struct fg_decode d;
+
+        if (!input)
+                return 0;
+        fg_decode_init(&d, "$", problems);
+        call->in = fg_calloc(1, input->size);
+        fg_object_decode(&d, input, call->body, call->in);
+        return problems->n > 0 ? -1 : 0;
+}
+
+/* From here on the operation is known, and who answers has a call to answer to. */
+static void start(struct fg_daemon *d, struct fg_request *r, const struct fg_aws_service *service,
+                  const struct fg_aws_operation *operation, struct json_object *take_body)
+{
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
+        struct fg_aws_call *call = fg_calloc(1, sizeof(*call));
+
+        *call = (struct fg_aws_call){
+                .d = d, .r = r, .service = service, .operation = operation, .body = take_body
+        };
+        if (decode(call, &problems) < 0)
+                fg_aws_fail_problems(call, &problems);
+        else
+                operation->handle(call);
+}
+
+static void refuse_operation(struct fg_request *r, const struct fg_aws_service *service,
+                             const char *name)
+{
+        bool absent = fg_one_of(name, service->model);
+        fg_autofree char *text =
+                absent ? fg_asprintf("%s:%s is not supported by this version of fgrun (docs/ecs.md "
+                                     "lists what is)",
+                                     service->name, name)
+                       : fg_asprintf("%s has no operation %.*s", service->name, FG_CLIP(name));
+
+        fg_aws_refuse(r, 400, absent ? "UnsupportedFeatureException" : "UnknownOperationException",
+                      text);
+}
+
+/* ---- JSON 1.1 ---- */
+
+static void refuse_target(struct fg_request *r, const char *target)
+{
+        fg_autofree char *text = NULL;
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(elsewhere) && !text; i++)
+                if (fg_starts_with(target, elsewhere[i].target))
+                        text = fg_asprintf("%s is not supported by this version of fgrun (asked "
+                                           "for: %.*s)",
+                                           elsewhere[i].title, FG_CLIP(target));
+        if (!text)
+                text = fg_asprintf("X-Amz-Target: %.*s: no such service", FG_CLIP(target));
+        fg_aws_refuse(r, 400, "UnknownOperationException", text);
+}
+
+static const struct fg_aws_service *find_target(const char *target, size_t len)
+{
+        for (size_t i = 0; fg_aws_services[i]; i++) {
+                const char *ours = fg_aws_services[i]->target;
+
+                if (ours && strlen(ours) == len && strncmp(ours, target, len) == 0)
+                        return fg_aws_services[i];
+        }
+        return NULL;
+}
+
+static void dispatch_target(struct fg_daemon *d, struct fg_request *r, const char *target)
+{
+        const char *dot = strchrnul(target, '.');
+        const struct fg_aws_service *service = find_target(target, (size_t)(dot - target));
+        const struct fg_aws_operation *operation;
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *body;
+
+        if (!service || !*dot) {
+                refuse_target(r, target);
+                return;
+        }
+        operation = find_operation(service, dot + 1);
+        if (!operation) {
+                refuse_operation(r, service, dot + 1);
+                return;
+        }
+        body = fg_request_json(r, &err);
+        if (!body) {
+                fg_aws_refuse(r, 400, "SerializationException", err.msg);
+                return;
+        }
+        start(d, r, service, operation, json_object_get(body));
+}
+
+/* ---- query ---- */
+
+static const struct fg_aws_service *find_version(const char *version)
+{
+        for (size_t i = 0; fg_aws_services[i]; i++)
+                if (!fg_aws_services[i]->target && fg_streq(fg_aws_services[i]->version, version))
+                        return fg_aws_services[i];
+        return NULL;
+}
+
+static void dispatch_form(struct fg_daemon *d, struct fg_request *r, struct json_object *take_form)
+{
+        fg_autojson *form = take_form;
+        const char *action = fg_json_str(form, "Action"), *version = fg_json_str(form, "Version");
+        const struct fg_aws_service *service = version ? find_version(version) : NULL;
+        const struct fg_aws_operation *operation;
+        fg_autofree char *text = NULL;
+
+        if (!action || !version) {
+                fg_aws_refuse(r, 400, "MissingAction",
+                              "POST / takes an operation of an AWS API: an X-Amz-Target header, or "
+                              "a form with Action and Version");
+                return;
+        }
+        if (!service) {
+                text = fg_asprintf("no service here has the API version %.*s (asked for: %.*s)",
+                                   FG_CLIP(version), FG_CLIP(action));
+                fg_aws_refuse(r, 400, "InvalidAction", text);
+                return;
+        }
+        operation = find_operation(service, action);
+        if (!operation) {
+                refuse_operation(r, service, action);
+                return;
+        }
+        json_object_object_del(form, "Action");
+        json_object_object_del(form, "Version");
+        start(d, r, service, operation, fg_take_ptr(form));
+}
+
+void handle_aws(void *daemon, struct fg_request *r)
+{
+        const char *target = fg_request_header(r, "X-Amz-Target");
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *form;
+        const char *body;
+        size_t len;
+
+        if (target) {
+                dispatch_target(daemon, r, target);
+                return;
+        }
+        body = fg_request_body(r, &len);
+        form = fg_form_parse(body, len, &err);
+        if (form)
+                dispatch_form(daemon, r, form);
+        else
+                fg_aws_refuse(r, 400, "MalformedQueryString", err.msg);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/aws/aws.h"
+#include "core/str.h"
+
+/* Security Token Service: only the question that tools ask to see whether credentials work. */
+
+static void get_caller_identity(struct fg_aws_call *call)
+{
+        fg_autofree char *arn = fg_asprintf("arn:aws:iam::%s:root", call->d->names.account);
+        struct json_object *output = json_object_new_object();
+
+        fg_json_set_str(output, "UserId", call->d->names.account);
+        fg_json_set_str(output, "Account", call->d->names.account);
+        fg_json_set_str(output, "Arn", arn);
+        fg_aws_reply(call, output);
+}
+
+static const struct fg_aws_operation operations[] = {
+        { .name = "GetCallerIdentity", .handle = get_caller_identity },
+        { 0 },
+};
+
+static const char *const model[] = {
+        "AssumeRole",
+        "AssumeRoleWithSAML",
+        "AssumeRoleWithWebIdentity",
+        "DecodeAuthorizationMessage",
+        "GetAccessKeyInfo",
+        "GetCallerIdentity",
+        "GetFederationToken",
+        "GetSessionToken",
+        NULL,
+};
+
+const struct fg_aws_service fg_sts_service = {
+        .name = "sts",
+        .version = "2011-06-15",
+        .operations = operations,
+        .model = model,
+        .exceptions = { .invalid = "ValidationError",
+                        .denied = "AccessDenied",
+                        .not_found = "ValidationError",
+                        .conflict = "ValidationError",
+                        .internal = "InternalFailure" },
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first */
+#include <cmocka.h>
+#include <string.h>
+
+#include "api/aws/form.h"
+#include "api/aws/xml.h"
+#include "core/json.h"
+
+static struct json_object *parse(const char *text, struct fg_error *err)
+{
+        return fg_form_parse(text, strlen(text), err);
+}
+
+static void test_form(void **state)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *form = parse("Action=Get+It%21&&b=%c3%A9%26%3d&c&d=&=x", &err);
+
+        (void)state;
+        assert_non_null(form);
+        assert_string_equal(fg_json_text(form),
+                            "{\"Action\":\"Get It!\",\"b\":\"é&=\",\"c\":\"\",\"d\":\"\","
+                            "\"\":\"x\"}");
+}
+
+static void test_empty_form(void **state)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *form = parse("", &err);
+
+        (void)state;
+        assert_string_equal(fg_json_text(form), "{}");
+}
+
+static void test_bad_forms(void **state)
+{
+        static const char *const bad[] = { "a=%",   "a=%4",     "a=%4g", "a=%g4",  "%zz=1",
+                                           "a=%00", "a=%ff%fe", "\xff",  "a=1&a=2" };
+
+        (void)state;
+        for (size_t i = 0; i < FG_ARRAY_SIZE(bad); i++) {
+                struct fg_error err = FG_ERROR_INIT;
+
+                assert_null(parse(bad[i], &err));
+                assert_int_equal(err.code, FG_ERR_INVALID);
+        }
+}
+
+static void test_form_of_too_many(void **state)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(65536);
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *most = NULL;
+
+        (void)state;
+        for (int i = 0; i < 1000; i++)
+                assert_int_equal(fg_buf_printf(&text, &err, "a%d&", i), 0);
+        most = parse(text.data, &err);
+        assert_non_null(most);
+        assert_int_equal(fg_buf_puts(&text, "b", &err), 0);
+        assert_null(parse(text.data, &err));
+}
+
+static void test_xml(void **state)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf xml = FG_BUF_INIT(4096);
+        struct fg_error err = FG_ERROR_INIT;
+        static const char text[] = "{\"a\":\"<&>\\u0001\\n\",\"b\":[1,{\"c\":true}],\"d\":null,"
+                                   "\"e\":{\"f\":1.5}}";
+        fg_autojson *obj = fg_json_parse(text, sizeof(text) - 1, &err);
+
+        (void)state;
+        assert_int_equal(fg_xml_append(&xml, obj, &err), 0);
+        assert_string_equal(xml.data,
+                            "<a>&lt;&amp;&gt;?\n</a><b><member>1</member><member><c>true</c>"
+                            "</member></b><e><f>1.5</f></e>");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_form),      cmocka_unit_test(test_empty_form),
+                cmocka_unit_test(test_bad_forms), cmocka_unit_test(test_form_of_too_many),
+                cmocka_unit_test(test_xml),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

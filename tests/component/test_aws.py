@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The endpoint of the AWS APIs: dispatch, both protocols, their errors; STS."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import awsapi
+from awsapi import AwsError
+
+
+@pytest.fixture
+def aws(fgd):
+    return awsapi.Aws(fgd)
+
+
+def refused(call, *args, **members):
+    with pytest.raises(AwsError) as failure:
+        call(*args, **members)
+    return failure.value
+
+
+def test_an_operation_that_aws_has_and_fgrun_has_not(aws):
+    error = refused(aws.call, "ecs", "RegisterContainerInstance")
+    assert (error.status, error.name) == (400, "UnsupportedFeatureException")
+    assert "ecs:RegisterContainerInstance is not supported by this version of fgrun" in error.message
+
+
+def test_unknown_operations_and_services(aws):
+    error = refused(aws.call, "ecs", "LaunchRocket")
+    assert (error.status, error.name, error.message) == (400, "UnknownOperationException",
+                                                         "ecs has no operation LaunchRocket")
+    error = refused(aws.target, "DynamoDB_20120810.ListTables", {})
+    assert error.name == "UnknownOperationException" and "DynamoDB_20120810.ListTables" in error.message
+    error = refused(aws.target, "AmazonEC2ContainerRegistry_V20150921.ListImages", {})
+    assert error.name == "UnknownOperationException" and "Amazon ECR" in error.message
+    for target in ("", ".", "AmazonEC2ContainerServiceV20141113", "AmazonEC2ContainerServiceV20141113."):
+        assert refused(aws.target, target, {}).name == "UnknownOperationException"
+
+
+def elements(text):
+    """{tag: text} of all leaves, namespaces removed."""
+    return {e.tag.split("}")[-1]: e.text for e in ET.fromstring(text).iter() if len(e) == 0}
+
+
+def test_caller_identity(aws):
+    status, text = aws.form("Action=GetCallerIdentity&Version=2011-06-15")
+    assert status == 200 and text.startswith(
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>')
+    found = elements(text)
+    assert found["Account"] == "000000000000" and found["Arn"] == "arn:aws:iam::000000000000:root"
+    assert found["RequestId"]
+
+
+@pytest.mark.parametrize("body, code, message", [
+    ("Action=AssumeRole&Version=2011-06-15", "UnsupportedFeatureException", "sts:AssumeRole is not supported"),
+    ("Action=<b>&Version=2011-06-15", "UnknownOperationException", "sts has no operation <b>"),
+    ("Action=DescribeInstances&Version=2016-11-15", "InvalidAction", "asked for: DescribeInstances"),
+    ("", "MissingAction", "X-Amz-Target"),
+    ("{}", "MissingAction", "X-Amz-Target"),
+    ("a=%zz", "MalformedQueryString", "percent-encoding"),
+    ("Action=x&Action=x", "MalformedQueryString", "twice"),
+])
+def test_errors_of_the_query_protocol(aws, body, code, message):
+    status, text = aws.form(body)
+    found = elements(text)
+    assert status == 400 and found["Code"] == code and found["Type"] == "Sender"
+    assert message in found["Message"] and found["RequestId"]
+
+
+def test_the_aws_cli_asks_who_it_is(fgd, tmp_path):
+    with awsapi.bridge(fgd.socket) as endpoint:
+        cli = awsapi.Cli(endpoint, tmp_path)
+        assert cli("sts", "get-caller-identity")["Account"] == "000000000000"
+        assert cli.fails("ecs", "describe-task-sets", "--cluster", "c", "--service", "s").startswith(
+            "An error occurred (UnsupportedFeatureException) when calling the DescribeTaskSets operation: "
+            "ecs:DescribeTaskSets is not supported")
