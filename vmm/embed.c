@@ -14,6 +14,13 @@
 #define CONF_MAX   4096
 #define STATUS_MAX (1 << 20)
 
+/* libvirt's own, below its root */
+#define RUN_DIR        "/run/qemu"
+#define LOG_DIR        "/log/qemu"
+#define LIB_DIR        "/lib/qemu"
+#define CHANNEL_DIR    LIB_DIR "/channel/target"
+#define SHORT_NAME_LEN 20
+
 /*
  * dynamic_ownership: off, because it would give the kernel and the initramfs, which all VMs share,
  * to QEMU's user. vmm makes the right owners itself.
@@ -92,12 +99,12 @@ static int remove_ending(const char *dir, const char *suffix, struct fg_error *e
         return 0;
 }
 
-/* The short name that libvirt gives the directories of a domain: its number and 20 characters. */
+/* libvirt names the directories of a domain by its number and the first 20 bytes of its name. */
 static int remove_domain_dirs(const char *root, const char *name, struct fg_error *err)
 {
-        fg_autofree char *lib = fg_asprintf("%s/lib/qemu", root);
-        fg_autofree char *channels = fg_asprintf("%s/channel/target", lib);
-        fg_autofree char *suffix = fg_asprintf("-%.20s", name);
+        fg_autofree char *lib = fg_asprintf("%s" LIB_DIR, root);
+        fg_autofree char *channels = fg_asprintf("%s" CHANNEL_DIR, root);
+        fg_autofree char *suffix = fg_asprintf("-%.*s", SHORT_NAME_LEN, name);
 
         if (remove_ending(lib, suffix, err) < 0)
                 return -1;
@@ -124,7 +131,7 @@ static int is_unborn(const char *path, struct fg_error *err)
  */
 static int forget_unborn(const char *root, struct fg_error *err)
 {
-        fg_autofree char *run = fg_asprintf("%s/run/qemu", root);
+        fg_autofree char *run = fg_asprintf("%s" RUN_DIR, root);
         fg_cleanup(closedirp) DIR *handle = opendir(run);
         struct dirent *entry;
 
@@ -138,12 +145,53 @@ static int forget_unborn(const char *root, struct fg_error *err)
                     !fg_ends_with(entry->d_name, ".xml"))
                         continue;
                 unborn = is_unborn(path, err);
-                if (unborn < 0 ||
-                    (unborn > 0 &&
-                     (remove_domain_dirs(root, entry->d_name, err) < 0 || fg_rm_rf(path, err) < 0)))
+                if (unborn < 0 || (unborn > 0 && fg_rm_rf(path, err) < 0))
                         return -1;
         }
         return 0;
+}
+
+/* Does a status file tell of the domain with this short name? */
+static bool is_known(const char *run, const char *short_name)
+{
+        fg_cleanup(closedirp) DIR *handle = opendir(run);
+        struct dirent *entry;
+
+        while (handle && (entry = readdir(handle)))
+                if (fg_starts_with(entry->d_name, short_name) &&
+                    fg_ends_with(entry->d_name, ".xml"))
+                        return true;
+        return false;
+}
+
+/* In @dir, what was made for domains that no status file tells of. */
+static int remove_strays(const char *dir, const char *run, struct fg_error *err)
+{
+        fg_cleanup(closedirp) DIR *handle = opendir(dir);
+        struct dirent *entry;
+
+        while (handle && (entry = readdir(handle))) {
+                fg_autofree char *path = fg_asprintf("%s/%s", dir, entry->d_name);
+                const char *name = strstr(entry->d_name, "-" FG_DOMAIN_PREFIX);
+
+                if (fg_starts_with(entry->d_name, "domain-") && name && !is_known(run, name + 1) &&
+                    fg_rm_rf(path, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+/* libvirt makes the directories of a domain before it first stores its status. Killed in between,
+   it will not know them when it is opened again. */
+static int forget_strays(const char *root, struct fg_error *err)
+{
+        fg_autofree char *run = fg_asprintf("%s" RUN_DIR, root);
+        fg_autofree char *lib = fg_asprintf("%s" LIB_DIR, root);
+        fg_autofree char *channels = fg_asprintf("%s" CHANNEL_DIR, root);
+
+        if (remove_strays(lib, run, err) < 0)
+                return -1;
+        return remove_strays(channels, run, err);
 }
 
 int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool limits,
@@ -155,9 +203,23 @@ int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool lim
                                              limits ? CONF_LIMITS : CONF_NO_LIMITS);
 
         if (fg_qemu_user_mkdir(user, root, err) < 0 || forget_former_life(root, err) < 0 ||
-            forget_unborn(root, err) < 0 || fg_mkdir_p(etc, 0755, err) < 0)
+            forget_unborn(root, err) < 0 || forget_strays(root, err) < 0 ||
+            fg_mkdir_p(etc, 0755, err) < 0)
                 return -1;
         return fg_write_file(conf, text, strlen(text), 0644, err);
+}
+
+int fg_embed_forget(const char *root, const char *id, struct fg_error *err)
+{
+        fg_autofree char *name = fg_asprintf(FG_DOMAIN_PREFIX "%s", id);
+        fg_autofree char *log = fg_asprintf("%s" LOG_DIR "/%s.log", root, name);
+        fg_autofree char *status = fg_asprintf("%s" RUN_DIR "/%s.xml", root, name);
+        fg_autofree char *pid = fg_asprintf("%s" RUN_DIR "/%s.pid", root, name);
+
+        if (remove_domain_dirs(root, name, err) < 0 || fg_rm_rf(log, err) < 0 ||
+            fg_rm_rf(status, err) < 0)
+                return -1;
+        return fg_rm_rf(pid, err);
 }
 
 char *fg_embed_uri(const char *root)

@@ -11,10 +11,21 @@
  * below one directory, its root.
  */
 
-/** fg_embed_prepare() - make @root with the driver's configuration, and without state from before
-    a reboot; @limits: use memory cgroups. */
+/**
+ * fg_embed_prepare() - make @root with the driver's configuration
+ * @limits: use memory cgroups
+ *
+ * Removes state from before a reboot, and what a driver killed at the wrong moment left of VMs that
+ * it had not begun to know. Before the driver is opened.
+ */
 int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool limits,
                      struct fg_error *err);
+/**
+ * fg_embed_forget() - remove everything the driver keeps about a VM that has ended
+ * libvirt does this itself, except where it was killed in the middle of a start or an end, and
+ * except for the log.
+ */
+int fg_embed_forget(const char *root, const char *id, struct fg_error *err);
 /** fg_embed_uri() - heap string */
 char *fg_embed_uri(const char *root);
 

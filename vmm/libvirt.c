@@ -74,8 +74,7 @@ static void lv_free(struct fg_vmm *vmm)
         free(lv->owner);
         free(lv->cmdline);
         free(lv->pid_dir);
-        free(lv->status_dir);
-        free(lv->log_dir);
+        free(lv->root);
         free(lv->base.run_dir);
         free(lv);
 }
@@ -205,8 +204,6 @@ static char *embed_root(const struct fg_vmm_config *config, struct fg_error *err
 static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *config,
                          struct fg_error *err)
 {
-        fg_autofree char *root = NULL;
-
         lv->limits = fg_memory_cgroup_usable(FG_CGROUP_ROOT);
         if (!fg_streq(config->uri, EMBED)) {
                 if (fg_starts_with(config->uri, "qemu:///system"))
@@ -215,15 +212,12 @@ static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *conf
                         lv->limits = false; /* not known */
                 return fg_strdup(config->uri);
         }
-        root = embed_root(config, err);
-        if (!root)
+        lv->root = embed_root(config, err);
+        if (!lv->root || fg_embed_prepare(lv->root, &lv->user, lv->limits, err) < 0 ||
+            divert_log(lv->root, err) < 0)
                 return NULL;
-        if (fg_embed_prepare(root, &lv->user, lv->limits, err) < 0 || divert_log(root, err) < 0)
-                return NULL;
-        lv->pid_dir = fg_asprintf("%s/run/qemu", root);
-        lv->status_dir = fg_asprintf("%s/run/qemu", root);
-        lv->log_dir = fg_asprintf("%s/log/qemu", root);
-        return fg_embed_uri(root);
+        lv->pid_dir = fg_asprintf("%s/run/qemu", lv->root);
+        return fg_embed_uri(lv->root);
 }
 
 static int connect_to(struct fg_libvirt *lv, const char *uri, struct fg_error *err)

@@ -43,8 +43,7 @@ struct fg_libvirt {
         struct fg_domain_config domain;
         char *owner, *cmdline;
         char *pid_dir;        /* where libvirt writes the pids of QEMUs; NULL: on another machine */
-        char *status_dir;     /* libvirt's own notes on each VM; NULL: not ours */
-        char *log_dir;        /* logs of single VMs, which nobody else removes; NULL: not ours */
+        char *root;           /* of the embedded driver; NULL: a driver that is not ours */
         struct fg_lane *lane; /* blocking calls */
         struct fg_lane *mail; /* no threads: carries events to the loop */
 };

@@ -10,6 +10,7 @@
 #include "core/fs.h"
 #include "core/str.h"
 #include "vmm/cgroup.h"
+#include "vmm/embed.h"
 #include "vmm/paths.h"
 
 /* A start or a destroy on its way through the lane. */
@@ -241,15 +242,6 @@ static int end_domain(struct fg_libvirt *lv, const char *id, struct fg_error *er
         return dom && virDomainIsActive(dom) == 0 ? 0 : -1;
 }
 
-/* What libvirt writes about a VM and, killed in the middle of its end, does not remove. */
-static int remove_notes(const char *dir, const char *id, const char *suffix, struct fg_error *err)
-{
-        fg_autofree char *path = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.%s", dir ? dir : "", id,
-                                             suffix);
-
-        return dir ? fg_rm_rf(path, err) : 0;
-}
-
 static void destroy_work(struct fg_job *base)
 {
         struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
@@ -261,9 +253,7 @@ static void destroy_work(struct fg_job *base)
                 return;
         if (lv->limits)
                 fg_cgroup_remove(FG_CGROUP_ROOT, job->id);
-        job->failed = remove_notes(lv->log_dir, job->id, "log", &job->err) < 0 ||
-                      remove_notes(lv->status_dir, job->id, "xml", &job->err) < 0 ||
-                      remove_notes(lv->status_dir, job->id, "pid", &job->err) < 0;
+        job->failed = lv->root && fg_embed_forget(lv->root, job->id, &job->err) < 0;
 }
 
 static void destroy_done(struct fg_job *base)

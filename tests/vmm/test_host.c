@@ -222,6 +222,29 @@ static void test_embed(void **state)
         assert_non_null(strstr(conf.data, "cgroup_controllers = []\n"));
 }
 
+static void make_all(const struct dir *dir, const char *const *names, size_t n)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        for (size_t i = 0; i < n; i++) {
+                fg_autofree char *path = fg_asprintf("%s/%s", dir->path, names[i]);
+
+                assert_int_equal(fg_mkdir_p(path, 0755, &err), 0);
+        }
+}
+
+static size_t existing(const struct dir *dir, const char *const *names, size_t n)
+{
+        size_t found = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                fg_autofree char *path = fg_asprintf("%s/%s", dir->path, names[i]);
+
+                found += fg_exists(path);
+        }
+        return found;
+}
+
 /* State of VMs outlives fgd, but not the machine they ran on. */
 static void test_reboot(void **state)
 {
@@ -265,6 +288,65 @@ static void test_unborn(void **state)
         assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
         assert_true(fg_exists(born) && fg_exists(other));
         assert_false(fg_exists(unborn) || fg_exists(channel) || fg_exists(lib));
+}
+
+/* The directories that a killed libvirt had made of a domain, but not yet, or no longer, knew. */
+static void test_strays(void **state)
+{
+        static const char *const gone[] = {
+                "lib/qemu/domain-3-fgrun-33333333333333",
+                "lib/qemu/channel/target/domain-3-fgrun-33333333333333",
+                "lib/qemu/channel/target/domain-14-fgrun-44444444444444",
+        };
+        static const char *const kept[] = {
+                "lib/qemu/domain-2-fgrun-11111111111111",
+                "lib/qemu/channel/target/domain-2-fgrun-11111111111111",
+                "lib/qemu/domain-3-somebody-else",
+                "lib/qemu/snapshot",
+        };
+        const struct dir *dir = *state;
+        struct fg_qemu_user user = { .uid = geteuid(), .gid = getegid() };
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
+        make_all(dir, gone, FG_ARRAY_SIZE(gone));
+        make_all(dir, kept, FG_ARRAY_SIZE(kept));
+        make_all(dir, (const char *const[]){ "run/qemu" }, 1);
+        free(put(dir, "lib/qemu/channel/target/domain-14-fgrun-44444444444444/x", "", 0600));
+        free(put(dir, "run/qemu/fgrun-11111111111111111111111111111111.xml",
+                 "<domstatus state='running' pid='4242'>\n", 0600));
+        free(put(dir, "run/qemu/fgrun-33333333333333333333333333333333.pid", "1", 0600));
+        assert_int_equal(fg_embed_prepare(dir->path, &user, false, &err), 0);
+        assert_int_equal(existing(dir, gone, FG_ARRAY_SIZE(gone)), 0);
+        assert_int_equal(existing(dir, kept, FG_ARRAY_SIZE(kept)), FG_ARRAY_SIZE(kept));
+}
+
+static void test_forget(void **state)
+{
+        static const char *const gone[] = {
+                "lib/qemu/domain-1-fgrun-11111111111111",
+                "lib/qemu/domain-7-fgrun-11111111111111",
+                "lib/qemu/channel/target/domain-7-fgrun-11111111111111",
+                "run/qemu/fgrun-11111111111111111111111111111111.xml",
+                "run/qemu/fgrun-11111111111111111111111111111111.pid",
+                "log/qemu/fgrun-11111111111111111111111111111111.log",
+        };
+        static const char *const kept[] = {
+                "lib/qemu/domain-11-fgrun-11111111111112",
+                "lib/qemu/channel/target/domain-11-fgrun-11111111111112",
+                "run/qemu/fgrun-11111111111112111111111111111111.xml",
+                "log/qemu/fgrun-11111111111112111111111111111111.log",
+        };
+        const struct dir *dir = *state;
+        struct fg_error err = FG_ERROR_INIT;
+
+        make_all(dir, gone, FG_ARRAY_SIZE(gone));
+        make_all(dir, kept, FG_ARRAY_SIZE(kept));
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(
+                        fg_embed_forget(dir->path, "11111111111111111111111111111111", &err), 0);
+        assert_int_equal(existing(dir, gone, FG_ARRAY_SIZE(gone)), 0);
+        assert_int_equal(existing(dir, kept, FG_ARRAY_SIZE(kept)), FG_ARRAY_SIZE(kept));
 }
 
 static void test_cgroup_remove(void **state)
@@ -353,6 +435,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_reboot, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cgroup_remove, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_unborn, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_strays, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_forget, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cgroup, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_console, set_up, tear_down),
         };
