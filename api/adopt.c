@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/disk.h"
+#include "api/event.h"
 #include "api/run.h"
 #include "core/clock.h"
 #include "core/fs.h"
@@ -191,12 +192,15 @@ static int load(struct fg_daemon *d, struct fg_error *err)
         if (!snapshots)
                 return -1;
         for (size_t i = 0; i < json_object_array_length(snapshots); i++) {
+                struct fg_run *run;
                 struct fg_task *t = fg_task_restore(json_object_array_get_idx(snapshots, i), err);
 
                 if (!t)
                         return -1;
                 reserve(d, t);
-                pin_images(run_new(d, t));
+                run = run_new(d, t);
+                run->event_state = fg_event_state(t); /* it was stored with its event */
+                pin_images(run);
         }
         if (json_object_array_length(snapshots) > 0)
                 fg_log_info("%zu tasks of an earlier life", json_object_array_length(snapshots));

@@ -58,6 +58,8 @@ static const struct setting {
         NUMBER_SETTING(log_task_mib, "64", 1, 1u << 20, "log kept per container"),
         NUMBER_SETTING(log_store_mib, "0", 0, 1u << 30, "logs kept in all; 0: no cap"),
         NUMBER_SETTING(retention_hours, "24", 1, 24 * 3650, "how long stopped tasks are kept"),
+        NUMBER_SETTING(events_max, "10000", 100, 10000000, "how many events are kept"),
+        NUMBER_SETTING(events_hours, "24", 1, 24 * 3650, "how long events are kept"),
         NUMBER_SETTING(max_connections, "256", 1, 65536, "per listener"),
         NUMBER_SETTING(idle_timeout_seconds, "60", 1, 86400, "for silent connections"),
         NUMBER_SETTING(max_body_kib, "256", 1, 65536, "of a request"),

@@ -26,6 +26,7 @@ struct fg_config {
         uint64_t image_cache_mib, pull_parallel;
         uint64_t log_task_mib, log_store_mib; /* per container; all together, 0: no cap */
         uint64_t retention_hours;             /* of stopped tasks */
+        uint64_t events_max, events_hours;    /* how many events are kept, and how long */
         uint64_t max_connections, idle_timeout_seconds, max_body_kib;
         uint64_t idle_exit_seconds; /* leave after so long without tasks and clients; 0: stay */
         int64_t ready_fd;           /* "READY\n" goes there once requests are taken; -1: none */

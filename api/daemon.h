@@ -28,6 +28,7 @@ struct fg_daemon {
         struct fg_names names;
         struct fg_run *runs; /* tasks that have not stopped, by id (uthash) */
         struct fg_watcher *watchers;
+        struct fg_event_feed *event_feeds;
         sd_event_source *beat;              /* housekeeping, while there is something to do */
         uint64_t idle_since_ns, expired_ns; /* CLOCK_MONOTONIC */
         uint64_t idle_requests;

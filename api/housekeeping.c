@@ -38,6 +38,8 @@ static void expire(struct fg_daemon *d)
         uint64_t keep = d->config.retention_hours * 3600 * FG_NS_PER_SEC;
 
         fg_store_expire(d->store, now > keep ? now - keep : 0, on_expired, d);
+        keep = d->config.events_hours * 3600 * FG_NS_PER_SEC;
+        fg_store_expire_events(d->store, now > keep ? now - keep : 0);
 }
 
 /* True when it is time to leave. */

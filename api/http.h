@@ -79,6 +79,8 @@ struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type
 /** fg_stream_line() - queue a line of JSON, whole or not at all. -1: CAPACITY, the client is too
  * slow by 4 MiB. */
 int fg_stream_line(struct fg_stream *s, struct json_object *take_line, struct fg_error *err);
+/** fg_stream_text() - the same for any bytes. */
+int fg_stream_text(struct fg_stream *s, const char *text, size_t len, struct fg_error *err);
 size_t fg_stream_queued(const struct fg_stream *s);
 /** fg_stream_end() - no more bytes; closed() follows once they are taken. */
 void fg_stream_end(struct fg_stream *s);

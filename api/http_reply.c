@@ -13,11 +13,6 @@ const char *fg_request_id(const struct fg_request *r)
         return r->id;
 }
 
-const char *fg_request_header(const struct fg_request *r, const char *name)
-{
-        return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
-}
-
 const char *fg_request_arg(const struct fg_request *r)
 {
         return r->arg;
@@ -26,6 +21,11 @@ const char *fg_request_arg(const struct fg_request *r)
 const char *fg_request_query(const struct fg_request *r, const char *name)
 {
         return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *fg_request_header(const struct fg_request *r, const char *name)
+{
+        return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len)
@@ -137,8 +137,18 @@ struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type
         }
         r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
                                                         &r->stream, NULL);
+        (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
         finish(r, MHD_HTTP_OK, content_type);
         return &r->stream;
+}
+
+int fg_stream_text(struct fg_stream *s, const char *text, size_t len, struct fg_error *err)
+{
+        if (fg_buf_append(&s->out, text, len, err) < 0)
+                return fg_wrap(err, "the client reads too slowly");
+        if (!s->draining)
+                http_resume(s->r);
+        return 0;
 }
 
 int fg_stream_line(struct fg_stream *s, struct json_object *take_line, struct fg_error *err)
@@ -146,11 +156,7 @@ int fg_stream_line(struct fg_stream *s, struct json_object *take_line, struct fg
         fg_autojson *line = take_line;
         fg_autofree char *text = fg_asprintf("%s\n", fg_json_text(line));
 
-        if (fg_buf_append(&s->out, text, strlen(text), err) < 0)
-                return fg_wrap(err, "the client reads too slowly");
-        if (!s->draining)
-                http_resume(s->r);
-        return 0;
+        return fg_stream_text(s, text, strlen(text), err);
 }
 
 size_t fg_stream_queued(const struct fg_stream *s)

@@ -19,6 +19,7 @@ const struct fg_route fg_routes[] = {
         { "DELETE", "/v1/images", handle_image_remove },
         { "POST", "/v1/images/pull", handle_image_pull },
         { "POST", "/v1/prune", handle_prune },
+        { "GET", "/v1/events", handle_events },
         { "GET", "/v1/usage", handle_usage },
         { "GET", "/v1/info", handle_info },
         { "GET", "/healthz", handle_health },

@@ -15,6 +15,7 @@ void handle_image_list(void *daemon, struct fg_request *r);
 void handle_image_pull(void *daemon, struct fg_request *r);
 void handle_image_remove(void *daemon, struct fg_request *r);
 void handle_prune(void *daemon, struct fg_request *r);
+void handle_events(void *daemon, struct fg_request *r);
 void handle_usage(void *daemon, struct fg_request *r);
 void handle_info(void *daemon, struct fg_request *r);
 void handle_health(void *daemon, struct fg_request *r);

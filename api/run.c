@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/event.h"
+#include "api/event_feed.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -70,6 +72,7 @@ void run_free(struct fg_run *run)
         free(run->client_token);
         free(run->request_hash);
         free(run->end_reason);
+        free(run->event_state);
         fg_task_free(t);
         free(run);
 }
@@ -138,6 +141,7 @@ struct save {
         enum fg_task_state state;
         uint64_t event_seq;
         bool sendable; /* with this stored, the guest may get the task */
+        bool event;    /* an event was stored with it */
         fg_store_done_fn done;
         void *userdata;
 };
@@ -182,6 +186,10 @@ static void on_saved(void *userdata, const struct fg_error *err)
         struct fg_run *run = run_find(save.ref.d, save.ref.id);
 
         free(userdata);
+        if (run && err && save.event)
+                free(fg_take_ptr(run->event_state)); /* it is told with what is stored next */
+        if (!err && save.event)
+                fg_event_feed_committed(save.ref.d);
         if (run && err && !save.done)
                 retry_save(run, err);
         if (save.done)
@@ -202,10 +210,26 @@ static void on_saved(void *userdata, const struct fg_error *err)
         tell_changed(run);
 }
 
+/* The event that this version of the task is, or NULL when its state is the one last told. */
+static char *event_of(struct fg_run *run, uint64_t now_ns)
+{
+        fg_autofree char *state = fg_event_state(run->task);
+        fg_autojson *task = NULL;
+
+        if (run->event_state && fg_streq(run->event_state, state))
+                return NULL;
+        free(run->event_state);
+        run->event_state = fg_take_ptr(state);
+        task = fg_task_to_json(run->task, &run->d->names);
+        return fg_event_text(task, &run->d->names, now_ns);
+}
+
 void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata)
 {
         const struct fg_task *t = run->task;
         bool stopped = t->state == FG_TASK_STOPPED;
+        uint64_t now_ns = fg_now_ns();
+        fg_autofree char *event = event_of(run, now_ns);
         fg_autojson *document = fg_task_to_json(t, &run->d->names);
         fg_autojson *snapshot = stopped ? NULL : fg_task_snapshot(t);
         struct save *save = fg_calloc(1, sizeof(*save));
@@ -224,6 +248,8 @@ void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata)
                 .cpu_units = (unsigned)t->def->cpu_units,
                 .memory_mib = (unsigned)t->def->memory_mib,
                 .storage_gib = (unsigned)fg_taskdef_storage_gib(t->def),
+                .event = event,
+                .event_ns = now_ns,
         };
 
         *save = (struct save){ .ref = { .d = run->d },
@@ -231,6 +257,7 @@ void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata)
                                .event_seq = t->event_seq,
                                .sendable = t->state >= FG_TASK_ACTIVATING &&
                                            start_images_ready(run),
+                               .event = event != NULL,
                                .done = done,
                                .userdata = userdata };
         memcpy(save->ref.id, t->id, sizeof(save->ref.id));

@@ -28,8 +28,9 @@ struct fg_run {
         bool stopping; /* the guest ends its containers, within a deadline */
         bool session_down, vm_gone;
         bool ending, tearing_down;
-        bool orphan_vm;   /* adopt: libvirt knows a VM of this task */
-        char *end_reason; /* what the VM's end was, once vm_gone */
+        bool orphan_vm;    /* adopt: libvirt knows a VM of this task */
+        char *event_state; /* of the last event: fg_event_state(); NULL: there was none */
+        char *end_reason;  /* what the VM's end was, once vm_gone */
 };
 
 /* A reference that survives the run: jobs carry ids, not pointers. */

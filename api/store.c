@@ -44,6 +44,7 @@ static void write_free(struct write *w)
         free((void *)(uintptr_t)r->snapshot);
         free((void *)(uintptr_t)r->client_token);
         free((void *)(uintptr_t)r->request_hash);
+        free((void *)(uintptr_t)r->event);
         free(w);
 }
 
@@ -67,6 +68,8 @@ static int apply(struct fg_store *s, const struct fg_record *r, struct fg_error 
                       (int64_t)r->created_ns, (int64_t)r->stopped_ns, r->document, r->snapshot,
                       r->client_token, r->request_hash) < 0)
                 return -1;
+        if (r->event && store_add_event(s->db, r->event_ns, r->event, err) < 0)
+                return -1;
         return apply_meter(s, r, err);
 }
 
@@ -78,6 +81,8 @@ static int commit(struct fg_store *s, struct write *first, const struct write *e
 
         for (struct write *w = first; r >= 0 && w != end; w = w->next)
                 r = apply(s, &w->record, err);
+        if (r >= 0)
+                r = store_trim_events(s->db, s->events_max, err);
         if (r >= 0)
                 r = fg_db_exec(s->db, "COMMIT", err);
         if (r < 0 && !sqlite3_get_autocommit(s->db))
@@ -145,6 +150,7 @@ void fg_store_save(struct fg_store *s, const struct fg_record *record, fg_store_
         r->snapshot = fg_strdup(record->snapshot);
         r->client_token = fg_strdup(record->client_token);
         r->request_hash = fg_strdup(record->request_hash);
+        r->event = fg_strdup(record->event);
         w->done = done;
         w->userdata = userdata;
         *s->pending_last = w;
@@ -220,11 +226,13 @@ static uint64_t read_beat(sqlite3 *db, struct fg_error *err)
 int fg_store_new(sd_event *event, const char *path, struct fg_prices *take_prices,
                  struct fg_store **ret, struct fg_error *err)
 {
-        const char *const migrations[] = { schema_tasks, fg_billing_schema, NULL };
+        const char *const migrations[] = { schema_tasks, fg_billing_schema, store_schema_events,
+                                           NULL };
         fg_cleanup(fg_store_freep) struct fg_store *s = fg_calloc(1, sizeof(*s));
 
         s->prices = take_prices;
         s->pending_last = &s->pending;
+        s->events_max = INT64_MAX;
         if (fg_db_open(path, migrations, &s->db, err) < 0)
                 return -1;
         s->last_beat = read_beat(s->db, err);
@@ -243,6 +251,11 @@ void fg_store_free(struct fg_store *s)
         sqlite3_close_v2(s->db);
         fg_prices_free(s->prices);
         free(s);
+}
+
+void fg_store_keep_events(struct fg_store *s, uint64_t max)
+{
+        s->events_max = max;
 }
 
 uint64_t fg_store_last_beat(const struct fg_store *s)

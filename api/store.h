@@ -30,6 +30,8 @@ struct fg_record {
         uint64_t meter_start_ns, meter_end_ns; /* 0: not yet; each version repeats what it knows,
                                                   so that a version that was lost costs nothing */
         unsigned cpu_units, memory_mib, storage_gib;
+        const char *event; /* that this version is a change of state, in the same commit; or NULL */
+        uint64_t event_ns;
 };
 
 /* @err NULL: durable. */
@@ -65,6 +67,13 @@ void fg_store_usage(struct fg_store *s, const char *by, uint64_t since_ns, uint6
                     fg_store_read_fn fn, void *userdata);
 /** fg_store_expire() - forget tasks stopped before @before_ns; result: array of their ids. */
 void fg_store_expire(struct fg_store *s, uint64_t before_ns, fg_store_read_fn fn, void *userdata);
+/** fg_store_events() - {"oldest","newest","events":[{"seq","body"}]}: at most @limit with a number
+ * above @after, in their order. */
+void fg_store_events(struct fg_store *s, uint64_t after, unsigned limit, fg_store_read_fn fn,
+                     void *userdata);
+/** fg_store_keep_events() - how many are kept at most. */
+void fg_store_keep_events(struct fg_store *s, uint64_t max);
+void fg_store_expire_events(struct fg_store *s, uint64_t before_ns);
 /** fg_store_ping() - does the database answer? */
 void fg_store_ping(struct fg_store *s, fg_store_read_fn fn, void *userdata);
 

@@ -21,12 +21,18 @@ struct fg_store {
         unsigned commits; /* loop: under way */
         bool closing;
         uint64_t last_beat;
+        uint64_t events_max; /* set before the first commit */
 };
 
 struct read_args {
         char *text, *text2; /* owned */
         uint64_t from, to;
 };
+
+/* store_events.c, on the lane */
+extern const char store_schema_events[];
+int store_add_event(sqlite3 *db, uint64_t time_ns, const char *body, struct fg_error *err);
+int store_trim_events(sqlite3 *db, uint64_t max, struct fg_error *err);
 
 typedef struct json_object *(*read_work_fn)(struct fg_store *s, const struct read_args *a,
                                             struct fg_error *err);

@@ -7,7 +7,7 @@ _fgrun_ids() {
 
 _fgrun() {
         local cur=${COMP_WORDS[COMP_CWORD]} command="" word i
-        local commands="run ps inspect logs stop pull images image prune usage info version help"
+        local commands="run ps inspect logs stop events pull images image prune usage info version help"
         local global="--host --json --quiet --help"
 
         for ((i = 1; i < COMP_CWORD; i++)); do
@@ -28,6 +28,7 @@ _fgrun() {
         stop:-*) COMPREPLY=($(compgen -W "$global --reason= --wait" -- "$cur")) ;;
         stop:*) COMPREPLY=($(compgen -W "$(_fgrun_ids)" -- "$cur")) ;;
         inspect:* | logs:*) COMPREPLY=($(compgen -W "$(_fgrun_ids -a)" -- "$cur")) ;;
+        events:*) COMPREPLY=($(compgen -W "$global --follow --since=" -- "$cur")) ;;
         prune:*) COMPREPLY=($(compgen -W "$global --all --yes" -- "$cur")) ;;
         usage:*) COMPREPLY=($(compgen -W "$global --by=task --by=family --by=day --since= --until=" -- "$cur")) ;;
         image:*) COMPREPLY=($(compgen -W "rm" -- "$cur")) ;;

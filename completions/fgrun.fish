@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for fgrun
 
-set -l commands run ps inspect logs stop pull images image prune usage info version help
+set -l commands run ps inspect logs stop events pull images image prune usage info version help
 
 function __fgrun_ids
     fgrun --quiet ps $argv 2>/dev/null | awk 'NR > 1 { print $1 "\t" $2 " " $3 }'
@@ -17,6 +17,7 @@ complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'ps' -d '
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'inspect' -d 'Show a task'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'logs' -d 'Print what a task wrote'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'stop' -d 'Stop tasks'
+complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'events' -d 'Show changes of state'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'pull' -d 'Fetch images'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'images' -d 'List images'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'image' -d 'Remove images'
@@ -47,6 +48,8 @@ complete -c fgrun -f -n '__fish_seen_subcommand_from logs' -l since -x
 complete -c fgrun -f -n '__fish_seen_subcommand_from logs' -s t -l timestamps -d 'Time before each line'
 complete -c fgrun -f -n '__fish_seen_subcommand_from stop' -l reason -x
 complete -c fgrun -f -n '__fish_seen_subcommand_from stop' -l wait -d 'Until they have stopped'
+complete -c fgrun -f -n '__fish_seen_subcommand_from events' -s f -l follow -d 'Those still to come'
+complete -c fgrun -f -n '__fish_seen_subcommand_from events' -l since -x -d 'After this one'
 
 complete -c fgrun -f -n '__fish_seen_subcommand_from image' -a rm
 complete -c fgrun -f -n '__fish_seen_subcommand_from prune' -s a -l all -d 'Stopped tasks too'

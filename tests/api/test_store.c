@@ -180,6 +180,67 @@ static void test_last_version_bills_it_all_and_once(void **state)
         expect(f, "1:stored 2:stored 3:100");
 }
 
+static void save_event(struct fixture *f, const char *name, const char *family, const char *event)
+{
+        struct fg_record record = { .id = TASK_A,
+                                    .family = family,
+                                    .status = "RUNNING",
+                                    .document = "{}",
+                                    .event = event,
+                                    .event_ns = 7 };
+
+        fg_store_save(f->store, &record, on_saved, call_new(f, name));
+}
+
+/* "oldest-newest" and the numbers and bodies of what was asked for. */
+static void on_events(void *userdata, struct json_object *result, const struct fg_error *err)
+{
+        struct json_object *list = fg_json_arr(result, "events");
+        char text[256];
+        int n;
+
+        assert_null(err);
+        n = snprintf(text, sizeof(text), "%d-%d", (int)fg_json_int(result, "oldest", -1),
+                     (int)fg_json_int(result, "newest", -1));
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                struct json_object *row = json_object_array_get_idx(list, i);
+
+                n += snprintf(text + n, sizeof(text) - (size_t)n, ",%d=%s",
+                              (int)fg_json_int(row, "seq", -1), fg_json_str(row, "body"));
+        }
+        tell(userdata, text);
+}
+
+static void events(struct fixture *f, const char *name, uint64_t after, unsigned limit)
+{
+        fg_store_events(f->store, after, limit, on_events, call_new(f, name));
+}
+
+static void test_events_come_with_their_states(void **state)
+{
+        struct fixture *f = *state;
+
+        fg_store_keep_events(f->store, 2);
+        events(f, "0", 0, 9);
+        save_event(f, "1", "f", "a");
+        save_event(f, "2", NULL, "b"); /* refused: its event must not be there */
+        save_event(f, "3", "f", NULL);
+        save_event(f, "4", "f", "c");
+        events(f, "5", 0, 9);
+        expect(f, "0:1-0 1:stored 2:INTERNAL 3:stored 4:stored 5:1-2,1=a,2=c");
+        save_event(f, "6", "f", "d");
+        events(f, "7", 0, 9);
+        events(f, "8", 2, 1);
+        events(f, "9", UINT64_MAX, 9);
+        expect(f, "6:stored 7:2-3,2=c,3=d 8:2-3,3=d 9:2-3");
+        fg_store_expire_events(f->store, 8);
+        events(f, "10", 0, 9);
+        expect(f, "10:4-3");
+        save_event(f, "11", "f", "e"); /* a number is not given twice */
+        events(f, "12", 0, 9);
+        expect(f, "11:stored 12:4-4,4=e");
+}
+
 static void test_everyone_is_told_at_the_end(void **state)
 {
         struct fixture *f = *state;
@@ -202,6 +263,8 @@ int main(void)
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_bad_record_fails_alone, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_last_version_bills_it_all_and_once, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(test_events_come_with_their_states, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_everyone_is_told_at_the_end, set_up,
                                                 tear_down),
