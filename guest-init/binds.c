@@ -67,8 +67,9 @@ static int open_devices(struct fg_binds *b, struct fg_error *err)
         return 0;
 }
 
-static int open_text(struct fg_binds *b, const char *dir, const char *name, const char *text,
-                     struct fg_error *err)
+/* The file is the container's own, but a mount: that its root is read-only does not reach it. */
+static int open_text(struct fg_binds *b, const struct fg_start *s, const char *dir,
+                     const char *name, const char *text, struct fg_error *err)
 {
         fg_autofree char *source = fg_asprintf("%s/%s", dir, name);
         fg_autofree char *target = fg_asprintf("/etc/%s", name);
@@ -80,7 +81,10 @@ static int open_text(struct fg_binds *b, const char *dir, const char *name, cons
         if (fg_write_all(fd, text, strlen(text), err) < 0)
                 return -1;
         bind = add(b, target, err);
-        return bind ? open_source(bind, source, err) : -1;
+        if (!bind)
+                return -1;
+        bind->read_only = fg_json_bool(s->spec, "readonlyRootFilesystem", false);
+        return open_source(bind, source, err);
 }
 
 static int open_texts(struct fg_binds *b, const struct fg_start *s, const char *dir,
@@ -94,10 +98,10 @@ static int open_texts(struct fg_binds *b, const struct fg_start *s, const char *
                                               "127.0.0.1\t%s\n",
                                               host);
 
-        if (open_text(b, dir, "hostname", hostname, err) < 0 ||
-            open_text(b, dir, "hosts", hosts, err) < 0)
+        if (open_text(b, s, dir, "hostname", hostname, err) < 0 ||
+            open_text(b, s, dir, "hosts", hosts, err) < 0)
                 return -1;
-        return open_text(b, dir, "resolv.conf", "# the task has no network\n", err);
+        return open_text(b, s, dir, "resolv.conf", "# the task has no network\n", err);
 }
 
 static int open_volume(struct fg_binds *b, const char *source, const char *target, bool read_only,

@@ -183,9 +183,12 @@ def test_confinement(runner):
                            "echo 1 > /proc/sys/kernel/panic;"
                            "mkdir /sys/fs/cgroup/x; cat /proc/self/cgroup; ls /proc | grep -c '^[0-9]';"
                            "ls /run; ls /proc/self/fd", essential=False),
-        runner.sh("readonly", "touch /x; touch /tmp/y; echo z > /dev/shm/z && echo shm; touch /v/w && echo v",
+        runner.sh("readonly", "touch /x; touch /tmp/y; echo z > /dev/shm/z && echo shm; touch /v/w && echo v;"
+                              "for f in hosts hostname resolv.conf; do echo x >> /etc/$f; done",
                   readonlyRootFilesystem=True, essential=False,
                   mountPoints=[{"sourceVolume": "v", "containerPath": "/v"}]),
+        runner.sh("texts", "for f in hosts hostname resolv.conf; do echo x >> /etc/$f && tail -n 1 /etc/$f; done",
+                  essential=False),
         volumes=["v"])
     default = settings(guest.stdout(0))
     assert default == {"CapInh": "0" * 16, "CapPrm": "00000000a80425fb", "CapEff": "00000000a80425fb",
@@ -205,7 +208,8 @@ def test_confinement(runner):
     assert int(masks[4]) < 6, "processes of others are visible"
     assert guest.stdout(6).decode().split()[-4:] == ["0", "1", "2", "3"], "a descriptor leaked"
     assert guest.stderr(6).decode().count("Read-only file system") == 2
-    assert guest.stdout(7) == b"shm\nv\n" and guest.stderr(7).decode().count("Read-only") == 2
+    assert guest.stdout(7) == b"shm\nv\n" and guest.stderr(7).decode().count("Read-only") == 5
+    assert guest.stdout(8) == b"x\nx\nx\n" and guest.stderr(8) == b""
 
 
 def test_limits_and_tmpfs(runner):
