@@ -20,10 +20,11 @@ struct fg_config {
         char *price_book; /* path, or NULL: built-in list prices */
         char *docker_config, *ca_file, *insecure_registries;
         char *region, *account, *cluster; /* parts of ARNs */
+        char *image_pull;                 /* "prepared" or "guest" */
         char *log_level;
         uint64_t vcpu_overcommit_percent; /* 100: a vCPU per host CPU */
         uint64_t memory_reserve_mib;      /* of the host's memory, never given to tasks */
-        uint64_t image_cache_mib, pull_parallel;
+        uint64_t image_cache_mib, pull_parallel, prepared_max_mib;
         uint64_t log_task_mib, log_store_mib; /* per container; all together, 0: no cap */
         uint64_t retention_hours;             /* of stopped tasks */
         uint64_t events_max, events_hours;    /* how many events are kept, and how long */

@@ -73,6 +73,13 @@ static int open_store(struct fg_daemon *d, struct fg_error *err)
         return 0;
 }
 
+static int check_image_pull(const char *text, struct fg_error *err)
+{
+        if (fg_streq(text, "prepared") || fg_streq(text, "guest"))
+                return 0;
+        return fg_fail(err, FG_ERR_INVALID, "image_pull = %s: expected prepared or guest", text);
+}
+
 static int open_images(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autofree char *dir = fg_asprintf("%s/images", d->config.cache_dir);
@@ -82,8 +89,11 @@ static int open_images(struct fg_daemon *d, struct fg_error *err)
                                            .docker_config = d->config.docker_config,
                                            .ca_file = d->config.ca_file,
                                            .insecure = d->config.insecure_registries,
-                                           .platform = "linux/amd64" };
+                                           .platform = "linux/amd64",
+                                           .prepared_max = d->config.prepared_max_mib * MIB };
 
+        if (check_image_pull(d->config.image_pull, err) < 0)
+                return -1;
         return fg_images_new(d->event, &config, &d->images, err);
 }
 

@@ -33,6 +33,7 @@ static void check_running(struct fg_run *run, uint64_t now)
                 if (t->containers[i].started_ns == 0)
                         return;
         fg_task_move(t, FG_TASK_RUNNING, now);
+        disks_prepare_rest(run);
 }
 
 static void on_image_done(struct fg_run *run, struct fg_container *c, struct json_object *event,

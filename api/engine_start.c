@@ -27,6 +27,7 @@ static void on_pull_progress(void *userdata, const struct fg_pull_progress *p)
         size_t i = (size_t)(image - image->run->images);
 
         run_tell_pull(image->run, image->run->task->containers[i].def->image, p);
+        disks_sized(image, p->total_bytes);
 }
 
 static void on_pulled(void *userdata, const struct fg_image *result, const struct fg_error *err)
@@ -44,6 +45,7 @@ static void on_pulled(void *userdata, const struct fg_image *result, const struc
         }
         memcpy(c->manifest, result->manifest, sizeof(c->manifest));
         image->ready = true;
+        disks_pulled(image, result);
         if (!start_images_ready(run))
                 return;
         fg_task_phase(run->task, FG_PHASE_IMAGE_READY, fg_now_ns());
@@ -88,11 +90,26 @@ static void on_started(void *userdata, const char *id, const struct fg_error *er
         start_session(run);
 }
 
+void start_vm(struct fg_run *run)
+{
+        fg_autofree char *dir = run_dir(run);
+        fg_autofree char *scratch = fg_asprintf("%s/scratch.img", dir);
+        struct fg_vm_disk disks[FG_VM_DISKS_MAX];
+        struct fg_vm_spec spec = { .scratch = scratch, .disks = disks };
+
+        if (run->ending || run->vm_asked || !run->disk_made || !disks_settled(run))
+                return;
+        memcpy(spec.id, run->task->id, sizeof(spec.id));
+        spec.vcpus = (unsigned)((run->task->def->cpu_units + 1023) / 1024);
+        spec.memory_mib = (unsigned)run->task->def->memory_mib;
+        spec.n_disks = disks_attach(run, disks);
+        run->vm_asked = run->vm_starting = true;
+        fg_vmm_start(run->d->vmm, &spec, on_started, run->d);
+}
+
 static void on_disk(void *userdata, const struct fg_error *err)
 {
         struct fg_run *run = run_ref_take(userdata);
-        fg_autofree char *dir = NULL, *disk = NULL;
-        struct fg_vm_spec spec = { 0 };
 
         if (!run)
                 return;
@@ -105,14 +122,8 @@ static void on_disk(void *userdata, const struct fg_error *err)
                 end_failed(run, "ResourceInitializationError", err);
                 return;
         }
-        dir = run_dir(run);
-        disk = fg_asprintf("%s/scratch.img", dir);
-        memcpy(spec.id, run->task->id, sizeof(spec.id));
-        spec.vcpus = (unsigned)((run->task->def->cpu_units + 1023) / 1024);
-        spec.memory_mib = (unsigned)run->task->def->memory_mib;
-        spec.scratch = disk;
-        run->vm_starting = true;
-        fg_vmm_start(run->d->vmm, &spec, on_started, run->d);
+        run->disk_made = true;
+        start_vm(run);
 }
 
 void start_begin(struct fg_run *run)
@@ -133,6 +144,7 @@ void start_begin(struct fg_run *run)
         run->disk_making = true;
         fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
                      (unsigned)fg_taskdef_storage_gib(run->task->def), on_disk, run_ref_new(run));
+        disks_begin(run);
         start_pulls(run);
 }
 
@@ -234,6 +246,7 @@ static struct json_object *task_message(const struct fg_run *run)
 {
         const struct fg_task *t = run->task;
         struct fg_spec_image images[FG_CONTAINERS_MAX];
+        char serials[FG_CONTAINERS_MAX][FG_VM_SERIAL_LEN + 1];
         unsigned char random[32];
         char random_hex[2 * sizeof(random) + 1], hostname[13];
         struct fg_spec spec = { .id = t->id,
@@ -248,9 +261,16 @@ static struct json_object *task_message(const struct fg_run *run)
         fg_hex(random, sizeof(random), random_hex);
         memcpy(hostname, t->id, sizeof(hostname) - 1);
         hostname[sizeof(hostname) - 1] = '\0';
-        for (size_t i = 0; i < t->n_containers; i++)
-                images[i] = (struct fg_spec_image){ .reference = t->containers[i].def->image,
-                                                    .manifest = t->containers[i].manifest };
+        for (size_t i = 0; i < t->n_containers; i++) {
+                const struct fg_container *c = &t->containers[i];
+
+                images[i] = (struct fg_spec_image){ .reference = c->def->image,
+                                                    .manifest = c->manifest };
+                if (!c->disk[0] || !fg_streq(c->disk, c->manifest))
+                        continue;
+                disks_serial(c, serials[i]);
+                images[i].disk = serials[i];
+        }
         return fg_spec_to_json(&spec);
 }
 

@@ -26,6 +26,8 @@ static struct json_object *image_json(const struct fg_image *image)
         fg_json_set_int(obj, "layers", image->layers);
         set_time(obj, "pulledAt", image->pulled_ns);
         set_time(obj, "usedAt", image->used_ns);
+        fg_json_set_bool(obj, "prepared", image->prepared);
+        fg_json_set_str(obj, "unpreparedReason", image->unprepared_why);
         return obj;
 }
 

@@ -63,6 +63,7 @@ void run_free(struct fg_run *run)
                         fg_pull_cancel(run->images[i].pull);
                 if (run->images[i].ready)
                         fg_images_unpin(d->images, t->containers[i].manifest);
+                disks_forget(&run->images[i]);
         }
         fg_capacity_give(&d->capacity, (uint64_t)t->def->cpu_units,
                          (uint64_t)t->def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib);

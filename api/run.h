@@ -11,6 +11,10 @@ struct run_image { /* one container's image */
         struct fg_run *run;
         struct fg_pull *pull; /* NULL: none under way */
         bool ready;           /* resolved, complete and pinned */
+        bool undecided;       /* its size will tell whether the VM waits for it as a disk */
+        bool preparing;       /* the VM waits for its disk */
+        char *disk;           /* path of the verified EROFS, NULL: none */
+        char pinned[FG_DIGEST_LEN + 1]; /* manifest that is kept for that disk, "": none */
 };
 
 struct fg_run {
@@ -23,6 +27,7 @@ struct fg_run {
         sd_event_source *deadline; /* one at a time: boot, stop, or the last words of a dead VM */
         sd_event_source *retry;    /* of a failed save or tear-down */
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
+        bool disk_made, vm_asked;      /* the scratch disk is there; the VM was started */
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
         bool guest_ready, task_sent, stop_sent;
         bool stopping; /* the guest ends its containers, within a deadline */
@@ -60,6 +65,18 @@ bool start_images_ready(const struct fg_run *run);
 void start_pulls(struct fg_run *run);    /* what is not there yet */
 void start_session(struct fg_run *run);  /* the VM is there: talk to its guest */
 void start_try_send(struct fg_run *run); /* give the guest its task once all is ready */
+
+void start_vm(struct fg_run *run); /* once its disks are there */
+
+/* engine_disks.c: prepared images */
+void disks_begin(struct fg_run *run); /* which of them the VM will have, as far as is known */
+bool disks_settled(const struct fg_run *run);
+void disks_sized(struct run_image *image, uint64_t bytes);
+void disks_pulled(struct run_image *image, const struct fg_image *result);
+size_t disks_attach(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX]);
+void disks_serial(const struct fg_container *c, char ret[FG_VM_SERIAL_LEN + 1]);
+void disks_forget(struct run_image *image);
+void disks_prepare_rest(struct fg_run *run); /* for the next start */
 
 /* engine_guest.c */
 void guest_event(struct fg_run *run, uint64_t seq, struct json_object *event);

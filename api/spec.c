@@ -30,6 +30,7 @@ static struct json_object *image_to_json(const struct fg_spec_image *image)
 
         fg_json_set_str(json, "reference", image->reference);
         fg_json_set_str(json, "manifest", image->manifest);
+        fg_json_set_str(json, "disk", image->disk);
         return json;
 }
 

@@ -10,6 +10,7 @@
 struct fg_spec_image {
         const char *reference; /* normalised */
         const char *manifest;  /* digest of the single-platform manifest */
+        const char *disk;      /* serial number of the disk that has it prepared, NULL: none */
 };
 
 struct fg_spec {

@@ -30,6 +30,8 @@ struct fg_container {
         const struct fg_container_def *def; /* borrowed from the task's definition */
         enum fg_container_state state;
         char manifest[FG_DIGEST_LEN + 1]; /* "": not resolved yet */
+        char disk[FG_DIGEST_LEN + 1];     /* manifest of the image that the VM has as a disk for it;
+                                             "": none, or not decided yet */
         char runtime_id[FG_ID_LEN + 1];
         int exit_code; /* -1: none */
         char *reason;  /* NULL: none */

@@ -102,6 +102,23 @@ static struct json_object *phases_json(const struct fg_task *t)
         return array;
 }
 
+/* How each container gets its image, once the VM has been started. */
+static struct json_object *images_json(const struct fg_task *t)
+{
+        struct json_object *array = json_object_new_array();
+
+        for (size_t i = 0; i < t->n_containers && t->state >= FG_TASK_ACTIVATING; i++) {
+                const struct fg_container *c = &t->containers[i];
+                struct json_object *image = json_object_new_object();
+                bool prepared = c->disk[0] && fg_streq(c->disk, c->manifest);
+
+                fg_json_set_str(image, "container", c->def->name);
+                fg_json_set_str(image, "pull", prepared ? "prepared" : "guest");
+                json_object_array_add(array, image);
+        }
+        return array;
+}
+
 static struct json_object *ours_json(const struct fg_task *t, const struct fg_names *n)
 {
         struct json_object *obj = json_object_new_object();
@@ -111,6 +128,7 @@ static struct json_object *ours_json(const struct fg_task *t, const struct fg_na
         fg_json_set_str(obj, "accelerator", n->accelerator);
         fg_json_set_str(obj, "isolation", "microvm");
         fg_json_set_str(obj, "endedBy", t->ended_by);
+        fg_json_set(obj, "images", images_json(t));
         fg_json_set(obj, "phases", phases_json(t));
         return obj;
 }

@@ -23,6 +23,7 @@ static struct json_object *container_snapshot(const struct fg_container *c)
 
         fg_json_set_str(obj, "state", fg_container_state_name(c->state));
         fg_json_set_str(obj, "manifest", c->manifest);
+        fg_json_set_str(obj, "disk", c->disk);
         fg_json_set_str(obj, "runtime_id", c->runtime_id);
         fg_json_set_int(obj, "exit_code", c->exit_code);
         fg_json_set_str(obj, "reason", c->reason);
@@ -78,6 +79,7 @@ static int restore_container(struct fg_container *c, struct json_object *obj, st
         if (!state || !fg_container_state_parse(state, &c->state))
                 return fg_fail(err, FG_ERR_INTERNAL, "a container without a state");
         copy_text(c->manifest, sizeof(c->manifest), obj, "manifest");
+        copy_text(c->disk, sizeof(c->disk), obj, "disk");
         copy_text(c->runtime_id, sizeof(c->runtime_id), obj, "runtime_id");
         c->exit_code = (int)fg_json_int(obj, "exit_code", -1);
         c->reason = fg_strdup(fg_json_str(obj, "reason"));

@@ -22,10 +22,13 @@ static void add_time(struct fg_table *table, const char *text)
 
 static void print(const struct fg_cli *cli, struct json_object *images)
 {
-        static const struct fg_column columns[] = {
-                { "IMAGE" },  { "DIGEST" }, { "SIZE", .right = true }, { "LAYERS", .right = true },
-                { "PULLED" }, { "USED" }
-        };
+        static const struct fg_column columns[] = { { "IMAGE" },
+                                                    { "DIGEST" },
+                                                    { "SIZE", .right = true },
+                                                    { "LAYERS", .right = true },
+                                                    { "PREPARED" },
+                                                    { "PULLED" },
+                                                    { "USED" } };
         fg_cleanup(fg_table_freep) struct fg_table *table = NULL;
         char size[FG_HUMAN_MAX];
 
@@ -46,6 +49,7 @@ static void print(const struct fg_cli *cli, struct json_object *images)
                 fg_table_format(table, "%.*s", SHORT_DIGEST, digest ? digest : "");
                 fg_table_cell(table, size);
                 fg_table_format(table, "%d", (int)fg_json_int(image, "layers", 0));
+                fg_table_cell(table, fg_json_bool(image, "prepared", false) ? "yes" : "no");
                 add_time(table, fg_json_str(image, "pulledAt"));
                 add_time(table, fg_json_str(image, "usedAt"));
         }

@@ -15,12 +15,9 @@
  * child asks for a blob with one struct fg_assembly_request, the answer is packets that begin with
  * a byte of enum fg_assembly_answer.
  *
- * The result is a directory: FG_ASSEMBLY_ROOT, FG_ASSEMBLY_MANIFEST and FG_ASSEMBLY_CONFIG in it.
+ * The result is a directory, see image_unpack.h.
  */
-#define FG_ASSEMBLY_ROOT     "rootfs"
-#define FG_ASSEMBLY_MANIFEST "manifest.json"
-#define FG_ASSEMBLY_CONFIG   "config.json"
-#define FG_ASSEMBLY_PACKET   (64u * 1024)
+#define FG_ASSEMBLY_PACKET (64u * 1024)
 
 enum fg_assembly_answer {
         FG_ASSEMBLY_DATA = 'd',

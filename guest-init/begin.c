@@ -76,6 +76,7 @@ static int add_image(struct fg_task *t, struct json_object *container, struct fg
         }
         image = &t->images[t->image_count];
         image->manifest = manifest;
+        image->disk = fg_json_str(fg_json_obj(container, "image"), "disk");
         image->dir = fg_asprintf(FG_SCRATCH_IMAGES "/%zu", t->image_count++);
         return 0;
 }

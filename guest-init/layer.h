@@ -30,7 +30,8 @@ struct fg_layer_limits {
         size_t name;      /* bytes of an entry's path, and of a link's target */
         size_t depth;     /* components of an entry's path */
         size_t xattrs;    /* bytes of one entry's extended attributes, names and values */
-        bool devices;     /* character and block devices are created, else refused */
+        bool devices;     /* character and block devices are created; else those below /dev are
+                             left out and others refused */
 };
 
 #define FG_LAYER_LIMITS_DEFAULT                                                                    \

@@ -145,12 +145,24 @@ static int make_symlink(struct fg_layer *layer, const struct place *at, struct a
         return fg_layer_attrs_set_at(layer, at->dir_fd, at->name, entry, err);
 }
 
+/* A container's own /dev hides the image's. */
+static bool is_below_dev(struct archive_entry *entry)
+{
+        const char *path = archive_entry_pathname(entry);
+
+        while (path[0] == '/' || (path[0] == '.' && path[1] == '/'))
+                path++;
+        return fg_starts_with(path, "dev/");
+}
+
 static int make_node(struct fg_layer *layer, const struct place *at, struct archive_entry *entry,
                      struct fg_error *err)
 {
         mode_t type = archive_entry_filetype(entry);
         dev_t dev = 0;
 
+        if (type != AE_IFIFO && !layer->limits->devices && is_below_dev(entry))
+                return 0;
         if (type != AE_IFIFO && !layer->limits->devices)
                 return fg_fail(err, FG_ERR_DENIED, "device nodes are not allowed here");
         if (type != AE_IFIFO)

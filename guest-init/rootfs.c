@@ -13,9 +13,9 @@
 #include "core/fs.h"
 #include "core/json.h"
 #include "core/str.h"
-#include "guest-init/assembly.h"
 #include "guest-init/binds.h"
 #include "guest-init/devices.h"
+#include "guest-init/image_unpack.h"
 #include "guest-init/mounts.h"
 
 #define NO_ALL (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -60,7 +60,7 @@ static int make_upper(const char *lower, const char *upper, struct fg_error *err
 /* Copy-on-write over the image, which other containers may use as well. Return: in its root. */
 static int mount_overlay(const struct fg_start *s, const char *dir, struct fg_error *err)
 {
-        fg_autofree char *lower = fg_asprintf("%s/" FG_ASSEMBLY_ROOT, s->image_dir);
+        fg_autofree char *lower = fg_asprintf("%s/" FG_IMAGE_ROOT, s->image_dir);
         fg_autofree char *upper = fg_asprintf("%s/upper", dir);
         fg_autofree char *work = fg_asprintf("%s/work", dir);
         fg_autofree char *root = fg_asprintf("%s/root", dir);

@@ -13,13 +13,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/buf.h"
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "core/str.h"
-#include "guest-init/assembly.h"
 #include "guest-init/caps.h"
 #include "guest-init/cgroup.h"
 #include "guest-init/filter.h"
+#include "guest-init/image_unpack.h"
 #include "guest-init/process.h"
 #include "guest-init/rootfs.h"
 
@@ -29,8 +30,8 @@ static int load_image(struct fg_start *s, struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf manifest = FG_BUF_INIT(FG_IMAGE_MANIFEST_MAX);
         fg_cleanup(fg_buf_finish) struct fg_buf config = FG_BUF_INIT(FG_IMAGE_CONFIG_MAX);
-        fg_autofree char *manifest_path = fg_asprintf("%s/" FG_ASSEMBLY_MANIFEST, s->image_dir);
-        fg_autofree char *config_path = fg_asprintf("%s/" FG_ASSEMBLY_CONFIG, s->image_dir);
+        fg_autofree char *manifest_path = fg_asprintf("%s/" FG_IMAGE_MANIFEST, s->image_dir);
+        fg_autofree char *config_path = fg_asprintf("%s/" FG_IMAGE_CONFIG, s->image_dir);
 
         if (fg_buf_read_file(&manifest, manifest_path, err) < 0 ||
             fg_buf_read_file(&config, config_path, err) < 0)

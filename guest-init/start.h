@@ -15,7 +15,7 @@ struct fg_start {
         unsigned index;
         struct json_object *task;
         struct json_object *spec; /* the container's member of task.containers */
-        const char *image_dir;    /* an assembly, see assembly.h */
+        const char *image_dir;    /* an unpacked image, see image_unpack.h */
         int cgroup;               /* directory of its cgroup */
         int output[2];            /* write ends for stdout and stderr */
         int report;               /* write end for struct fg_start_report */

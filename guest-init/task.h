@@ -14,6 +14,7 @@
 /* One image, used by one or more of the task's containers. */
 struct fg_task_image {
         const char *manifest; /* borrowed from the task */
+        const char *disk;     /* serial number of the disk that has it; NULL: to be unpacked */
         char *dir;
         bool done;
 };

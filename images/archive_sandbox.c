@@ -10,36 +10,13 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "images/confine.h"
 
 #define NOBODY        65534
 #define MEMORY_MAX    (UINT64_C(1) << 30)
 #define FILE_SIZE_MAX (UINT64_C(64) << 30)
 #define CPU_SECONDS   1800
 #define FILES_MAX     32
-
-/* A sanitizer's runtime needs address space and system calls of its own. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
-#if SANITIZED
-const char *__asan_default_options(void);
-
-/* The leak checker reads /proc, which is out of reach behind the chroot. */
-const char *__asan_default_options(void)
-{
-        return "detect_leaks=0";
-}
-#endif
-
-FG_DEFINE_CLEANUP(scmp_filter_ctx, seccomp_release)
 
 static const int allowed_calls[] = {
         SCMP_SYS(brk),
@@ -74,19 +51,14 @@ static const int allowed_calls[] = {
         SCMP_SYS(writev),
 };
 
-static int limit(int resource, uint64_t value, struct fg_error *err)
-{
-        struct rlimit l = { .rlim_cur = value, .rlim_max = value };
-
-        return setrlimit(resource, &l) < 0 ? fg_fail_errno(err, errno, "setrlimit") : 0;
-}
-
 static int limit_all(struct fg_error *err)
 {
-        if (!SANITIZED && limit(RLIMIT_AS, MEMORY_MAX, err) < 0)
+        if (!FG_SANITIZED && fg_confine_limit(RLIMIT_AS, MEMORY_MAX, err) < 0)
                 return -1;
-        if (limit(RLIMIT_FSIZE, FILE_SIZE_MAX, err) < 0 || limit(RLIMIT_CORE, 0, err) < 0 ||
-            limit(RLIMIT_CPU, CPU_SECONDS, err) < 0 || limit(RLIMIT_NOFILE, FILES_MAX, err) < 0)
+        if (fg_confine_limit(RLIMIT_FSIZE, FILE_SIZE_MAX, err) < 0 ||
+            fg_confine_limit(RLIMIT_CORE, 0, err) < 0 ||
+            fg_confine_limit(RLIMIT_CPU, CPU_SECONDS, err) < 0 ||
+            fg_confine_limit(RLIMIT_NOFILE, FILES_MAX, err) < 0)
                 return -1;
         return 0;
 }
@@ -113,18 +85,6 @@ static int drop_user(struct fg_error *err)
         return 0;
 }
 
-static int filter_calls(struct fg_error *err)
-{
-        fg_cleanup(seccomp_releasep) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-        int r = filter ? 0 : -ENOMEM;
-
-        for (size_t i = 0; i < FG_ARRAY_SIZE(allowed_calls) && r == 0; i++)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
-        if (r == 0)
-                r = seccomp_load(filter);
-        return r < 0 ? fg_fail_errno(err, -r, "seccomp") : 0;
-}
-
 int fg_archive_sandbox(int dir, struct fg_error *err)
 {
         bool root = geteuid() == 0;
@@ -133,7 +93,7 @@ int fg_archive_sandbox(int dir, struct fg_error *err)
                 return fg_wrap(err, "sandbox");
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return fg_fail_errno(err, errno, "sandbox: prctl");
-        if (!SANITIZED && filter_calls(err) < 0)
+        if (fg_confine_calls(allowed_calls, FG_ARRAY_SIZE(allowed_calls), err) < 0)
                 return fg_wrap(err, "sandbox");
         return 0;
 }

@@ -2,9 +2,11 @@
 #include "images/blobstore.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/fs.h"
@@ -14,13 +16,14 @@
 #define ALGORITHM      "sha256:"
 #define HEX_LEN        64
 #define PART_SUFFIX    ".part"
+#define READ_SIZE      (1u << 20)
 #define PART_MAX_AGE_S (24 * 60 * 60)
 
-static char *make_dir(const char *dir, const char *name, struct fg_error *err)
+static char *make_dir(const char *dir, const char *name, mode_t mode, struct fg_error *err)
 {
         char *path = fg_asprintf("%s/%s", dir, name);
 
-        if (fg_mkdir_p(path, 0700, err) < 0) {
+        if (fg_mkdir_p(path, mode, err) < 0) {
                 free(path);
                 return NULL;
         }
@@ -91,13 +94,14 @@ int fg_blobstore_open(const char *dir, struct fg_blobstore **ret, struct fg_erro
 {
         fg_cleanup(fg_blobstore_freep) struct fg_blobstore *store = fg_calloc(1, sizeof(*store));
 
-        store->blobs = make_dir(dir, "blobs/sha256", err);
+        /* QEMU's user reaches prepared images, which are given to its group, and lists nothing. */
+        store->blobs = make_dir(dir, "blobs/sha256", 0711, err);
         if (!store->blobs)
                 return -1;
-        store->tmp = make_dir(dir, "tmp", err);
+        store->tmp = make_dir(dir, "tmp", 0700, err);
         if (!store->tmp)
                 return -1;
-        store->trash = make_dir(dir, "trash", err);
+        store->trash = make_dir(dir, "trash", 0700, err);
         if (!store->trash)
                 return -1;
         fg_blobstore_empty_trash(store);
@@ -162,6 +166,44 @@ int fg_blobstore_put(const struct fg_blobstore *store, const char *digest, const
         if (!fg_streq(actual, digest))
                 return fg_fail(err, FG_ERR_UPSTREAM, "%s came with digest %s", digest, actual);
         return fg_write_file(path, data, len, 0600, err);
+}
+
+int fg_blobstore_digest(int fd, char ret[FG_DIGEST_LEN + 1], struct fg_error *err)
+{
+        fg_cleanup(fg_sha256_freep) struct fg_sha256 *h = fg_sha256_new();
+        fg_autofree char *buf = fg_calloc(1, READ_SIZE);
+        off_t at = 0;
+        ssize_t n;
+
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+        while ((n = pread(fd, buf, READ_SIZE, at)) > 0) {
+                fg_sha256_update(h, buf, (size_t)n);
+                at += n;
+        }
+        fg_sha256_final(h, ret);
+        return n < 0 ? fg_fail_errno(err, errno, "read") : 0;
+}
+
+int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path,
+                       char ret_digest[FG_DIGEST_LEN + 1], uint64_t *ret_size, struct fg_error *err)
+{
+        fg_autoclose int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        fg_autofree char *blob = NULL;
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fg_fail_errno(err, errno, "%s", path);
+        if (!S_ISREG(st.st_mode))
+                return fg_fail(err, FG_ERR_INVALID, "%s is not a file", path);
+        if (fchown(fd, geteuid(), getegid()) < 0 || fchmod(fd, 0440) < 0 || fsync(fd) < 0)
+                return fg_fail_errno(err, errno, "%s", path);
+        if (fg_blobstore_digest(fd, ret_digest, err) < 0)
+                return fg_wrap(err, "%s", path);
+        blob = fg_blobstore_blob_path(store, ret_digest);
+        if (rename(path, blob) < 0)
+                return fg_fail_errno(err, errno, "%s", blob);
+        *ret_size = (uint64_t)st.st_size;
+        return fg_fsync_dir(store->blobs, err);
 }
 
 /* Unique within the process; an older process left nothing behind in the trash. */

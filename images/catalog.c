@@ -10,6 +10,7 @@ void fg_stored_free(struct fg_stored *image)
         if (!image)
                 return;
         free(image->blobs);
+        free(image->unprepared_why);
         free(image);
 }
 
@@ -21,6 +22,7 @@ struct fg_stored *fg_stored_copy(const struct fg_stored *image)
         memset(&copy->hh, 0, sizeof(copy->hh));
         copy->blobs = fg_calloc(image->n_blobs + 1, sizeof(*copy->blobs));
         memcpy(copy->blobs, image->blobs, image->n_blobs * sizeof(*copy->blobs));
+        copy->unprepared_why = fg_strdup(image->unprepared_why);
         return copy;
 }
 
@@ -95,6 +97,15 @@ void fg_catalog_drop(struct fg_catalog *c, struct fg_stored *take_image)
                         fg_catalog_unname(c, name);
         HASH_DEL(c->images, take_image);
         fg_stored_free(take_image);
+}
+
+void fg_catalog_prepare(struct fg_catalog *c, struct fg_stored *image, const char *digest,
+                        uint64_t size)
+{
+        (void)snprintf(image->prepared, sizeof(image->prepared), "%s", digest);
+        image->prepared_checked = digest[0] != '\0';
+        if (digest[0])
+                fg_catalog_add_blob(c, digest, size);
 }
 
 struct fg_stored *fg_catalog_image(const struct fg_catalog *c, const char *manifest)
@@ -190,7 +201,9 @@ void fg_catalog_mark_images(struct fg_catalog *c)
 
         HASH_ITER (hh, c->blobs, blob, next_blob)
                 blob->live = false;
-        HASH_ITER (hh, c->images, image, next_image)
+        HASH_ITER (hh, c->images, image, next_image) {
                 for (size_t i = 0; i < image->n_blobs; i++)
                         fg_catalog_mark(c, image->blobs[i]);
+                fg_catalog_mark(c, image->prepared);
+        }
 }

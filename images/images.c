@@ -2,14 +2,19 @@
 #include "images/images.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "core/fs.h"
 #include "core/str.h"
 #include "images/archive.h"
+#include "images/helper.h"
 #include "images/private.h"
 
 #define RESOLVERS        2
+#define PREPARERS        2
 #define PARALLEL_DEFAULT 3
 #define PARALLEL_MAX     16
 
@@ -26,6 +31,23 @@ struct request {
         void (*pruned)(void *userdata, uint64_t freed, const struct fg_error *err);
 };
 
+struct fg_image fg_stored_describe(const struct fg_stored *image, const char *reference)
+{
+        struct fg_image ret = {
+                .reference = reference,
+                .size = image->size,
+                .layers = image->layers,
+                .pulled_ns = image->pulled_ns,
+                .used_ns = image->used_ns,
+                .prepared = image->prepared[0] != '\0',
+                .unprepared_why = image->unprepared_why,
+        };
+
+        memcpy(ret.manifest, image->manifest, sizeof(ret.manifest));
+        memcpy(ret.config, image->config, sizeof(ret.config));
+        return ret;
+}
+
 static void add_found_blob(void *userdata, const char *digest, uint64_t size)
 {
         fg_catalog_add_blob(userdata, digest, size);
@@ -40,7 +62,8 @@ static int start_lanes(struct fg_images *images, sd_event *event, unsigned paral
                 parallel = PARALLEL_MAX;
         if (fg_lane_new(event, "image-index", 1, &images->index, err) < 0 ||
             fg_lane_new(event, "image-resolve", RESOLVERS, &images->resolvers, err) < 0 ||
-            fg_lane_new(event, "image-pull", parallel, &images->downloaders, err) < 0)
+            fg_lane_new(event, "image-pull", parallel, &images->downloaders, err) < 0 ||
+            fg_lane_new(event, "image-prepare", PREPARERS, &images->preparers, err) < 0)
                 return -1;
         return 0;
 }
@@ -59,6 +82,11 @@ int fg_images_new(sd_event *event, const struct fg_images_config *config, struct
         images->source.registry.docker_config = fg_strdup(config->docker_config);
         images->source.platform = fg_strdup(config->platform ? config->platform : "linux/amd64");
         images->source.archive_program = fg_archive_program();
+        images->preparing.program = fg_helper_path("fg-prepare", "FG_PREPARE");
+        images->preparing.max_bytes = config->prepared_max;
+        images->preparing.cancel = eventfd(0, EFD_CLOEXEC);
+        if (images->preparing.cancel < 0)
+                return fg_fail_errno(err, errno, "eventfd");
         if (config->ca_file && !fg_exists(config->ca_file))
                 return fg_fail(err, FG_ERR_INVALID, "CA file %s does not exist", config->ca_file);
         if (fg_blobstore_open(config->dir, &images->store, err) < 0 ||
@@ -67,6 +95,7 @@ int fg_images_new(sd_event *event, const struct fg_images_config *config, struct
             fg_index_load(images->db, &images->catalog, err) < 0)
                 return fg_wrap(err, "image store");
         images->source.store = images->store;
+        images->preparing.store = images->store;
         if (start_lanes(images, event, config->parallel, err) < 0)
                 return -1;
         *ret = fg_take_ptr(images);
@@ -90,7 +119,9 @@ void fg_images_free(struct fg_images *images)
         fail_pulls(images);
         fg_download_cancel_all(images);
         /* The index last: what the others finish, it still writes down. */
+        (void)eventfd_write(images->preparing.cancel, 1);
         fg_lane_free(images->resolvers);
+        fg_lane_free(images->preparers);
         fg_lane_free(images->downloaders);
         fg_lane_free(images->index);
         fg_download_free_all(images);
@@ -103,6 +134,9 @@ void fg_images_free(struct fg_images *images)
         free(images->source.registry.docker_config);
         free(images->source.platform);
         free(images->source.archive_program);
+        free(images->preparing.program);
+        if (images->preparing.cancel > 0)
+                (void)close(images->preparing.cancel);
         free(images);
 }
 
@@ -160,17 +194,9 @@ static void each_image(struct fg_images *images, struct request *rq)
         struct fg_stored *stored, *next_stored;
 
         HASH_ITER (hh, images->catalog.images, stored, next_stored) {
-                struct fg_image image = {
-                        .reference = stored->manifest,
-                        .size = stored->size,
-                        .layers = stored->layers,
-                        .pulled_ns = stored->pulled_ns,
-                        .used_ns = stored->used_ns,
-                };
+                struct fg_image image = fg_stored_describe(stored, stored->manifest);
                 bool named = false;
 
-                memcpy(image.manifest, stored->manifest, sizeof(image.manifest));
-                memcpy(image.config, stored->config, sizeof(image.config));
                 HASH_ITER (hh, images->catalog.names, name, next_name) {
                         if (name->image != stored)
                                 continue;

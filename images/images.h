@@ -26,6 +26,7 @@ struct fg_images_config {
         const char *insecure;      /* comma-separated registries spoken to without TLS, or NULL;
                                       loopback registries are always tried with TLS first */
         const char *platform;      /* "linux/amd64" */
+        uint64_t prepared_max;     /* bytes of an unpacked image that is still prepared */
 };
 
 int fg_images_new(sd_event *event, const struct fg_images_config *config, struct fg_images **ret,
@@ -49,6 +50,8 @@ struct fg_image {
         uint64_t size; /* manifest + config + compressed layers, bytes */
         unsigned layers;
         uint64_t pulled_ns, used_ns; /* CLOCK_REALTIME */
+        bool prepared;               /* there is an EROFS, verified or not */
+        const char *unprepared_why;  /* there can be none; NULL: nobody knows */
 };
 
 struct fg_pull_progress {
@@ -99,5 +102,30 @@ bool fg_images_has_blob(struct fg_images *images, const char *manifest_digest, c
  * Any thread. */
 int fg_images_open_blob(struct fg_images *images, const char *digest, uint64_t *ret_size,
                         struct fg_error *err);
+/**
+ * fg_images_known() - what @reference means in the store now, without asking a registry
+ * Return: @ret, filled; its strings live until the store changes. NULL: nothing.
+ */
+const struct fg_image *fg_images_known(struct fg_images *images, const char *reference,
+                                       struct fg_image *ret);
+
+/*
+ * A prepared image: one read-only EROFS in the shape of guest-init/image_unpack.h, made once by a
+ * child in a sandbox with the unpacking code of the guests, kept as a blob beside the layers and
+ * gone with the image. VMs have it as a disk, so that nothing is left to unpack.
+ */
+typedef void (*fg_prepared_fn)(void *userdata, const char *path, const struct fg_error *err);
+
+/** fg_images_prepared() - path of the EROFS if there is one that was verified in this life of the
+ * daemon; the caller frees it. */
+char *fg_images_prepared(struct fg_images *images, const char *manifest);
+/**
+ * fg_images_prepare() - verify the EROFS of a stored image, or make it
+ * @done: may be NULL; its @err: INVALID (this image cannot be prepared, says why), others may go
+ *        better another time. The image is kept until then; pin it to have it longer.
+ * Return: 0, or -1: NOT_FOUND
+ */
+int fg_images_prepare(struct fg_images *images, const char *manifest, fg_prepared_fn done,
+                      void *userdata, struct fg_error *err);
 /** fg_images_bytes() - size of the store as last known, for metrics. */
 uint64_t fg_images_bytes(struct fg_images *images);

@@ -5,6 +5,7 @@
 
 #include "core/db.h"
 #include "core/str.h"
+#include "images/prepare.h"
 
 static const char *const migrations[] = {
         "CREATE TABLE images ("
@@ -17,6 +18,9 @@ static const char *const migrations[] = {
         "  reference TEXT PRIMARY KEY,"
         "  manifest TEXT NOT NULL REFERENCES images ON DELETE CASCADE) STRICT;"
         "CREATE INDEX names_manifest ON names (manifest);",
+        "ALTER TABLE images ADD COLUMN prepared TEXT;" /* digest of a blob, "" when impossible */
+        "ALTER TABLE images ADD COLUMN prepared_version INTEGER;"
+        "ALTER TABLE images ADD COLUMN unprepared_why TEXT;",
         NULL,
 };
 
@@ -49,14 +53,28 @@ static int load_blobs(sqlite3 *db, struct fg_stored *image, struct fg_error *err
         return r;
 }
 
+/* What another version of the preparer made, or what got lost, is made again. */
+static void load_prepared(sqlite3_stmt *stmt, const struct fg_catalog *c, struct fg_stored *image)
+{
+        const char *digest = fg_db_text(stmt, 6), *why = fg_db_text(stmt, 7);
+
+        if (!sqlite3_column_int(stmt, 8))
+                return;
+        if (digest && fg_catalog_has_blob(c, digest))
+                (void)snprintf(image->prepared, sizeof(image->prepared), "%s", digest);
+        else if (why && why[0])
+                image->unprepared_why = fg_strdup(why);
+}
+
 static int load_images(sqlite3 *db, struct fg_catalog *c, struct fg_error *err)
 {
         fg_autostmt *stmt = NULL;
         int r;
 
         if (fg_db_prepare(db, &stmt, err,
-                          "SELECT manifest, config, size, layers, pulled_ns, used_ns FROM images",
-                          "") < 0)
+                          "SELECT manifest, config, size, layers, pulled_ns, used_ns, prepared,"
+                          " unprepared_why, prepared_version = ? FROM images",
+                          "i", (int64_t)FG_PREPARE_VERSION) < 0)
                 return -1;
         while ((r = fg_db_step(stmt, err)) > 0) {
                 fg_cleanup(fg_stored_freep) struct fg_stored *image = fg_calloc(1, sizeof(*image));
@@ -67,6 +85,7 @@ static int load_images(sqlite3 *db, struct fg_catalog *c, struct fg_error *err)
                 image->layers = (unsigned)sqlite3_column_int(stmt, 3);
                 image->pulled_ns = (uint64_t)sqlite3_column_int64(stmt, 4);
                 image->used_ns = (uint64_t)sqlite3_column_int64(stmt, 5);
+                load_prepared(stmt, c, image);
                 if (load_blobs(db, image, err) < 0)
                         return -1;
                 if (image->n_blobs > 0 && fg_catalog_complete(c, image))
@@ -98,7 +117,8 @@ static int put(sqlite3 *db, const char *reference, const struct fg_stored *image
                struct fg_error *err)
 {
         if (fg_db_run(db, err,
-                      "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (manifest)"
+                      "INSERT INTO images (manifest, config, size, layers, pulled_ns, used_ns)"
+                      " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (manifest)"
                       " DO UPDATE SET pulled_ns = excluded.pulled_ns, used_ns = excluded.used_ns",
                       "ssiiii", image->manifest, image->config, (int64_t)image->size,
                       (int64_t)image->layers, (int64_t)image->pulled_ns,
@@ -124,6 +144,17 @@ int fg_index_put(sqlite3 *db, const char *reference, const struct fg_stored *ima
                 return -1;
         }
         return 0;
+}
+
+int fg_index_prepared(sqlite3 *db, const char *manifest, const char *digest, const char *why,
+                      struct fg_error *err)
+{
+        return fg_db_run(db, err,
+                         "UPDATE images SET prepared = ?, unprepared_why = ?, prepared_version = ?"
+                         " WHERE manifest = ?",
+                         "ssis", digest, why, (int64_t)FG_PREPARE_VERSION, manifest) < 0
+                       ? -1
+                       : 0;
 }
 
 int fg_index_touch(sqlite3 *db, const char *manifest, uint64_t used_ns, struct fg_error *err)

@@ -8,19 +8,22 @@
 #include "images/catalog.h"
 #include "images/images.h"
 #include "images/index.h"
+#include "images/prepare.h"
 #include "images/source.h"
 
 /* The shared inside of images.c, gc.c, pull.c and download.c. Loop only, but where it says so. */
 
 struct fg_images {
         sd_event *event;
-        struct fg_blobstore *store;     /* paths: any thread */
-        struct fg_source_config source; /* immutable: any thread */
-        sqlite3 *db;                    /* the index lane's */
-        struct fg_lane *resolvers, *downloaders, *index;
+        struct fg_blobstore *store;         /* paths: any thread */
+        struct fg_source_config source;     /* immutable: any thread */
+        sqlite3 *db;                        /* the index lane's */
+        struct fg_prepare_config preparing; /* immutable: any thread */
+        struct fg_lane *resolvers, *downloaders, *preparers, *index;
         struct fg_catalog catalog;
-        struct fg_pull *pulls;         /* by id */
-        struct fg_download *downloads; /* by digest */
+        struct fg_pull *pulls;               /* by id */
+        struct fg_download *downloads;       /* by digest */
+        struct fg_preparation *preparations; /* by manifest */
         uint64_t max_bytes;
         uint64_t last_id;
         bool closing;
@@ -45,6 +48,8 @@ struct fg_pull {
         sd_event_source *report_timer;
         UT_hash_handle hh;
 };
+
+struct fg_image fg_stored_describe(const struct fg_stored *image, const char *reference);
 
 /* pull.c */
 struct fg_pull *fg_pull_find(struct fg_images *images, uint64_t id);

@@ -117,16 +117,8 @@ void fg_pull_cancel(struct fg_pull *pull)
 
 static void succeed(struct fg_pull *pull, struct fg_stored *image)
 {
-        struct fg_image result = {
-                .reference = pull->reference,
-                .size = image->size,
-                .layers = image->layers,
-                .pulled_ns = image->pulled_ns,
-                .used_ns = image->used_ns,
-        };
+        struct fg_image result = fg_stored_describe(image, pull->reference);
 
-        memcpy(result.manifest, image->manifest, sizeof(result.manifest));
-        memcpy(result.config, image->config, sizeof(result.config));
         if (pull->done)
                 image->pins++;
         finish(pull, &result, NULL);

@@ -162,9 +162,37 @@ static int put_devices(const struct fg_domain_config *config, const struct fg_vm
                            "      <backend model='random'>/dev/urandom</backend>\n"
                            "      <address type='virtio-mmio'/>\n"
                            "    </rng>\n"
-                           "    <memballoon model='none'/>\n"
-                           "  </devices>\n",
+                           "    <memballoon model='none'/>\n",
                            err);
+}
+
+static int put_disk(const struct fg_vm_disk *disk, size_t index, struct fg_buf *out,
+                    struct fg_error *err)
+{
+        if (fg_buf_puts(out,
+                        "    <disk type='file' device='disk'>\n"
+                        "      <driver name='qemu' type='raw'/>\n",
+                        err) < 0 ||
+            put_text(out, "      <source file='", disk->path, "'/>\n", err) < 0 ||
+            put_text(out, "      <serial>", disk->serial, "</serial>\n", err) < 0)
+                return -1;
+        return fg_buf_printf(out, err,
+                             "      <target dev='vd%c' bus='virtio'/>\n"
+                             "      <readonly/>\n"
+                             "      <address type='virtio-mmio'/>\n"
+                             "    </disk>\n",
+                             (char)('b' + index));
+}
+
+static int put_disks(const struct fg_vm_spec *spec, struct fg_buf *out, struct fg_error *err)
+{
+        if (spec->n_disks > FG_VM_DISKS_MAX)
+                return fg_fail(err, FG_ERR_INVALID, "%zu disks: at most %d", spec->n_disks,
+                               FG_VM_DISKS_MAX);
+        for (size_t i = 0; i < spec->n_disks; i++)
+                if (put_disk(&spec->disks[i], i, out, err) < 0)
+                        return -1;
+        return 0;
 }
 
 int fg_domain_xml(const struct fg_domain_config *config, const struct fg_vm_spec *spec,
@@ -176,10 +204,11 @@ int fg_domain_xml(const struct fg_domain_config *config, const struct fg_vm_spec
                         "  <on_reboot>destroy</on_reboot>\n"
                         "  <on_crash>destroy</on_crash>\n",
                         err) < 0 ||
-            put_devices(config, spec, out, err) < 0)
+            put_devices(config, spec, out, err) < 0 || put_disks(spec, out, err) < 0)
                 return fg_wrap(err, "domain of %s", spec->id);
         /* Without it libvirt asks for every CPU property in turn: 210 queries, 330 ms a start. */
         return fg_buf_puts(out,
+                           "  </devices>\n"
                            "  <qemu:capabilities>\n"
                            "    <qemu:del capability='cpu-unavailable-features'/>\n"
                            "  </qemu:capabilities>\n"

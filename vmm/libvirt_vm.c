@@ -21,6 +21,7 @@ struct fg_lv_job {
         char id[FG_ID_LEN + 1];
         unsigned limit_mib; /* of QEMU's process, 0: none */
         char *scratch;
+        char *disks[FG_VM_DISKS_MAX];
         char *xml;
         bool failed;
         bool rejected; /* failed before it began; the VM of this id is not this job's */
@@ -44,6 +45,8 @@ static struct fg_lv_job *job_new(struct fg_libvirt *lv, const char *id, fg_vmm_d
 static void job_free(struct fg_lv_job *job)
 {
         free(job->scratch);
+        for (size_t i = 0; i < FG_VM_DISKS_MAX; i++)
+                free(job->disks[i]);
         free(job->xml);
         free(job);
 }
@@ -128,13 +131,26 @@ static int give_scratch(const struct fg_lv_job *job, struct fg_error *err)
         return 0;
 }
 
+/* Shared files stay ours: their group may read them. */
+static int show_disks(const struct fg_lv_job *job, struct fg_error *err)
+{
+        const struct fg_qemu_user *user = &job->lv->user;
+
+        for (size_t i = 0; i < FG_VM_DISKS_MAX && job->disks[i] && user->separate; i++)
+                if (fg_qemu_user_reaches(user, job->disks[i], err) < 0)
+                        return -1;
+                else if (lchown(job->disks[i], (uid_t)-1, user->gid) < 0)
+                        return fg_fail_errno(err, errno, "show %s to QEMU", job->disks[i]);
+        return 0;
+}
+
 /* The limit comes after the start: in the XML libvirt would take it for locked memory as well and
    raise a resource limit, which a process without CAP_SYS_RESOURCE may not. */
 static int create(const struct fg_lv_job *job, struct fg_error *err)
 {
         fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
 
-        if (give_scratch(job, err) < 0)
+        if (give_scratch(job, err) < 0 || show_disks(job, err) < 0)
                 return -1;
         dom = virDomainCreateXML(job->lv->conn, job->xml, 0);
         if (!dom)
@@ -211,6 +227,8 @@ void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_
 
         job->job = (struct fg_job){ .work = start_work, .done = start_done };
         job->scratch = fg_strdup(spec->scratch);
+        for (size_t i = 0; i < spec->n_disks && i < FG_VM_DISKS_MAX; i++)
+                job->disks[i] = fg_strdup(spec->disks[i].path);
         if (lv->limits)
                 job->limit_mib = spec->memory_mib + lv->base.info.overhead_mib;
         if (fg_domain_xml(&lv->domain, spec, &xml, &job->err) < 0)

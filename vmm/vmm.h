@@ -44,12 +44,23 @@ struct fg_vmm_info {
         unsigned overhead_mib; /* host memory of a VM beyond its RAM, as limited */
 };
 
+/* A read-only raw file, shared between VMs. Of 8 virtio-mmio slots the rest of a VM takes 5. */
+#define FG_VM_DISKS_MAX  3
+#define FG_VM_SERIAL_LEN 20
+
+struct fg_vm_disk {
+        const char *path;                  /* QEMU's user gets the right to read it */
+        char serial[FG_VM_SERIAL_LEN + 1]; /* by which the guest finds it; letters and digits */
+};
+
 /* A VM to start. Borrowed for the call; copied. */
 struct fg_vm_spec {
         char id[FG_ID_LEN + 1]; /* 128 bits; the domain's UUID; its name is fgrun-<id> */
         unsigned vcpus;
         unsigned memory_mib;
         const char *scratch; /* raw disk file, /dev/vda in the guest; given to QEMU's user */
+        const struct fg_vm_disk *disks;
+        size_t n_disks;
 };
 
 struct fg_vm {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A test program around images.h: one command on one store, the result as a line of JSON.
- *   images-tool [option...] STORE pull REF... | list | remove REF | prune | check REF
+ *   images-tool [option...] STORE pull REF... | prepare REF | list | remove REF | prune | check REF
  * Several references are pulled at once. `check` reads each blob of a stored image again and
  * compares digests. Options: --ca FILE --insecure LIST --config FILE --max BYTES --parallel N
- * --missing --cancel-at BYTES (cancel the pull after so much progress)
+ * --missing --cancel-at BYTES (cancel the pull after so much progress) --prepared-max BYTES
  */
 #include <getopt.h>
 #include <string.h>
@@ -40,6 +40,8 @@ static struct json_object *image_json(const struct fg_image *image)
         fg_json_set_str(o, "config", image->config);
         fg_json_set_int(o, "size", (int64_t)image->size);
         fg_json_set_int(o, "layers", image->layers);
+        fg_json_set_bool(o, "prepared", image->prepared);
+        fg_json_set_str(o, "unpreparedWhy", image->unprepared_why);
         return o;
 }
 
@@ -74,6 +76,25 @@ static void on_pulled(void *userdata, const struct fg_image *image, const struct
                 add_error(o, err);
         add_result(o);
         leave();
+}
+
+static void on_prepared(void *userdata, const char *path, const struct fg_error *err)
+{
+        struct json_object *o = json_object_new_object();
+
+        fg_json_set_str(o, "path", path);
+        if (err)
+                add_error(o, err);
+        add_result(o);
+        leave();
+}
+
+static void prepare(void *userdata, const struct fg_image *image, const struct fg_error *err)
+{
+        struct fg_error failed = FG_ERROR_INIT;
+
+        if (err || fg_images_prepare(tool.images, image->manifest, on_prepared, NULL, &failed) < 0)
+                on_prepared(NULL, NULL, err ? err : &failed);
 }
 
 static void on_image(void *userdata, const struct fg_image *image)
@@ -173,6 +194,9 @@ static int run(int argc, char **argv, struct fg_error *err)
                 fg_images_prune(tool.images, on_pruned, NULL);
         else if (fg_streq(command, "remove") && argc == 2)
                 fg_images_remove(tool.images, argv[1], on_removed, NULL);
+        else if (fg_streq(command, "prepare") && argc == 2)
+                return fg_images_pull(tool.images, argv[1], tool.policy, on_progress, prepare, NULL,
+                                      &tool.pull, err);
         else if (!fg_streq(command, "pull") || argc < 2)
                 return fg_fail(err, FG_ERR_INVALID, "unknown command");
         if (!fg_streq(command, "pull"))
@@ -195,6 +219,7 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
                 { "parallel", required_argument, NULL, 'p' },
                 { "missing", no_argument, NULL, 'M' },
                 { "cancel-at", required_argument, NULL, 'C' },
+                { "prepared-max", required_argument, NULL, 'P' },
                 { 0 },
         };
         uint64_t parallel = 3;
@@ -211,6 +236,8 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
                         tool.policy = FG_PULL_MISSING;
                 else if (c == 'm')
                         (void)fg_parse_u64(optarg, &config->max_bytes);
+                else if (c == 'P')
+                        (void)fg_parse_u64(optarg, &config->prepared_max);
                 else if (c == 'C')
                         (void)fg_parse_u64(optarg, &tool.cancel_at);
                 else if (c == 'p')
@@ -223,7 +250,7 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
 
 int main(int argc, char **argv)
 {
-        struct fg_images_config config = { .platform = "linux/amd64" };
+        struct fg_images_config config = { .platform = "linux/amd64", .prepared_max = 1u << 30 };
         struct fg_error err = FG_ERROR_INIT;
 
         parse_options(argc, argv, &config);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/run.h"
+#include "core/log.h"
+#include "core/str.h"
+
+/*
+ * Prepared images: a VM that has an image as a disk has nothing to unpack. What a reference means
+ * is guessed from the store, so that the VM can boot while the registry is asked; when it means
+ * something else by now, the guest unpacks the layers as if there were no disk.
+ *
+ * An image that nobody has prepared is left to the guest while it is small: preparing it would keep
+ * the VM from booting meanwhile. A large one is prepared first, which is much faster than the guest
+ * where the CPU is emulated, and no slower elsewhere.
+ */
+#define PREPARE_FIRST_BYTES (UINT64_C(8) << 20)
+
+/* Survives the run, as run_ref. */
+struct disk_ref {
+        struct run_ref *run;
+        size_t index;
+};
+
+static struct fg_container *container_of(const struct run_image *image)
+{
+        return &image->run->task->containers[image - image->run->images];
+}
+
+static bool wanted(const struct fg_run *run)
+{
+        const struct fg_config *config = &run->d->config;
+        /* has EROFS as a module only, which its guests do not load */
+        bool stock = config->kernel && fg_streq(config->kernel, FG_KERNEL_STOCK);
+
+        return !stock && !fg_streq(config->image_pull, "guest");
+}
+
+bool disks_settled(const struct fg_run *run)
+{
+        for (size_t i = 0; i < run->task->n_containers; i++)
+                if (run->images[i].undecided || run->images[i].preparing)
+                        return false;
+        return true;
+}
+
+static void on_prepared(void *userdata, const char *path, const struct fg_error *err)
+{
+        struct disk_ref *ref = userdata;
+        struct fg_run *run = run_ref_take(ref->run);
+        size_t index = ref->index;
+
+        free(ref);
+        if (!run || run->ending)
+                return;
+        run->images[index].preparing = false;
+        run->images[index].disk = fg_strdup(path);
+        if (err)
+                fg_log_warn("task=%s its guest unpacks %s: %s", run->task->id,
+                            run->task->containers[index].def->image, err->msg);
+        start_vm(run);
+}
+
+static void use(struct run_image *image, const char *manifest)
+{
+        struct fg_images *images = image->run->d->images;
+        struct fg_container *c = container_of(image);
+        struct fg_error err = FG_ERROR_INIT;
+        struct disk_ref *ref;
+
+        if (fg_images_pin(images, manifest) < 0)
+                return;
+        (void)snprintf(image->pinned, sizeof(image->pinned), "%s", manifest);
+        (void)snprintf(c->disk, sizeof(c->disk), "%s", manifest);
+        image->disk = fg_images_prepared(images, manifest);
+        if (image->disk)
+                return;
+        ref = fg_calloc(1, sizeof(*ref));
+        ref->run = run_ref_new(image->run);
+        ref->index = (size_t)(image - image->run->images);
+        image->preparing = true;
+        (void)fg_images_prepare(images, manifest, on_prepared, ref, &err); /* pinned: it is there */
+}
+
+void disks_begin(struct fg_run *run)
+{
+        for (size_t i = 0; i < run->task->n_containers && wanted(run); i++) {
+                struct run_image *image = &run->images[i];
+                struct fg_image known;
+
+                if (!fg_images_known(run->d->images, container_of(image)->def->image, &known))
+                        image->undecided = true;
+                else if (known.prepared)
+                        use(image, known.manifest);
+                else
+                        image->undecided = !known.unprepared_why;
+        }
+}
+
+void disks_sized(struct run_image *image, uint64_t bytes)
+{
+        if (!image->undecided || bytes == 0 || bytes >= PREPARE_FIRST_BYTES)
+                return;
+        image->undecided = false;
+        start_vm(image->run);
+}
+
+void disks_pulled(struct run_image *image, const struct fg_image *result)
+{
+        if (!image->undecided)
+                return;
+        image->undecided = false;
+        if (!result->unprepared_why && (result->prepared || result->size >= PREPARE_FIRST_BYTES))
+                use(image, result->manifest);
+        start_vm(image->run);
+}
+
+void disks_forget(struct run_image *image)
+{
+        if (image->pinned[0])
+                fg_images_unpin(image->run->d->images, image->pinned);
+        free(image->disk);
+}
+
+/* The guest knows a disk by it. */
+void disks_serial(const struct fg_container *c, char ret[FG_VM_SERIAL_LEN + 1])
+{
+        (void)snprintf(ret, FG_VM_SERIAL_LEN + 1, "%s", strchr(c->disk, ':') + 1);
+}
+
+static bool attached_before(const struct fg_run *run, size_t index)
+{
+        for (size_t i = 0; i < index; i++)
+                if (fg_streq(run->task->containers[i].disk, run->task->containers[index].disk))
+                        return true;
+        return false;
+}
+
+size_t disks_attach(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX])
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < run->task->n_containers; i++) {
+                struct fg_container *c = &run->task->containers[i];
+
+                if (c->disk[0] && run->images[i].disk && attached_before(run, i))
+                        continue;
+                if (!run->images[i].disk || n == FG_VM_DISKS_MAX) {
+                        c->disk[0] = '\0';
+                        continue;
+                }
+                ret[n].path = run->images[i].disk;
+                disks_serial(c, ret[n++].serial);
+        }
+        return n;
+}
+
+void disks_prepare_rest(struct fg_run *run)
+{
+        struct fg_error ignored;
+
+        for (size_t i = 0; i < run->task->n_containers && wanted(run); i++) {
+                const struct fg_container *c = &run->task->containers[i];
+                struct fg_image known;
+
+                if (c->disk[0] || !fg_images_known(run->d->images, c->def->image, &known) ||
+                    known.prepared || known.unprepared_why)
+                        continue;
+                (void)fg_images_prepare(run->d->images, known.manifest, NULL, NULL, &ignored);
+        }
+}

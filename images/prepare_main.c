@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * fg-prepare MANIFEST MAX-BYTES: makes one read-only EROFS of an image, run by fgd.
+ *   stdin   a directory with the image's blobs by the hexadecimal part of their digests
+ *   stdout  an empty directory to work in; the result is FG_PREPARE_RESULT in it
+ *   stderr  one line about what went wrong
+ * Layers are unpacked by the code that guests use, then mkfs.erofs reads the tree; both in a
+ * sandbox. The result has the shape that guest-init/image_unpack.h describes.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/digest.h"
+#include "core/fs.h"
+#include "core/str.h"
+#include "guest-init/caps.h"
+#include "guest-init/image_unpack.h"
+#include "images/confine.h"
+#include "images/prepare.h"
+#include "images/prepare_sandbox.h"
+
+#define BLOBS_MAX   (512 + 2)
+#define HEX_LEN     64
+#define MEMORY_MAX  (UINT64_C(2) << 30)
+#define CPU_SECONDS 1800
+#define TREE        FG_SANDBOX_WORK "/tree"
+#define RESULT      FG_SANDBOX_WORK "/" FG_PREPARE_RESULT
+
+static const unsigned long unpack_caps = FG_CAP(CAP_CHOWN) | FG_CAP(CAP_FOWNER) |
+                                         FG_CAP(CAP_FSETID) | FG_CAP(CAP_DAC_OVERRIDE) |
+                                         FG_CAP(CAP_SETFCAP);
+static const unsigned long read_caps = FG_CAP(CAP_DAC_READ_SEARCH);
+
+/* The blobs are opened before the sandbox, whose identities may not. */
+struct prepare {
+        const char *manifest;
+        uint64_t max_bytes;
+        struct {
+                char hex[HEX_LEN + 1];
+                int fd;
+        } blobs[BLOBS_MAX];
+        size_t n_blobs;
+        int reading; /* descriptor of the blob that was begun last */
+};
+
+static int open_blobs(struct prepare *p, struct fg_error *err)
+{
+        fg_cleanup(closedirp) DIR *dir = fdopendir(dup(STDIN_FILENO));
+        struct dirent *entry;
+
+        if (!dir)
+                return fg_fail_errno(err, errno, "the directory of blobs");
+        while ((entry = readdir(dir))) {
+                if (strlen(entry->d_name) != HEX_LEN)
+                        continue;
+                if (p->n_blobs == BLOBS_MAX)
+                        return fg_fail(err, FG_ERR_CAPACITY, "more than %d blobs", BLOBS_MAX);
+                memcpy(p->blobs[p->n_blobs].hex, entry->d_name, HEX_LEN + 1);
+                p->blobs[p->n_blobs].fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
+                if (p->blobs[p->n_blobs++].fd < 0)
+                        return fg_fail_errno(err, errno, "blob %s", entry->d_name);
+        }
+        return 0;
+}
+
+static int begin_blob(void *data, const char *digest, uint64_t size, struct fg_error *err)
+{
+        const char *hex = strchr(digest, ':') + 1;
+        struct prepare *p = data;
+
+        (void)size; /* what is read is compared with it, and with the digest */
+        for (size_t i = 0; i < p->n_blobs; i++)
+                if (fg_streq(p->blobs[i].hex, hex)) {
+                        p->reading = p->blobs[i].fd;
+                        return lseek(p->reading, 0, SEEK_SET) < 0
+                                       ? fg_fail_errno(err, errno, "%s", digest)
+                                       : 0;
+                }
+        return fg_fail(err, FG_ERR_NOT_FOUND, "%s is not among the image's blobs", digest);
+}
+
+static ssize_t read_blob(void *data, void *buf, size_t len, struct fg_error *err)
+{
+        const struct prepare *p = data;
+        ssize_t n = read(p->reading, buf, len);
+
+        return n < 0 ? fg_fail_errno(err, errno, "read a blob") : n;
+}
+
+/* ---- inside ---- */
+
+static int unpack(void *data)
+{
+        const struct fg_image_source src = { .begin = begin_blob, .read = read_blob, .data = data };
+        struct fg_layer_limits limits = FG_LAYER_LIMITS_DEFAULT;
+        const struct prepare *p = data;
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autoclose int dir = open(TREE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        umask(0);
+        limits.bytes = p->max_bytes;
+        limits.devices = false; /* nobody may make them here */
+        if (fg_image_unpack(dir, p->manifest, &src, &limits, &err) == 0)
+                return 0;
+        (void)dprintf(STDERR_FILENO, "%s\n", err.msg);
+        return err.sys == ENOSPC ? FG_PREPARE_LATER : FG_PREPARE_NEVER;
+}
+
+static int make_erofs(void *data)
+{
+        (void)data;
+        (void)execl("/usr/bin/mkfs.erofs", "mkfs.erofs", "--quiet", "-d0", RESULT, TREE, NULL);
+        (void)dprintf(STDERR_FILENO, "mkfs.erofs (package erofs-utils): %s\n", strerror(errno));
+        return FG_PREPARE_LATER;
+}
+
+/* What ends a step is the image's fault, what keeps it from beginning is not. */
+static int complain(const char *what, int status, const struct fg_error *err)
+{
+        if (status == FG_PREPARE_NEVER || status == FG_PREPARE_LATER)
+                return status; /* it said why */
+        if (status < 0)
+                (void)dprintf(STDERR_FILENO, "%s: %s\n", what, err->msg);
+        else if (status > 128)
+                (void)dprintf(STDERR_FILENO, "%s ended with signal %d\n", what, status - 128);
+        else
+                (void)dprintf(STDERR_FILENO, "%s failed with status %d\n", what, status);
+        return status < 0 ? FG_PREPARE_LATER : FG_PREPARE_NEVER;
+}
+
+static int step(const char *what, unsigned long caps, int (*inside)(void *data), void *data)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        int status = fg_sandbox_step(caps, inside, data, &err);
+
+        return status ? complain(what, status, &err) : 0;
+}
+
+static int prepare(void *data)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        int status;
+
+        if (mkdir(TREE, 0700) < 0 || mkdir(TREE "/" FG_IMAGE_ROOT, 0755) < 0) {
+                fg_fail_errno(&err, errno, "%s", TREE);
+                return complain("make room", -1, &err);
+        }
+        status = step("unpacking", unpack_caps, unpack, data)
+                         ?: step("mkfs.erofs", read_caps, make_erofs, NULL);
+        /* Here, where all of it can be removed whatever modes it has. */
+        if (fg_rm_rf(TREE, &err) < 0)
+                return status ?: complain("clean up", -1, &err);
+        return status;
+}
+
+/* ---- outside ---- */
+
+static int limit_all(const struct prepare *p, struct fg_error *err)
+{
+        if (!FG_SANITIZED && fg_confine_limit(RLIMIT_AS, MEMORY_MAX, err) < 0)
+                return -1;
+        if (fg_confine_limit(RLIMIT_FSIZE, p->max_bytes, err) < 0 ||
+            fg_confine_limit(RLIMIT_CORE, 0, err) < 0 ||
+            fg_confine_limit(RLIMIT_CPU, CPU_SECONDS, err) < 0 ||
+            fg_confine_limit(RLIMIT_NOFILE, BLOBS_MAX + 32, err) < 0)
+                return -1;
+        return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? fg_fail_errno(err, errno, "prctl") : 0;
+}
+
+int main(int argc, char **argv)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        static struct prepare p;
+        int status;
+
+        if (argc != 3 || !fg_digest_valid(argv[1]) || !fg_parse_u64(argv[2], &p.max_bytes)) {
+                (void)fprintf(stderr, "fg-prepare is run by fgd\n");
+                return FG_PREPARE_LATER;
+        }
+        p.manifest = argv[1];
+        if (limit_all(&p, &err) < 0 || open_blobs(&p, &err) < 0)
+                return complain("set-up", -1, &err);
+        status = fg_sandbox_run(STDOUT_FILENO, prepare, &p, &err);
+        return status ? complain("sandbox", status, &err) : 0;
+}

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prepared images: a container notices nothing of whether its image was a disk or unpacked by its guest."""
+
+import os
+import pathlib
+
+import pytest
+
+import lab as lab_module
+import ociimage
+from lab import definition, wait_for
+
+# What a container can see of its image: owners, modes, links, capabilities, content, that it can write.
+LOOK = ("find /data /bin/busybox -exec stat -c '%n %u:%g %a %h %F' {} + | sort; cat /data/plain; wc -c </bin/busybox; "
+        "/data/setuid id -u; echo more >>/data/plain && cat /data/plain; rm /data/sub/file; ls -A /data/sub; "
+        "mkdir /data/sub/new && mv /data/sub /data/moved && ls -A /data/moved")
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    busybox = pathlib.Path("/bin/busybox").read_bytes()
+    base = ociimage.busybox()
+    layers = [*base.layers, ociimage.Layer({
+        "data": ociimage.Dir(0o777), "data/plain": ociimage.File(b"plain\n", 0o666, 7, 8),
+        "data/sub": ociimage.Dir(0o777), "data/sub/file": b"1", "data/hidden": b"2",
+        "data/link": ociimage.Link("plain"), "data/hard": ociimage.Hardlink("data/plain"),
+        "data/setuid": ociimage.File(busybox, 0o4755)}),
+        ociimage.Layer({"data/.wh.hidden": b"", "etc/passwd": b"root:x:0:0::/:/bin/sh\nu:x:5:5::/:/bin/sh\n"})]
+    directory = tmp_path_factory.mktemp("image")
+    ociimage.write_layout(str(directory), {"latest": ociimage.Image(layers, env=["PATH=/bin"]),
+                                           "large": ociimage.Image([*layers, ociimage.Layer(
+                                               {"large": os.urandom(12 << 20)}, "none")], env=["PATH=/bin"])})
+    return f"oci:{directory}"
+
+
+def run(lab, image, command, **more):
+    done = lab.wait(lab.detach(definition(image, command, user="u", **more)))
+    assert done["containers"][0]["exitCode"] == 0, done["stoppedReason"]
+    return done["fgrun"]["images"][0]["pull"], lab.fgd.output_of(done["fgrun"]["id"]).decode()
+
+
+def prepared(lab, reference):
+    return next((i["prepared"] for i in lab.fgd.call("GET", "/v1/images")["images"] if i["reference"] == reference),
+                False)
+
+
+def test_the_same_container_either_way(image):
+    with lab_module.lab() as lab:
+        reference = f"{image}:latest"
+        way, first = run(lab, reference, LOOK)
+        assert way == "guest" and "/data/setuid 0:0 4755" in first, first
+        wait_for(lambda: prepared(lab, reference), "the image is prepared", 60)
+        way, second = run(lab, reference, LOOK)
+        assert (way, second) == ("prepared", first)
+        # and a third time: nobody wrote into what all share
+        assert run(lab, reference, LOOK) == ("prepared", first)
+
+
+def test_a_large_image_is_prepared_first(image):
+    with lab_module.lab() as lab:
+        assert run(lab, f"{image}:large", "stat -c %s /large") == ("prepared", f"{12 << 20}\n")
+
+
+def test_strict(image):
+    """The host opens no layer."""
+    with lab_module.lab(image_pull="guest") as lab:
+        assert run(lab, f"{image}:large", "echo ok")[0] == "guest"
+        assert not prepared(lab, f"{image}:large")
+
+
+def test_two_containers_and_a_volume(image):
+    with lab_module.lab() as lab:
+        for _ in range(2):
+            reference = f"{image}:large"
+            task = definition(reference, "echo from app >/v/app; sleep 0.2; cat /v/*", user="0",
+                              mountPoints=[{"sourceVolume": "v", "containerPath": "/v"}],
+                              dependsOn=[{"containerName": "side", "condition": "SUCCESS"}])
+            task["volumes"] = [{"name": "v"}]
+            task["containerDefinitions"].append({
+                "name": "side", "image": f"{image}:latest", "essential": False,
+                "command": ["sh", "-c", "echo from side >/v/side"],
+                "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]})
+            done = lab.wait(lab.detach(task))
+            assert lab.fgd.output_of(done["fgrun"]["id"]) == b"from app\nfrom side\n", done["stoppedReason"]
+            wait_for(lambda: prepared(lab, f"{image}:latest"), "prepared", 60)
+        assert [i["pull"] for i in done["fgrun"]["images"]] == ["prepared", "prepared"]
+
+
+def test_tag_that_moved(image, tmp_path):
+    """The VM boots with the disk of what the tag meant; the container gets what it means now."""
+    ociimage.write_layout(str(tmp_path), {"latest": ociimage.busybox()})
+    reference = f"oci:{tmp_path}:latest"
+    with lab_module.lab() as lab:
+        done = lab.wait(lab.detach(definition(reference, "ls /new 2>&1 | wc -l")))
+        wait_for(lambda: prepared(lab, reference), "prepared", 60)
+        changed = ociimage.busybox()
+        changed = ociimage.Image([*changed.layers, ociimage.Layer({"new": b"x"})], env=["PATH=/bin"])
+        ociimage.write_layout(str(tmp_path), {"latest": changed})
+        done = lab.wait(lab.detach(definition(reference, "cat /new")))
+        assert done["containers"][0]["exitCode"] == 0
+        assert done["fgrun"]["images"][0]["pull"] == "guest"
+        assert lab.fgd.output_of(done["fgrun"]["id"]) == b"x"

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prepared images: the same tree as guests unpack, made where nothing else can be reached."""
+import contextlib
+import glob
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+
+import ociimage  # noqa: E402
+import tree  # noqa: E402
+
+TOOL, PREPARE, UNPACK = (os.environ[name] for name in ("IMAGES_TOOL", "FG_PREPARE", "UNPACK_LAYERS"))
+TIMEOUT = 120
+
+
+def tool(store, *args, options=()):
+    done = subprocess.run([TOOL, *options, str(store), *args], stdout=subprocess.PIPE, check=False, timeout=TIMEOUT)
+    assert done.returncode in (0, 1)
+    return json.loads(done.stdout)
+
+
+def layout(directory, *layers):
+    return "oci:" + ociimage.write_layout(str(directory), {"latest": ociimage.Image(list(layers))}) + ":latest"
+
+
+def tar(*members):
+    """A layer of (TarInfo fields, data), for what no honest tool would write."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        for fields, data in members:
+            info = tarfile.TarInfo()
+            for name, value in fields.items():
+                setattr(info, name, value)
+            info.size = len(data)
+            t.addfile(info, io.BytesIO(data))
+    return ociimage.Layer(tar=out.getvalue())
+
+
+@contextlib.contextmanager
+def mounted(image, directory):
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "erofs", "-o", "loop,ro", image, str(directory)], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+def prepared(store, reference, **more):
+    result = tool(store, "prepare", reference, **more)[0]
+    assert "error" not in result, result
+    return result["path"]
+
+
+def refused(store, reference, **more):
+    result = tool(store, "prepare", reference, **more)[0]
+    assert "error" in result, result
+    return result
+
+
+def without_directory_times(root):
+    """A directory that a later layer changes has the time of that change."""
+    return [re.sub(rb"(\|d\|\d+\|\d+\|\d+\|)[0-9.]+", rb"\1", line) for line in tree.listing(str(root))]
+
+
+def clean(store):
+    """Nothing of a preparation is left but its result."""
+    return not glob.glob(f"{store}/tmp/scratch*")
+
+
+def test_same_tree_as_in_a_guest(tmp_path):
+    source, ours = tmp_path / "source", tmp_path / "ours"
+    for path in (source, ours):
+        path.mkdir()
+    tree.build(str(source))
+    ping = source / "usr/bin/ping"
+    ping.write_bytes(b"\x7fELF")
+    os.setxattr(ping, "security.capability", b"\x01\x00\x00\x02\x00\x20\x00\x00" + bytes(12))
+    base = ociimage.Layer.from_directory(str(source))
+    change = tar(({"name": "usr/share/.wh..wh..opq"}, b""), ({"name": ".wh.sparse"}, b""),
+                 ({"name": "far", "uid": 200_000_000, "gid": 70_000}, b"owner"))
+    reference = layout(tmp_path / "image", base, change)
+    files = []
+    for i, layer in enumerate((base, change)):
+        (tmp_path / f"layer{i}").write_bytes(layer.data)
+        files += [str(tmp_path / f"layer{i}"), ociimage.digest(layer.tar)]
+    subprocess.run([UNPACK, str(ours), *files], check=True)
+    os.unlink(ours / "dev/null")  # a container's own /dev hides it: it is left out
+    with mounted(prepared(tmp_path / "store", reference), tmp_path / "mnt") as root:
+        a, b = without_directory_times(ours), without_directory_times(root / "rootfs")
+        assert len(a) > 300 and a == b, sorted(set(a) ^ set(b))[:10]
+        assert json.loads((root / "manifest.json").read_text())["layers"]
+        assert json.loads((root / "config.json").read_text())["rootfs"]
+    assert clean(tmp_path / "store")
+
+
+def test_made_once_and_gone_with_the_image(tmp_path):
+    store = tmp_path / "store"
+    reference = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1"}))
+    assert tool(store, "pull", reference)[0]["prepared"] is False
+    path = prepared(store, reference)
+    made = os.stat(path)
+    assert prepared(store, reference) == path and os.stat(path).st_ino == made.st_ino
+    assert tool(store, "list")[0]["prepared"] is True
+    assert made.st_mode & 0o777 == 0o440
+    tool(store, "remove", reference)
+    assert not os.path.exists(path)
+
+
+def test_a_damaged_one_is_made_anew(tmp_path):
+    store = tmp_path / "store"
+    reference = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1" * 100_000}))
+    path = prepared(store, reference)
+    before = open(path, "rb").read()
+    with open(path, "r+b") as file:
+        file.seek(9000)
+        file.write(b"damage")
+    again = prepared(store, reference)
+    after = open(again, "rb").read()
+    assert b"damage" not in after and len(after) == len(before)
+
+
+@pytest.mark.parametrize("what, members, text", [
+    ("device", [({"name": "x/disk", "type": tarfile.BLKTYPE, "devmajor": 8}, b"")], "device nodes"),
+    ("escape", [({"name": "tmp", "type": tarfile.DIRTYPE}, b""), ({"name": "up", "type": tarfile.SYMTYPE,
+                                                                     "linkname": "../../../../../../tmp"}, b""),
+                ({"name": "up/fgrun-escaped"}, b"x")], None),
+    ("owner", [({"name": "a", "uid": 2_000_000_000}, b"x")], "a"),
+])
+def test_hostile_layers(tmp_path, what, members, text):
+    store = tmp_path / "store"
+    reference = layout(tmp_path / "image", tar(*members))
+    if text is None:  # confined: the link leads to the image's own /tmp
+        with mounted(prepared(store, reference), tmp_path / "mnt") as root:
+            assert (root / "rootfs/tmp/fgrun-escaped").read_bytes() == b"x"
+    else:
+        result = refused(store, reference)
+        assert result["code"] == "INVALID" and text in result["error"]
+        # it is not tried again, and the image itself is as good as before
+        assert refused(store, reference)["error"].endswith(result["error"])
+        assert tool(store, "list")[0]["unpreparedWhy"]
+    assert not os.path.exists("/tmp/fgrun-escaped")
+    assert clean(store)
+
+
+def test_a_bomb_ends_at_the_limit(tmp_path):
+    reference = layout(tmp_path / "image", ociimage.Layer({f"zeros{i}": bytes(8 << 20) for i in range(8)}))
+    result = refused(tmp_path / "store", reference, options=["--prepared-max", str(20 << 20)])
+    assert result["code"] == "INVALID"
+    assert clean(tmp_path / "store")
+
+
+def test_wrong_content_is_noticed(tmp_path):
+    store = tmp_path / "store"
+    layer = ociimage.Layer({"a": os.urandom(50_000)})
+    reference = layout(tmp_path / "image", layer)
+    tool(store, "pull", reference)
+    blob = store / "blobs/sha256" / ociimage.digest(layer.data)[7:]
+    with open(blob, "r+b") as file:
+        file.seek(1000)
+        file.write(b"changed")
+    assert refused(store, reference, options=["--missing"])["code"] == "INVALID"
+
+
+def test_killed_at_any_moment(tmp_path):
+    """Whatever was under way is forgotten: the next life makes it, and nothing is left of the first."""
+    reference = layout(tmp_path / "image", *[ociimage.Layer({f"d{i}/f{j}": os.urandom(20_000) for j in range(100)},
+                                                            "none") for i in range(5)])
+    for step in range(6):
+        store = tmp_path / f"store{step}"
+        process = subprocess.Popen([TOOL, str(store), "prepare", reference], stdout=subprocess.DEVNULL)
+        time.sleep(0.03 + step * 0.05)  # the moment is the test's subject, not a wait for something
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with mounted(prepared(store, reference), tmp_path / f"mnt{step}") as root:
+            assert len(os.listdir(root / "rootfs/d4")) == 100
+        assert clean(store)
+
+
+def test_children_die_with_their_parent(tmp_path):
+    reference = layout(tmp_path / "image", *[ociimage.Layer({f"l{i}/{j}": os.urandom(1 << 20) for j in range(20)})
+                                             for i in range(3)])
+    process = subprocess.Popen([TOOL, str(tmp_path / "store"), "prepare", reference], stdout=subprocess.DEVNULL)
+
+    def children():
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                if file.read().startswith(b"fg-prepare\0"):
+                    with open(os.path.dirname(path) + "/stat", encoding="utf-8") as stat:
+                        if stat.read().rpartition(")")[2].split()[0] != "Z":
+                            found.append(path)
+        return found
+
+    deadline = time.monotonic() + 30
+    while not children() and process.poll() is None:
+        assert time.monotonic() < deadline
+    process.kill()
+    process.wait()
+    while children():
+        assert time.monotonic() < deadline, "fg-prepare outlives its parent"
+
+
+def test_as_an_ordinary_user(tmp_path):
+    """Without root only files of one owner can be made; what has others is left to guests."""
+    os.chmod(tmp_path, 0o777)
+    for parent in tmp_path.parents[:-2]:
+        os.chmod(parent, 0o755)
+    one = layout(tmp_path / "one", ociimage.Layer({"etc/x": b"1"}))
+    two = layout(tmp_path / "two", ociimage.Layer({"etc/x": ociimage.File(b"1", uid=5)}))
+
+    def as_nobody(*args):
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", TOOL, *args],
+                              stdout=subprocess.PIPE, check=False, timeout=TIMEOUT)
+        return json.loads(done.stdout)[0]
+
+    assert "path" in as_nobody(str(tmp_path / "store"), "prepare", one)
+    assert as_nobody(str(tmp_path / "store"), "prepare", two)["code"] == "INVALID"
+    assert clean(tmp_path / "store")
