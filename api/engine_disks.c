@@ -84,18 +84,25 @@ static void use(struct run_image *image, const char *manifest)
         (void)fg_images_prepare(images, manifest, on_prepared, ref, &err); /* pinned: it is there */
 }
 
+static void decide(struct run_image *image, const struct fg_image *known)
+{
+        if (known->prepared || (!known->unprepared_why && known->size >= PREPARE_FIRST_BYTES))
+                use(image, known->manifest);
+}
+
 void disks_begin(struct fg_run *run)
 {
         for (size_t i = 0; i < run->task->n_containers && wanted(run); i++) {
                 struct run_image *image = &run->images[i];
+                const struct fg_container *c = container_of(image);
                 struct fg_image known;
 
-                if (!fg_images_known(run->d->images, container_of(image)->def->image, &known))
-                        image->undecided = true;
-                else if (known.prepared)
-                        use(image, known.manifest);
-                else
+                if (!fg_images_known(run->d->images, c->def->image, &known))
+                        image->undecided = !image->ready;
+                else if (!image->ready && !known.prepared)
                         image->undecided = !known.unprepared_why;
+                else if (!image->ready || fg_streq(known.manifest, c->manifest))
+                        decide(image, &known);
         }
 }
 
@@ -112,8 +119,7 @@ void disks_pulled(struct run_image *image, const struct fg_image *result)
         if (!image->undecided)
                 return;
         image->undecided = false;
-        if (!result->unprepared_why && (result->prepared || result->size >= PREPARE_FIRST_BYTES))
-                use(image, result->manifest);
+        decide(image, result);
         start_vm(image->run);
 }
 

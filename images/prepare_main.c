@@ -55,7 +55,7 @@ struct prepare {
 
 static int open_blobs(struct prepare *p, struct fg_error *err)
 {
-        fg_cleanup(closedirp) DIR *dir = fdopendir(dup(STDIN_FILENO));
+        fg_cleanup(closedirp) DIR *dir = fdopendir(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
         struct dirent *entry;
 
         if (!dir)

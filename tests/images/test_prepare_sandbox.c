@@ -54,8 +54,8 @@ static int sees_nothing(void *data)
         EXPECT(3, access("/proc", F_OK) < 0 && access("/sys", F_OK) < 0);
         EXPECT(4, access("/dev", F_OK) < 0);
         EXPECT(5, access("/usr/bin", R_OK) == 0);
-        EXPECT(6, open("/usr/bin/new", O_WRONLY | O_CREAT, 0600) < 0 && errno == EROFS);
-        EXPECT(7, open("/new", O_WRONLY | O_CREAT, 0600) < 0 && errno == EROFS);
+        EXPECT(6, open("/usr/bin/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 && errno == EROFS);
+        EXPECT(7, open("/new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 && errno == EROFS);
         EXPECT(8, getuid() == 0 && getpid() == 1);
         EXPECT(9, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
         return 0;
