@@ -185,6 +185,15 @@ static void reserve(struct fg_daemon *d, const struct fg_task *t)
         d->capacity.memory_used += (uint64_t)t->def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib;
 }
 
+/* Tasks of a version that had one cluster and no names for groups. */
+static void settle(struct fg_daemon *d, struct fg_task *t)
+{
+        if (!t->cluster)
+                t->cluster = fg_strdup(d->names.cluster);
+        if (!t->group)
+                t->group = fg_asprintf("family:%s", t->def->family);
+}
+
 static int load(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autojson *snapshots = fg_store_load(d->store, err);
@@ -197,6 +206,7 @@ static int load(struct fg_daemon *d, struct fg_error *err)
 
                 if (!t)
                         return -1;
+                settle(d, t);
                 reserve(d, t);
                 run = run_new(d, t);
                 run->event_state = fg_event_state(t); /* it was stored with its event */

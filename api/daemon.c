@@ -67,7 +67,8 @@ static int open_store(struct fg_daemon *d, struct fg_error *err)
         struct fg_prices *prices = d->config.price_book ? fg_prices_load(d->config.price_book, err)
                                                         : fg_prices_default();
 
-        if (!prices || fg_store_new(d->event, path, prices, &d->store, err) < 0)
+        if (!prices || fg_store_new(d->event, path, prices, &d->store, err) < 0 ||
+            fg_store_own_cluster(d->store, d->config.cluster, err) < 0)
                 return -1;
         fg_store_keep_events(d->store, d->config.events_max);
         return 0;

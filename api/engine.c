@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/engine.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/event_feed.h"
 #include "api/run.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -21,56 +23,91 @@
  */
 
 struct submit {
-        struct run_ref ref;
+        struct fg_daemon *d;
+        struct fg_run *runs[FG_SUBMIT_MAX]; /* until they are stored, nobody else ends them */
+        size_t n;
         fg_submit_done_fn done;
         void *userdata;
+        struct fg_error err; /* of those that found no room */
 };
 
 static void on_accepted(void *userdata, const struct fg_error *err)
 {
-        struct submit submit = *(struct submit *)userdata;
-        struct fg_run *run = run_find(submit.ref.d, submit.ref.id);
+        struct submit *submit = userdata;
+        char ids[FG_SUBMIT_MAX][FG_ID_LEN + 1];
+        const char *list[FG_SUBMIT_MAX];
 
-        free(userdata);
-        submit.done(submit.userdata, submit.ref.id, err);
-        if (!run)
-                return;
+        for (size_t i = 0; i < submit->n; i++) {
+                memcpy(ids[i], submit->runs[i]->task->id, sizeof(ids[i]));
+                list[i] = ids[i];
+        }
         if (err) {
-                run_free(run);
+                for (size_t i = 0; i < submit->n; i++)
+                        run_free(submit->runs[i]);
+                submit->done(submit->userdata, NULL, 0, err);
+                free(submit);
                 return;
         }
-        submit.ref.d->tasks_accepted++;
-        fg_log_info("task=%s family=%s accepted cpu=%s memory=%s", run->task->id,
-                    run->task->def->family, run->task->def->cpu, run->task->def->memory);
-        start_begin(run);
+        fg_event_feed_committed(submit->d);
+        submit->done(submit->userdata, list, submit->n, submit->err.code ? &submit->err : NULL);
+        for (size_t i = 0; i < submit->n; i++) {
+                struct fg_run *run = run_find(submit->d, ids[i]);
+
+                if (!run)
+                        continue;
+                submit->d->tasks_accepted++;
+                fg_log_info("task=%s family=%s accepted cpu=%s memory=%s", ids[i],
+                            run->task->def->family, run->task->def->cpu, run->task->def->memory);
+                run_tell_changed(run);
+                start_begin(run);
+        }
+        free(submit);
+}
+
+static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s, size_t i)
+{
+        struct fg_task *t = fg_task_new(fg_taskdef_copy(s->def), fg_now_ns());
+        struct fg_run *run = run_new(d, t);
+
+        t->overrides = json_object_get(s->overrides);
+        t->tags = json_object_get(s->tags);
+        t->cluster = fg_strdup(s->cluster ? s->cluster : d->names.cluster);
+        t->revision = s->revision;
+        t->started_by = fg_strdup(s->started_by);
+        t->group = s->group ? fg_strdup(s->group) : fg_asprintf("family:%s", t->def->family);
+        if (s->capacity_provider)
+                t->capacity_provider = fg_strdup(s->capacity_provider[i]);
+        run->client_token = fg_strdup(s->client_token);
+        run->request_hash = fg_strdup(s->request_hash);
+        return run;
 }
 
 void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_done_fn done,
                       void *userdata)
 {
-        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_take_ptr(s->def);
-        fg_autojson *overrides = fg_take_ptr(s->overrides), *tags = fg_take_ptr(s->tags);
-        struct fg_error err = FG_ERROR_INIT;
-        struct submit *submit;
-        struct fg_run *run;
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = s->def;
+        fg_autojson *overrides = s->overrides, *tags = s->tags;
+        struct fg_token token = { .token = s->client_token, .hash = s->request_hash };
+        struct submit *submit = fg_calloc(1, sizeof(*submit));
 
-        if (fg_capacity_take(&d->capacity, (uint64_t)def->cpu_units,
-                             (uint64_t)def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib,
-                             &err) < 0) {
-                done(userdata, NULL, &err);
+        assert(s->count >= 1 && s->count <= FG_SUBMIT_MAX);
+        *submit = (struct submit){ .d = d, .done = done, .userdata = userdata };
+        for (size_t i = 0; i < s->count; i++) {
+                if (fg_capacity_take(&d->capacity, (uint64_t)def->cpu_units,
+                                     (uint64_t)def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib,
+                                     &submit->err) < 0)
+                        break;
+                submit->runs[submit->n++] = run_of(d, s, i);
+        }
+        s->def = NULL;
+        s->overrides = s->tags = NULL;
+        if (submit->n > 0) {
+                run_add(d, submit->runs, submit->n, token.token ? &token : NULL, on_accepted,
+                        submit);
                 return;
         }
-        run = run_new(d, fg_task_new(fg_take_ptr(def), fg_now_ns()));
-        run->task->overrides = fg_take_ptr(overrides);
-        run->task->tags = fg_take_ptr(tags);
-        run->task->started_by = fg_strdup(s->started_by);
-        run->task->group = fg_strdup(s->group);
-        run->client_token = fg_strdup(s->client_token);
-        run->request_hash = fg_strdup(s->request_hash);
-        submit = fg_calloc(1, sizeof(*submit));
-        *submit = (struct submit){ .ref = { .d = d }, .done = done, .userdata = userdata };
-        memcpy(submit->ref.id, run->task->id, sizeof(submit->ref.id));
-        run_save(run, on_accepted, submit);
+        done(userdata, NULL, 0, &submit->err);
+        free(submit);
 }
 
 void fg_engine_stop(struct fg_daemon *d, const char *id, const char *reason, fg_store_done_fn done,

@@ -13,12 +13,23 @@ struct fg_submission {
         struct fg_taskdef *def;        /* overrides applied; taken */
         struct json_object *overrides; /* as shown in the task; taken; may be NULL */
         struct json_object *tags;      /* taken; may be NULL */
+        const char *cluster;           /* borrowed; NULL: the default one */
+        int64_t revision;              /* of the registered definition; 0: there is none */
         const char *started_by, *group, *client_token, *request_hash; /* borrowed; may be NULL */
+        size_t count;                         /* 1 to FG_SUBMIT_MAX equal tasks */
+        const char *const *capacity_provider; /* of each of them, borrowed; NULL: none */
 };
 
-typedef void (*fg_submit_done_fn)(void *userdata, const char *id, const struct fg_error *err);
+#define FG_SUBMIT_MAX 10
 
-/** fg_engine_submit() - reserve room and store; done() when the task is durable, or was refused. */
+/**
+ * @n tasks are durable and about to start. @err: why there are not more, NULL when these are all;
+ * CAPACITY: some found no room.
+ */
+typedef void (*fg_submit_done_fn)(void *userdata, const char *const *ids, size_t n,
+                                  const struct fg_error *err);
+
+/** fg_engine_submit() - reserve room and store, in one commit; then done(). */
 void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_done_fn done,
                       void *userdata);
 /** fg_engine_stop() - ask a task to stop; done() when the wish is durable. NOT_FOUND: not active.

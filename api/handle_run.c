@@ -147,19 +147,21 @@ static int decode(struct order *o, struct fg_problems *problems)
 
 /* ---- submitting ---- */
 
-static void on_submitted(void *userdata, const char *id, const struct fg_error *err)
+static void on_submitted(void *userdata, const char *const *ids, size_t n,
+                         const struct fg_error *err)
 {
         struct order *o = userdata;
 
-        if (err)
+        if (n == 0)
                 fg_reply_error(o->r, err);
         else
-                reply_task(o->d, o->r, id, 201);
+                reply_task(o->d, o->r, ids[0], 201);
         order_free(o);
 }
 
 static void submit(struct order *o)
 {
+        o->s.count = 1;
         o->s.client_token = o->token;
         o->s.request_hash = o->token ? o->hash : NULL;
         fg_engine_submit(o->d, &o->s, on_submitted, o);
@@ -180,6 +182,11 @@ static void reply_repeated(struct order *o, const char *id, const char *hash)
         order_free(o);
 }
 
+static const char *first_id(struct json_object *token)
+{
+        return json_object_get_string(json_object_array_get_idx(fg_json_arr(token, "ids"), 0));
+}
+
 static void on_token(void *userdata, struct json_object *result, const struct fg_error *err)
 {
         struct order *o = userdata;
@@ -191,8 +198,8 @@ static void on_token(void *userdata, struct json_object *result, const struct fg
                 order_free(o);
                 return;
         }
-        if (fg_json_str(result, "id")) {
-                reply_repeated(o, fg_json_str(result, "id"), fg_json_str(result, "hash"));
+        if (fg_json_str(result, "hash")) {
+                reply_repeated(o, first_id(result), fg_json_str(result, "hash"));
                 return;
         }
         /* A twin may have been submitted while the database was asked. */

@@ -20,8 +20,8 @@ struct run_image { /* one container's image */
 struct fg_run {
         UT_hash_handle hh;
         struct fg_daemon *d;
-        struct fg_task *task; /* owned; the key is task->id */
-        char *client_token, *request_hash;
+        struct fg_task *task;              /* owned; the key is task->id */
+        char *client_token, *request_hash; /* of the request that made it; NULL: none */
         struct run_image *images;
         struct fg_session *session;
         sd_event_source *deadline; /* one at a time: boot, stop, or the last words of a dead VM */
@@ -52,11 +52,15 @@ struct fg_run *run_find(struct fg_daemon *d, const char *id);
 struct fg_run *run_new(struct fg_daemon *d, struct fg_task *take_task); /* adds it to d->runs */
 void run_free(struct fg_run *run); /* removes it, gives its room back, unpins its images */
 
+/** run_add() - store new tasks in one commit, with the token that made them; NULL: none. */
+void run_add(struct fg_daemon *d, struct fg_run *const *runs, size_t n,
+             const struct fg_token *token, fg_store_done_fn done, void *userdata);
 /** run_save() - store the task as it is now; watchers hear of it when it is durable. */
 void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata);
 /** run_set_deadline() - call @fn in @seconds, in place of any other deadline; 0: none. */
 void run_set_deadline(struct fg_run *run, unsigned seconds, sd_event_time_handler_t fn);
-char *run_dir(const struct fg_run *run); /* of the task's files; caller frees */
+char *run_dir(const struct fg_run *run);   /* of the task's files; caller frees */
+void run_tell_changed(struct fg_run *run); /* durably */
 void run_tell_pull(struct fg_run *run, const char *image, const struct fg_pull_progress *p);
 
 /* engine_start.c */

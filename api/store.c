@@ -8,23 +8,6 @@
 #include "core/db.h"
 #include "core/str.h"
 
-static const char schema_tasks[] =
-        "CREATE TABLE tasks (\n"
-        "  id TEXT PRIMARY KEY,\n"
-        "  family TEXT NOT NULL,\n"
-        "  status TEXT NOT NULL,\n"
-        "  created_ns INTEGER NOT NULL,\n"
-        "  stopped_ns INTEGER NOT NULL,\n"
-        "  document TEXT NOT NULL,\n"
-        "  snapshot TEXT,\n"
-        "  client_token TEXT,\n"
-        "  request_hash TEXT\n"
-        ") STRICT;\n"
-        "CREATE INDEX tasks_by_created ON tasks (created_ns);\n"
-        "CREATE INDEX tasks_by_token ON tasks (client_token) WHERE client_token IS NOT NULL;\n"
-        "CREATE TABLE alive (one INTEGER PRIMARY KEY CHECK (one = 1), ns INTEGER NOT NULL) "
-        "STRICT;\n";
-
 /* ---- writing, with group commit ---- */
 
 struct commit {
@@ -33,54 +16,34 @@ struct commit {
         struct write *writes;
 };
 
-static void write_free(struct write *w)
+/* A script whose changes are undone when it fails, without harm to the others'. */
+static int apply(sqlite3 *db, struct write *w)
 {
-        struct fg_record *r = &w->record;
+        struct fg_error err = FG_ERROR_INIT;
+        int r;
 
-        free((void *)(uintptr_t)r->id);
-        free((void *)(uintptr_t)r->family);
-        free((void *)(uintptr_t)r->status);
-        free((void *)(uintptr_t)r->document);
-        free((void *)(uintptr_t)r->snapshot);
-        free((void *)(uintptr_t)r->client_token);
-        free((void *)(uintptr_t)r->request_hash);
-        free((void *)(uintptr_t)r->event);
-        free(w);
+        if (fg_db_exec(db, "SAVEPOINT script", &w->err) < 0)
+                return -1;
+        r = w->work(db, w->userdata, &w->err);
+        if (r < 0 && sqlite3_get_autocommit(db))
+                return -1; /* so bad that SQLite has undone it all */
+        if (r < 0 && fg_db_exec(db, "ROLLBACK TO script", &err) < 0)
+                return -1;
+        return fg_db_exec(db, "RELEASE script", &err);
 }
 
-static int apply_meter(struct fg_store *s, const struct fg_record *r, struct fg_error *err)
-{
-        if (r->meter_start_ns && fg_meter_open(s->db, r->id, r->family, r->cpu_units, r->memory_mib,
-                                               r->storage_gib, r->meter_start_ns, err) < 0)
-                return -1;
-        return r->meter_end_ns ? fg_meter_close(s->db, s->prices, r->id, r->meter_end_ns, err) : 0;
-}
-
-static int apply(struct fg_store *s, const struct fg_record *r, struct fg_error *err)
-{
-        static const char sql[] =
-                "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)\n"
-                "ON CONFLICT (id) DO UPDATE SET status = excluded.status,\n"
-                "  stopped_ns = excluded.stopped_ns, document = excluded.document,\n"
-                "  snapshot = excluded.snapshot";
-
-        if (fg_db_run(s->db, err, sql, "sssiissss", r->id, r->family, r->status,
-                      (int64_t)r->created_ns, (int64_t)r->stopped_ns, r->document, r->snapshot,
-                      r->client_token, r->request_hash) < 0)
-                return -1;
-        if (r->event && store_add_event(s->db, r->event_ns, r->event, err) < 0)
-                return -1;
-        return apply_meter(s, r, err);
-}
-
-/* The writes from @first up to @end (not included), all or none. */
+/* The writes from @first up to @end (not included); -1: none is stored. */
 static int commit(struct fg_store *s, struct write *first, const struct write *end,
                   struct fg_error *err)
 {
         int r = fg_db_exec(s->db, "BEGIN IMMEDIATE", err);
 
-        for (struct write *w = first; r >= 0 && w != end; w = w->next)
-                r = apply(s, &w->record, err);
+        for (struct write *w = first; r >= 0 && w != end; w = w->next) {
+                w->err = FG_ERROR_INIT;
+                r = apply(s->db, w);
+                if (r < 0)
+                        *err = w->err;
+        }
         if (r >= 0)
                 r = store_trim_events(s->db, s->events_max, err);
         if (r >= 0)
@@ -97,9 +60,12 @@ static void commit_work(struct fg_job *job)
 
         if (commit(c->store, c->writes, NULL, &err) >= 0)
                 return;
-        /* One record that cannot be stored must not keep the others out. */
-        for (struct write *w = c->writes; w; w = w->next)
-                (void)commit(c->store, w, w->next, &w->err);
+        /* One that cannot be stored must not keep the others out. */
+        for (struct write *w = c->writes; w; w = w->next) {
+                err = FG_ERROR_INIT;
+                if (commit(c->store, w, w->next, &err) < 0)
+                        w->err = err;
+        }
 }
 
 static void flush(struct fg_store *s);
@@ -115,7 +81,7 @@ static void commit_done(struct fg_job *job)
                 next = w->next;
                 if (w->done)
                         w->done(w->userdata, w->err.code ? &w->err : NULL);
-                write_free(w);
+                free(w);
         }
         free(c);
         flush(s);
@@ -136,23 +102,12 @@ static void flush(struct fg_store *s)
         fg_lane_submit(s->lane, &c->job);
 }
 
-void fg_store_save(struct fg_store *s, const struct fg_record *record, fg_store_done_fn done,
-                   void *userdata)
+void fg_store_write(struct fg_store *s, fg_store_work_fn work, fg_store_done_fn done,
+                    void *userdata)
 {
         struct write *w = fg_calloc(1, sizeof(*w));
-        struct fg_record *r = &w->record;
 
-        *r = *record;
-        r->id = fg_strdup(record->id);
-        r->family = fg_strdup(record->family);
-        r->status = fg_strdup(record->status);
-        r->document = fg_strdup(record->document);
-        r->snapshot = fg_strdup(record->snapshot);
-        r->client_token = fg_strdup(record->client_token);
-        r->request_hash = fg_strdup(record->request_hash);
-        r->event = fg_strdup(record->event);
-        w->done = done;
-        w->userdata = userdata;
+        *w = (struct write){ .work = work, .done = done, .userdata = userdata };
         *s->pending_last = w;
         s->pending_last = &w->next;
         if (s->commits == 0)
@@ -211,6 +166,46 @@ void store_read(struct fg_store *s, read_work_fn work, struct read_args take_arg
         fg_lane_submit(s->lane, &r->job);
 }
 
+struct script {
+        struct fg_job job;
+        struct fg_store *store;
+        fg_store_work_fn work;
+        fg_store_done_fn done;
+        void *userdata;
+        struct fg_error err;
+        int r;
+};
+
+static void script_work(struct fg_job *job)
+{
+        struct script *script = FG_CONTAINER_OF(job, struct script, job);
+
+        script->r = script->work(script->store->db, script->userdata, &script->err);
+}
+
+static void script_done(struct fg_job *job)
+{
+        struct script *script = FG_CONTAINER_OF(job, struct script, job);
+
+        if (script->store->closing)
+                script->r = fg_fail(&script->err, FG_ERR_CAPACITY, "fgd is shutting down");
+        script->done(script->userdata, script->r < 0 ? &script->err : NULL);
+        free(script);
+}
+
+void fg_store_read(struct fg_store *s, fg_store_work_fn work, fg_store_done_fn done, void *userdata)
+{
+        struct script *script = fg_calloc(1, sizeof(*script));
+
+        *script = (struct script){ .job = { .work = script_work, .done = script_done },
+                                   .store = s,
+                                   .work = work,
+                                   .done = done,
+                                   .userdata = userdata };
+        flush(s);
+        fg_lane_submit(s->lane, &script->job);
+}
+
 /* ---- life ---- */
 
 static uint64_t read_beat(sqlite3 *db, struct fg_error *err)
@@ -226,8 +221,8 @@ static uint64_t read_beat(sqlite3 *db, struct fg_error *err)
 int fg_store_new(sd_event *event, const char *path, struct fg_prices *take_prices,
                  struct fg_store **ret, struct fg_error *err)
 {
-        const char *const migrations[] = { schema_tasks, fg_billing_schema, store_schema_events,
-                                           NULL };
+        const char *const migrations[] = { store_schema_tasks, fg_billing_schema,
+                                           store_schema_events, store_schema_ecs, NULL };
         fg_cleanup(fg_store_freep) struct fg_store *s = fg_calloc(1, sizeof(*s));
 
         s->prices = take_prices;

@@ -6,9 +6,9 @@
 
 struct write {
         struct write *next;
-        struct fg_record record; /* its strings are owned here */
+        fg_store_work_fn work;
         fg_store_done_fn done;
-        void *userdata;
+        void *userdata; /* of both */
         struct fg_error err;
 };
 
@@ -28,6 +28,8 @@ struct read_args {
         char *text, *text2; /* owned */
         uint64_t from, to;
 };
+
+extern const char store_schema_tasks[], store_schema_ecs[]; /* store_schema.c */
 
 /* store_events.c, on the lane */
 extern const char store_schema_events[];

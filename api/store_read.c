@@ -2,24 +2,55 @@
 #include <string.h>
 
 #include "api/store_private.h"
+#include "api/store_tables.h"
 #include "core/clock.h"
 #include "core/db.h"
 #include "core/str.h"
 
 #define TOKEN_NS (UINT64_C(24) * 3600 * FG_NS_PER_SEC)
 
-/* The stored document, with what the ledger says about the task right now. */
+/* What document() wants of a row. */
+#define DOCUMENT "document, ours, 'task/' || cluster || '/' || id"
+
+/* The times of a stored document, seconds since the epoch, become those of docs/api.md. */
+static void spell_times(struct json_object *doc)
+{
+        static const char *const times[] = { "createdAt",          "connectivityAt",
+                                             "pullStartedAt",      "pullStoppedAt",
+                                             "startedAt",          "stoppingAt",
+                                             "executionStoppedAt", "stoppedAt" };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(times); i++) {
+                struct json_object *seconds = fg_json_get(doc, times[i]);
+                char text[FG_RFC3339_MAX];
+
+                if (!seconds)
+                        continue;
+                fg_rfc3339((uint64_t)(json_object_get_double(seconds) * 1000 + 0.5) *
+                                   FG_NS_PER_MSEC,
+                           text);
+                fg_json_set_str(doc, times[i], text);
+        }
+}
+
+/* The task as docs/api.md has it: with its tags, and what the ledger says about it right now. */
 static struct json_object *document(struct fg_store *s, sqlite3_stmt *stmt, struct fg_error *err)
 {
-        const char *text = fg_db_text(stmt, 0);
+        const char *text = fg_db_text(stmt, 0), *more = fg_db_text(stmt, 1);
         fg_autojson *doc = fg_json_parse(text, strlen(text), err);
-        struct json_object *usage, *ours;
+        struct json_object *usage, *ours, *tags;
 
         if (!doc)
                 return NULL;
-        ours = fg_json_obj(doc, "fgrun");
+        ours = fg_json_parse(more, strlen(more), err);
         if (!ours)
-                return fg_take_ptr(doc);
+                return NULL;
+        fg_json_set(doc, "fgrun", ours);
+        spell_times(doc);
+        tags = fg_tags_get(s->db, fg_db_text(stmt, 2), err);
+        if (!tags)
+                return NULL;
+        fg_json_set(doc, "tags", tags);
         usage = fg_meter_task(s->db, s->prices, fg_json_str(ours, "id"), fg_now_ns(), err);
         if (usage)
                 fg_json_set(ours, "usage", usage);
@@ -44,7 +75,7 @@ static struct json_object *get_work(struct fg_store *s, const struct read_args *
         int r;
 
         if (fg_db_prepare(s->db, &stmt, err,
-                          "SELECT document FROM tasks WHERE id >= ? AND id < ? LIMIT 2", "ss",
+                          "SELECT " DOCUMENT " FROM tasks WHERE id >= ? AND id < ? LIMIT 2", "ss",
                           a->text, end) < 0)
                 return NULL;
         r = fg_db_step(stmt, err);
@@ -69,7 +100,7 @@ void fg_store_get(struct fg_store *s, const char *id, fg_store_read_fn fn, void 
 static struct json_object *list_work(struct fg_store *s, const struct read_args *a,
                                      struct fg_error *err)
 {
-        static const char sql[] = "SELECT document FROM tasks\n"
+        static const char sql[] = "SELECT " DOCUMENT " FROM tasks\n"
                                   "WHERE (?1 IS NULL OR status = ?1\n"
                                   "       OR (?1 = 'ACTIVE' AND status <> 'STOPPED'))\n"
                                   "  AND (?2 IS NULL OR family = ?2)\n"
@@ -103,18 +134,25 @@ static struct json_object *token_work(struct fg_store *s, const struct read_args
 {
         fg_autojson *found = json_object_new_object();
         fg_autostmt *stmt = NULL;
+        const char *tasks;
         int r;
 
         if (fg_db_prepare(s->db, &stmt, err,
-                          "SELECT id, request_hash FROM tasks\n"
-                          "WHERE client_token = ? AND created_ns >= ? LIMIT 1",
+                          "SELECT tasks, hash FROM client_tokens\n"
+                          "WHERE token = ? AND created_ns >= ?",
                           "si", a->text, (int64_t)a->from) < 0)
                 return NULL;
         r = fg_db_step(stmt, err);
         if (r < 0)
                 return NULL;
         if (r > 0) {
-                fg_json_set_str(found, "id", fg_db_text(stmt, 0));
+                struct json_object *ids;
+
+                tasks = fg_db_text(stmt, 0);
+                ids = fg_json_parse(tasks, strlen(tasks), err);
+                if (!ids)
+                        return NULL;
+                fg_json_set(found, "ids", ids);
                 fg_json_set_str(found, "hash", fg_db_text(stmt, 1));
         }
         return fg_take_ptr(found);
@@ -220,4 +258,16 @@ bool fg_store_has(struct fg_store *s, const char *id)
         /* When in doubt it is: the answer decides what is deleted. */
         return fg_db_prepare(s->db, &stmt, &err, "SELECT 1 FROM tasks WHERE id = ?", "s", id) < 0 ||
                fg_db_step(stmt, &err) != 0;
+}
+
+int fg_store_own_cluster(struct fg_store *s, const char *name, struct fg_error *err)
+{
+        static const char sql[] =
+                "INSERT INTO clusters VALUES (?, 'ACTIVE', json_object('settings', json_array(\n"
+                "  json_object('name', 'containerInsights', 'value', 'disabled')),\n"
+                "  'capacityProviders', json_array('FARGATE', 'FARGATE_SPOT'),\n"
+                "  'defaultCapacityProviderStrategy', json_array()))\n"
+                "ON CONFLICT (name) DO UPDATE SET status = 'ACTIVE'";
+
+        return fg_db_run(s->db, err, sql, "s", name) < 0 ? -1 : 0;
 }

@@ -35,12 +35,19 @@ void fg_task_free(struct fg_task *t)
         free(t->containers);
         free(t->stopped_reason);
         free(t->ended_by);
+        free(t->cluster);
         free(t->started_by);
+        free(t->capacity_provider);
         free(t->group);
         json_object_put(t->overrides);
         json_object_put(t->tags);
         fg_taskdef_free(t->def);
         free(t);
+}
+
+char *fg_task_definition(const struct fg_task *t)
+{
+        return fg_asprintf("%s:%lld", t->def->family, (long long)t->revision);
 }
 
 static void stamp(uint64_t *field, uint64_t now_ns)

@@ -52,7 +52,10 @@ struct fg_task {
         uint64_t created_ns, connectivity_ns, pull_started_ns, pull_stopped_ns, started_ns,
                 stopping_ns, execution_stopped_ns, stopped_ns;
         uint64_t phase_ns[FG_PHASES];
-        char *started_by, *group; /* NULL: none */
+        char *cluster, *group;
+        char *started_by, *capacity_provider; /* NULL: none */
+        int64_t revision; /* of the registered definition; 0: the definition came with the request
+                           */
         struct json_object *overrides, *tags;
         struct fg_taskdef *def; /* overrides applied */
         struct fg_container *containers;
@@ -82,8 +85,13 @@ void fg_task_want_stop(struct fg_task *t, enum fg_stop_code code, const char *re
 void fg_task_phase(struct fg_task *t, enum fg_phase phase, uint64_t now_ns); /* first time counts */
 struct fg_container *fg_task_container(struct fg_task *t, const char *name);
 
-/** fg_task_to_json() - the shape of docs/api.md, without fgrun.usage (which the ledger knows). */
+/** fg_task_to_ecs() - as DescribeTasks answers, without the tags (which a task does not own). */
+struct json_object *fg_task_to_ecs(const struct fg_task *t, const struct fg_names *names);
+/** fg_task_ours() - the member fgrun of docs/api.md, without usage (which the ledger knows). */
+struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names *names);
+/** fg_task_to_json() - the shape of docs/api.md: RFC 3339 times, the tags of its start, fgrun. */
 struct json_object *fg_task_to_json(const struct fg_task *t, const struct fg_names *names);
+char *fg_task_definition(const struct fg_task *t); /* "FAMILY:REVISION"; caller frees */
 /* What the daemon needs after a restart and no client sees; the pair of fg_task_restore(). */
 struct json_object *fg_task_snapshot(const struct fg_task *t);
 struct fg_task *fg_task_restore(struct json_object *snapshot, struct fg_error *err);

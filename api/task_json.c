@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/aws/time.h"
 #include "api/task.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -15,7 +16,9 @@ static const char *const phase_names[FG_PHASES] = {
         [FG_PHASE_STOPPED] = "stopped",
 };
 
-static void set_time(struct json_object *obj, const char *key, uint64_t ns)
+typedef void (*set_time_fn)(struct json_object *obj, const char *key, uint64_t ns);
+
+static void set_rfc3339(struct json_object *obj, const char *key, uint64_t ns)
 {
         char text[FG_RFC3339_MAX];
 
@@ -37,7 +40,7 @@ static void set_arn(struct json_object *obj, const char *key, const struct fg_na
 
 static void set_task_arn(struct json_object *obj, const struct fg_task *t, const struct fg_names *n)
 {
-        fg_autofree char *rest = fg_asprintf("task/%s/%s", n->cluster, t->id);
+        fg_autofree char *rest = fg_asprintf("task/%s/%s", t->cluster, t->id);
 
         set_arn(obj, "taskArn", n, rest);
 }
@@ -58,7 +61,7 @@ static struct json_object *container_json(const struct fg_task *t, const struct 
         fg_autofree char *rest = NULL;
 
         fg_id_to_uuid(c->runtime_id, uuid);
-        rest = fg_asprintf("container/%s/%s/%s", n->cluster, t->id, uuid);
+        rest = fg_asprintf("container/%s/%s/%s", t->cluster, t->id, uuid);
         set_arn(obj, "containerArn", n, rest);
         set_task_arn(obj, t, n);
         fg_json_set_str(obj, "name", c->def->name);
@@ -119,7 +122,7 @@ static struct json_object *images_json(const struct fg_task *t)
         return array;
 }
 
-static struct json_object *ours_json(const struct fg_task *t, const struct fg_names *n)
+struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names *n)
 {
         struct json_object *obj = json_object_new_object();
 
@@ -133,16 +136,16 @@ static struct json_object *ours_json(const struct fg_task *t, const struct fg_na
         return obj;
 }
 
-static void set_times(struct json_object *obj, const struct fg_task *t)
+static void set_times(struct json_object *obj, const struct fg_task *t, set_time_fn set)
 {
-        set_time(obj, "createdAt", t->created_ns);
-        set_time(obj, "connectivityAt", t->connectivity_ns);
-        set_time(obj, "pullStartedAt", t->pull_started_ns);
-        set_time(obj, "pullStoppedAt", t->pull_stopped_ns);
-        set_time(obj, "startedAt", t->started_ns);
-        set_time(obj, "stoppingAt", t->stopping_ns);
-        set_time(obj, "executionStoppedAt", t->execution_stopped_ns);
-        set_time(obj, "stoppedAt", t->stopped_ns);
+        set(obj, "createdAt", t->created_ns);
+        set(obj, "connectivityAt", t->connectivity_ns);
+        set(obj, "pullStartedAt", t->pull_started_ns);
+        set(obj, "pullStoppedAt", t->pull_stopped_ns);
+        set(obj, "startedAt", t->started_ns);
+        set(obj, "stoppingAt", t->stopping_ns);
+        set(obj, "executionStoppedAt", t->execution_stopped_ns);
+        set(obj, "stoppedAt", t->stopped_ns);
 }
 
 static struct json_object *attributes_json(void)
@@ -157,48 +160,73 @@ static struct json_object *attributes_json(void)
 
 static void set_identity(struct json_object *obj, const struct fg_task *t, const struct fg_names *n)
 {
-        fg_autofree char *cluster = fg_asprintf("cluster/%s", n->cluster);
-        fg_autofree char *definition = fg_asprintf("task-definition/%s:1", t->def->family);
-        fg_autofree char *group = fg_asprintf("family:%s", t->def->family);
+        fg_autofree char *cluster = fg_asprintf("cluster/%s", t->cluster);
+        fg_autofree char *definition = fg_task_definition(t);
+        fg_autofree char *rest = fg_asprintf("task-definition/%s", definition);
+        fg_autofree char *zone = fg_asprintf("%sa", n->region);
 
         set_task_arn(obj, t, n);
         set_arn(obj, "clusterArn", n, cluster);
-        set_arn(obj, "taskDefinitionArn", n, definition);
-        fg_json_set_str(obj, "group", t->group ? t->group : group);
+        set_arn(obj, "taskDefinitionArn", n, rest);
+        fg_json_set_str(obj, "group", t->group);
         fg_json_set_str(obj, "startedBy", t->started_by);
         fg_json_set_str(obj, "launchType", "FARGATE");
+        fg_json_set_str(obj, "capacityProviderName", t->capacity_provider);
         fg_json_set_str(obj, "platformVersion", "1.4.0");
         fg_json_set_str(obj, "platformFamily", "Linux");
+        fg_json_set_str(obj, "availabilityZone", zone);
         fg_json_set_str(obj, "cpu", t->def->cpu);
         fg_json_set_str(obj, "memory", t->def->memory);
 }
 
-struct json_object *fg_task_to_json(const struct fg_task *t, const struct fg_names *names)
+static void set_state(struct json_object *obj, const struct fg_task *t)
+{
+        fg_json_set_str(obj, "lastStatus", fg_task_state_name(t->state));
+        fg_json_set_str(obj, "desiredStatus", t->stop_wanted ? "STOPPED" : "RUNNING");
+        fg_json_set_str(obj, "healthStatus", "UNKNOWN");
+        fg_json_set_int(obj, "version", (int64_t)t->version);
+        if (t->connectivity_ns)
+                fg_json_set_str(obj, "connectivity", "CONNECTED");
+        if (t->stop_wanted) {
+                fg_json_set_str(obj, "stopCode", fg_stop_code_name(t->stop_code));
+                fg_json_set_str(obj, "stoppedReason", t->stopped_reason);
+        }
+}
+
+static struct json_object *task_json(const struct fg_task *t, const struct fg_names *names,
+                                     set_time_fn set)
 {
         struct json_object *obj = json_object_new_object();
         struct json_object *containers = json_object_new_array();
         struct json_object *storage = json_object_new_object();
 
         set_identity(obj, t, names);
-        fg_json_set_str(obj, "lastStatus", fg_task_state_name(t->state));
-        fg_json_set_str(obj, "desiredStatus", t->stop_wanted ? "STOPPED" : "RUNNING");
-        fg_json_set_str(obj, "healthStatus", "UNKNOWN");
-        fg_json_set_int(obj, "version", (int64_t)t->version);
-        if (t->stop_wanted) {
-                fg_json_set_str(obj, "stopCode", fg_stop_code_name(t->stop_code));
-                fg_json_set_str(obj, "stoppedReason", t->stopped_reason);
-        }
-        set_times(obj, t);
+        set_state(obj, t);
+        set_times(obj, t, set);
+        fg_json_set_bool(obj, "enableExecuteCommand", false);
         fg_json_set_int(storage, "sizeInGiB", fg_taskdef_storage_gib(t->def));
         fg_json_set(obj, "ephemeralStorage", storage);
         fg_json_set(obj, "overrides",
                     t->overrides ? json_object_get(t->overrides) : json_object_new_object());
-        fg_json_set(obj, "tags", t->tags ? json_object_get(t->tags) : json_object_new_array());
         fg_json_set(obj, "attributes", attributes_json());
         fg_json_set(obj, "attachments", json_object_new_array());
+        fg_json_set(obj, "inferenceAccelerators", json_object_new_array());
         for (size_t i = 0; i < t->n_containers; i++)
                 json_object_array_add(containers, container_json(t, &t->containers[i], names));
         fg_json_set(obj, "containers", containers);
-        fg_json_set(obj, "fgrun", ours_json(t, names));
+        return obj;
+}
+
+struct json_object *fg_task_to_ecs(const struct fg_task *t, const struct fg_names *names)
+{
+        return task_json(t, names, fg_aws_set_time);
+}
+
+struct json_object *fg_task_to_json(const struct fg_task *t, const struct fg_names *names)
+{
+        struct json_object *obj = task_json(t, names, set_rfc3339);
+
+        fg_json_set(obj, "tags", t->tags ? json_object_get(t->tags) : json_object_new_array());
+        fg_json_set(obj, "fgrun", fg_task_ours(t, names));
         return obj;
 }

@@ -50,6 +50,9 @@ struct json_object *fg_task_snapshot(const struct fg_task *t)
         for (int i = 0; i < FG_PHASES; i++)
                 json_object_array_add(phases, json_object_new_int64((int64_t)t->phase_ns[i]));
         fg_json_set(obj, "phases", phases);
+        fg_json_set_str(obj, "cluster", t->cluster);
+        fg_json_set_int(obj, "revision", t->revision);
+        fg_json_set_str(obj, "capacity_provider", t->capacity_provider);
         fg_json_set_str(obj, "started_by", t->started_by);
         fg_json_set_str(obj, "ended_by", t->ended_by);
         fg_json_set_str(obj, "group", t->group);
@@ -103,6 +106,9 @@ static void restore_values(struct fg_task *t, struct json_object *obj)
                 t->phase_ns[i] = (uint64_t)json_object_get_int64(
                         json_object_array_get_idx(phases, i));
         t->ended_by = fg_strdup(fg_json_str(obj, "ended_by"));
+        t->cluster = fg_strdup(fg_json_str(obj, "cluster"));
+        t->revision = fg_json_int(obj, "revision", 0);
+        t->capacity_provider = fg_strdup(fg_json_str(obj, "capacity_provider"));
         t->started_by = fg_strdup(fg_json_str(obj, "started_by"));
         t->group = fg_strdup(fg_json_str(obj, "group"));
         t->overrides = json_object_get(fg_json_obj(obj, "overrides"));

@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/field_row.h"
+#include "api/tag.h"
 #include "api/taskdef_private.h"
 #include "core/json.h"
 #include "core/str.h"
@@ -82,21 +82,6 @@ static const struct fg_field platform_fields[] = {
 };
 static const struct fg_object platform_object = FG_OBJECT(fg_runtime_platform, platform_fields);
 
-static bool check_tag_key(struct fg_decode *d, const char *s)
-{
-        if (strncasecmp(s, "aws:", 4) != 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "tag keys must not begin with aws:");
-        return false;
-}
-
-static const struct fg_field tag_fields[] = {
-        FG_ROW_STRING(fg_pair, name, "key", .status = FG_FIELD_RECORDED, .required = true, .min = 1,
-                      .max = 128, .check = check_tag_key),
-        FG_ROW_STRING(fg_pair, value, "value", .status = FG_FIELD_RECORDED, .max = 256),
-};
-static const struct fg_object tag_object = FG_OBJECT(fg_pair, tag_fields);
-
 static bool check_network_mode(struct fg_decode *d, const char *s)
 {
         if (fg_streq(s, "awsvpc"))
@@ -128,8 +113,8 @@ static const struct fg_field taskdef_fields[] = {
         FG_ROW_STRING(fg_taskdef, execution_role_arn, "executionRoleArn",
                       .status = FG_FIELD_RECORDED),
         FG_ROW_STRING(fg_taskdef, task_role_arn, "taskRoleArn", .status = FG_FIELD_RECORDED),
-        FG_ROW_OBJECTS(fg_taskdef, tags, "tags", &tag_object, .status = FG_FIELD_RECORDED,
-                       .max = 50),
+        FG_ROW_OBJECTS(fg_taskdef, tags, "tags", &fg_tag_object, .status = FG_FIELD_RECORDED,
+                       .max = FG_TAGS_MAX),
         FG_ROW_LATER("enableFaultInjection"),
         FG_ROW_LATER("pidMode"),
         FG_ROW_LATER("proxyConfiguration"),
@@ -159,16 +144,6 @@ static void check_compatibilities(struct fg_decode *d, const struct fg_taskdef *
                                   "must contain FARGATE: tasks run nowhere else here");
 }
 
-static void check_tags(struct fg_decode *d, const struct fg_taskdef *def)
-{
-        for (size_t i = 0; i < def->tags.n; i++)
-                for (size_t j = 0; def->tags.v[i].name && j < i; j++)
-                        if (def->tags.v[j].name &&
-                            fg_streq(def->tags.v[i].name, def->tags.v[j].name))
-                                fg_decode_problem(d, "tags", NULL, "the key '%.*s' is given twice",
-                                                  FG_CLIP(def->tags.v[i].name));
-}
-
 static void check_taskdef(struct fg_decode *d, void *obj)
 {
         struct fg_taskdef *def = obj;
@@ -176,7 +151,7 @@ static void check_taskdef(struct fg_decode *d, void *obj)
         if (!def->network_mode)
                 def->network_mode = fg_strdup("awsvpc");
         check_compatibilities(d, def);
-        check_tags(d, def);
+        fg_tags_check(d, "tags", &def->tags);
         fg_taskdef_check_sizes(d, def);
         fg_taskdef_check_links(d, def);
 }

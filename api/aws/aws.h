@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "api/aws/time.h"
 #include "api/daemon.h"
 #include "api/field.h"
 #include "api/http.h"
+
+struct sqlite3;
+
+struct fg_aws_call;
+
+/*
+ * An operation that is a transaction of fgd.db and nothing else. On the database's lane; touches
+ * @call's in, names, caller, output and state only. May run again when the commit has failed. -1:
+ * nothing has happened, and fg_aws_raise() or @err says why.
+ */
+typedef int (*fg_aws_work_fn)(struct fg_aws_call *call, struct sqlite3 *db, struct fg_error *err);
 
 /*
  * The APIs of AWS that fgd speaks, all on POST /. The operation stands in X-Amz-Target (JSON 1.1)
@@ -18,14 +30,27 @@ struct fg_aws_call {
         struct fg_request *r;
         const struct fg_aws_service *service;
         const struct fg_aws_operation *operation;
-        struct json_object *body; /* as it was sent; a form is an object of strings */
-        void *in;                 /* decoded by operation->input, or NULL */
+        const struct fg_names *names; /* immutable: also for the lane */
+        char caller[256];             /* the ARN of who asks */
+        struct json_object *body;     /* as it was sent; a form is an object of strings */
+        void *in;                     /* decoded by operation->input, or NULL */
+        struct json_object *output;   /* of work(): what is answered; owned */
+        void *state;                  /* the handler's, freed with the call by free_state() */
+        void (*free_state)(void *state);
+
+        /* of fg_aws_work() */
+        fg_aws_work_fn work;
+        void (*done)(struct fg_aws_call *call);
+        const char *exception;
+        struct fg_error error;
 };
 
 struct fg_aws_operation {
         const char *name; /* "RunTask"; the IAM action is "ecs:RunTask". NULL ends the table */
-        /* Ends the call, now or later, exactly once, with one of the functions below. */
+        /* One of three. A handler ends the call, now or later, once, with a function below. */
         void (*handle)(struct fg_aws_call *call);
+        fg_aws_work_fn read;
+        fg_aws_work_fn write;
         const struct fg_object *input; /* NULL: handle() looks at the body itself */
         const char *invalid;           /* exception for bad input; NULL: as in the service */
 };
@@ -62,10 +87,15 @@ void fg_aws_fail_problems(struct fg_aws_call *call, const struct fg_problems *pr
 /** fg_aws_refuse() - answer a request of which only the headers are known, in its protocol. */
 void fg_aws_refuse(struct fg_request *r, int status, const char *exception, const char *message);
 
-/** fg_aws_time() - a timestamp as the JSON protocol has it: seconds since the epoch, a number. */
-struct json_object *fg_aws_time(uint64_t ns);
-/** fg_aws_set_time() - the same as a member; 0 ns: left out. */
-void fg_aws_set_time(struct json_object *obj, const char *key, uint64_t ns);
+/** fg_aws_raise() - the answer of work() is this exception of the model. Return: -1. */
+int fg_aws_raise(struct fg_aws_call *call, const char *exception, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+/**
+ * fg_aws_work() - run a transaction; then done() on the loop, NULL: answer with its output
+ * A work() that fails is answered by itself.
+ */
+void fg_aws_work(struct fg_aws_call *call, fg_aws_work_fn work, bool writes,
+                 void (*done)(struct fg_aws_call *call));
 
 /* sts.c */
 extern const struct fg_aws_service fg_sts_service;

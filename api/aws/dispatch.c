@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,10 @@ void fg_aws_call_free(struct fg_aws_call *call)
                 fg_object_finish(call->operation->input, call->in);
                 free(call->in);
         }
+        if (call->free_state)
+                call->free_state(call->state);
         json_object_put(call->body);
+        json_object_put(call->output);
         free(call);
 }
 
@@ -55,13 +59,22 @@ static void start(struct fg_daemon *d, struct fg_request *r, const struct fg_aws
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
         struct fg_aws_call *call = fg_calloc(1, sizeof(*call));
 
-        *call = (struct fg_aws_call){
-                .d = d, .r = r, .service = service, .operation = operation, .body = take_body
-        };
+        *call = (struct fg_aws_call){ .d = d,
+                                      .r = r,
+                                      .service = service,
+                                      .operation = operation,
+                                      .names = &d->names,
+                                      .body = take_body };
+        (void)snprintf(call->caller, sizeof(call->caller), "arn:aws:iam::%s:root",
+                       d->names.account);
         if (decode(call, &problems) < 0)
                 fg_aws_fail_problems(call, &problems);
-        else
+        else if (operation->handle)
                 operation->handle(call);
+        else if (operation->write)
+                fg_aws_work(call, operation->write, true, NULL);
+        else
+                fg_aws_work(call, operation->read, false, NULL);
 }
 
 static void refuse_operation(struct fg_request *r, const struct fg_aws_service *service,

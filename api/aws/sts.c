@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/aws/aws.h"
-#include "core/str.h"
 
 /* Security Token Service: only the question that tools ask to see whether credentials work. */
 
 static void get_caller_identity(struct fg_aws_call *call)
 {
-        fg_autofree char *arn = fg_asprintf("arn:aws:iam::%s:root", call->d->names.account);
         struct json_object *output = json_object_new_object();
 
-        fg_json_set_str(output, "UserId", call->d->names.account);
-        fg_json_set_str(output, "Account", call->d->names.account);
-        fg_json_set_str(output, "Arn", arn);
+        fg_json_set_str(output, "UserId", call->names->account);
+        fg_json_set_str(output, "Account", call->names->account);
+        fg_json_set_str(output, "Arn", call->caller);
         fg_aws_reply(call, output);
 }
 

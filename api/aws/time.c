@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api/aws/time.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "api/aws/aws.h"
 #include "core/clock.h"
+#include "core/json.h"
 
 struct json_object *fg_aws_time(uint64_t ns)
 {

@@ -1,7 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/ecs/ecs.h"
+#include "api/ecs/ecs_private.h"
+
+/* A transaction that reads, or writes; what it takes is OPERATION_input. */
+#define READS(operation, function)                                                                 \
+        {                                                                                          \
+                .name = operation, .read = function, .input = &function##_input                    \
+        }
+#define WRITES(operation, function)                                                                \
+        {                                                                                          \
+                .name = operation, .write = function, .input = &function##_input                   \
+        }
 
 static const struct fg_aws_operation operations[] = {
+        WRITES("CreateCluster", ecs_create_cluster),
+        WRITES("DeleteAccountSetting", ecs_delete_account_setting),
+        WRITES("DeleteCluster", ecs_delete_cluster),
+        WRITES("DeleteTaskDefinitions", ecs_delete_task_definitions),
+        WRITES("DeregisterTaskDefinition", ecs_deregister_task_definition),
+        READS("DescribeCapacityProviders", ecs_describe_capacity_providers),
+        READS("DescribeClusters", ecs_describe_clusters),
+        READS("DescribeTaskDefinition", ecs_describe_task_definition),
+        READS("ListAccountSettings", ecs_list_account_settings),
+        READS("ListClusters", ecs_list_clusters),
+        READS("ListTagsForResource", ecs_list_tags),
+        READS("ListTaskDefinitionFamilies", ecs_list_task_definition_families),
+        READS("ListTaskDefinitions", ecs_list_task_definitions),
+        WRITES("PutAccountSetting", ecs_put_account_setting),
+        WRITES("PutAccountSettingDefault", ecs_put_account_setting_default),
+        WRITES("PutClusterCapacityProviders", ecs_put_cluster_capacity_providers),
+        { .name = "RegisterTaskDefinition",
+          .handle = ecs_register_task_definition,
+          .invalid = "ClientException" },
+        WRITES("TagResource", ecs_tag_resource),
+        WRITES("UntagResource", ecs_untag_resource),
+        WRITES("UpdateCluster", ecs_update_cluster),
+        WRITES("UpdateClusterSettings", ecs_update_cluster_settings),
         { 0 },
 };
 

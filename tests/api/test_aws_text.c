@@ -7,9 +7,12 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "api/aws/arn.h"
 #include "api/aws/form.h"
+#include "api/aws/page.h"
 #include "api/aws/xml.h"
 #include "core/json.h"
+#include "core/str.h"
 
 static struct json_object *parse(const char *text, struct fg_error *err)
 {
@@ -81,12 +84,55 @@ static void test_xml(void **state)
                             "</member></b><e><f>1.5</f></e>");
 }
 
+static const struct fg_names names = { .region = "r", .account = "1", .cluster = "default" };
+
+static void test_arns(void **state)
+{
+        fg_autofree char *arn = fg_arn(&names, "ecs", "cluster/%s", "c");
+
+        (void)state;
+        assert_string_equal(arn, "arn:aws:ecs:r:1:cluster/c");
+        assert_string_equal(fg_arn_resource(arn, &names, "ecs"), "cluster/c");
+        assert_string_equal(fg_arn_name(arn, &names, "ecs", "cluster"), "c");
+        assert_string_equal(fg_arn_name("c", &names, "ecs", "cluster"), "c");
+        assert_null(fg_arn_name(arn, &names, "ecs", "clust"));
+        assert_null(fg_arn_name(arn, &names, "ecs", "task"));
+        assert_null(fg_arn_name("arn:aws:ecs:r:1:cluster", &names, "ecs", "cluster"));
+        assert_null(fg_arn_resource("arn:aws:ecs:r:2:cluster/c", &names, "ecs"));
+        assert_null(fg_arn_resource("arn:aws:logs:r:1:cluster/c", &names, "ecs"));
+        assert_null(fg_arn_resource("c", &names, "ecs"));
+}
+
+static void test_pages(void **state)
+{
+        static const char *const bad[] = { "",      "v1",    "v1-0",  "v1-6G", "v1-6A",
+                                           "v1-00", "v1-ff", "v2-61", "61" };
+        char cursor[FG_PAGE_CURSOR_MAX + 1], most[FG_PAGE_CURSOR_MAX + 1];
+        fg_autofree char *token = fg_page_token("web:12"), *long_token = NULL, *longer = NULL;
+
+        (void)state;
+        assert_int_equal(fg_page_cursor(token, cursor), 0);
+        assert_string_equal(cursor, "web:12");
+        assert_int_equal(fg_page_cursor(NULL, cursor), 0);
+        assert_string_equal(cursor, "");
+        for (size_t i = 0; i < FG_ARRAY_SIZE(bad); i++)
+                assert_int_equal(fg_page_cursor(bad[i], cursor), -1);
+        memset(most, 'x', sizeof(most) - 1);
+        most[sizeof(most) - 1] = '\0';
+        long_token = fg_page_token(most);
+        assert_int_equal(fg_page_cursor(long_token, cursor), 0);
+        assert_string_equal(cursor, most);
+        longer = fg_asprintf("%s61", long_token);
+        assert_int_equal(fg_page_cursor(longer, cursor), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_form),      cmocka_unit_test(test_empty_form),
                 cmocka_unit_test(test_bad_forms), cmocka_unit_test(test_form_of_too_many),
-                cmocka_unit_test(test_xml),
+                cmocka_unit_test(test_xml),       cmocka_unit_test(test_arns),
+                cmocka_unit_test(test_pages),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,13 +93,17 @@ static struct call *call_new(struct fixture *f, const char *name)
 static void save(struct fixture *f, const char *name, const char *id, const char *status,
                  uint64_t start_ns, uint64_t end_ns)
 {
-        fg_autofree char *document = fg_asprintf(
-                "{\"lastStatus\":\"%s\",\"fgrun\":{\"id\":\"%s\"}}", status, id);
+        fg_autofree char *document = fg_asprintf("{\"lastStatus\":\"%s\"}", status);
+        fg_autofree char *ours = fg_asprintf("{\"id\":\"%s\"}", id);
         struct fg_record record = { .id = id,
+                                    .cluster = "default",
                                     .family = "f",
+                                    .definition = "f:1",
+                                    .group = "family:f",
                                     .status = status,
                                     .created_ns = 1,
                                     .document = document,
+                                    .ours = ours,
                                     .snapshot = end_ns ? NULL : document,
                                     .meter_start_ns = start_ns,
                                     .meter_end_ns = end_ns,
@@ -183,9 +187,13 @@ static void test_last_version_bills_it_all_and_once(void **state)
 static void save_event(struct fixture *f, const char *name, const char *family, const char *event)
 {
         struct fg_record record = { .id = TASK_A,
+                                    .cluster = "default",
                                     .family = family,
+                                    .definition = "f:1",
+                                    .group = "family:f",
                                     .status = "RUNNING",
                                     .document = "{}",
+                                    .ours = "{}",
                                     .event = event,
                                     .event_ns = 7 };
 

@@ -208,7 +208,7 @@ def test_fgrun_prints_what_is_stored(fgd, task):
     done = fgd.stopped(fgd.run(task("exit 4")))
     lines = fgrun(fgd, "events").communicate(timeout=60)[0].splitlines()
     assert len(lines) == len(pages(fgd))
-    assert all(done["fgrun"]["id"][:12] in line and " test:1 " in line for line in lines)
+    assert all(done["fgrun"]["id"][:12] in line and " test:0 " in line for line in lines)
     assert lines[-1].endswith("STOPPED app=4 (Essential container in task exited)")
     text = fgrun(fgd, "--json", "events", "--since", "3").communicate(timeout=60)[0]
     assert [json.loads(line) for line in text.splitlines()] == pages(fgd, since="3")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 
+import awsmodel
 from fgd import UnixConnection
 
 TARGETS = {
@@ -29,8 +30,15 @@ class AwsError(Exception):
 class Aws:
     """Calls operations through the unix socket; every answer must keep the protocol's rules."""
 
+    models = {}
+
     def __init__(self, fgd):
         self.fgd = fgd
+
+    def model(self, service):
+        if service not in self.models:
+            self.models[service] = awsmodel.Model(service)
+        return self.models[service]
 
     def post(self, body, headers):
         connection = UnixConnection(self.fgd.socket)
@@ -52,7 +60,18 @@ class Aws:
         return answer
 
     def call(self, service, operation, **members):
-        return self.target(f"{TARGETS[service]}.{operation}", members)
+        """The answer, which agrees with the model of the service, as do the exceptions."""
+        model = self.model(service)
+        try:
+            answer = self.target(f"{TARGETS[service]}.{operation}", members)
+        except AwsError as error:
+            general = {"UnsupportedFeatureException", "UnknownOperationException", "ThrottlingException"}
+            if operation in model.operations:
+                assert error.name in model.errors(operation) | general, f"{operation} cannot raise {error}"
+            raise
+        if operation in model.operations:
+            assert not (problems := model.problems(operation, answer)), "\n".join(problems)
+        return answer
 
     def form(self, body):
         """(status, text) of the query protocol."""

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/field.h"
+#include "core/error.h"
+
+/*
+ * What stands in fgd.db beside the tasks. For scripts on the database's lane (api/store.h).
+ * Results that are called "found" are 1, or 0 when there is no such row.
+ */
+struct json_object;
+
+/* ---- tags: of a resource, the end of an ARN: "cluster/NAME" ---- */
+
+/** fg_tags_put() - add or replace; @tags is the text of [{"key","value"}]. */
+int fg_tags_put(sqlite3 *db, const char *resource, const char *tags, struct fg_error *err);
+int fg_tags_remove(sqlite3 *db, const char *resource, const struct fg_strings *keys,
+                   struct fg_error *err);
+int fg_tags_clear(sqlite3 *db, const char *resource, struct fg_error *err);
+/** fg_tags_get() - [{"key","value"}] in the order they were given; NULL: failure. */
+struct json_object *fg_tags_get(sqlite3 *db, const char *resource, struct fg_error *err);
+
+/* ---- clusters ---- */
+
+/** fg_cluster_get() - {"name","status","document":{…}}. Return: found. */
+int fg_cluster_get(sqlite3 *db, const char *name, struct json_object **ret, struct fg_error *err);
+int fg_cluster_put(sqlite3 *db, const char *name, const char *status, struct json_object *document,
+                   struct fg_error *err);
+/** fg_cluster_list() - up to @limit names of ACTIVE clusters behind @after. */
+struct json_object *fg_cluster_list(sqlite3 *db, const char *after, int64_t limit,
+                                    struct fg_error *err);
+int fg_cluster_count(sqlite3 *db, const char *name, int64_t *ret_running, int64_t *ret_pending,
+                     struct fg_error *err);
+
+/* ---- task definitions ---- */
+
+struct fg_definition {
+        char *family, *status, *registered_by;
+        int64_t revision;
+        uint64_t registered_ns, deregistered_ns, delete_ns;
+        struct json_object *document; /* fg_taskdef_to_json() without tags */
+};
+
+void fg_definition_finish(struct fg_definition *d); /* safe on a zeroed one; for fg_cleanup() */
+/** fg_definition_add() - the next revision of its family; @d gets it, and is ACTIVE. */
+int fg_definition_add(sqlite3 *db, struct fg_definition *d, struct fg_error *err);
+/** fg_definition_get() - @revision 0: the latest that is ACTIVE. Return: found. */
+int fg_definition_get(sqlite3 *db, const char *family, int64_t revision, struct fg_definition *ret,
+                      struct fg_error *err);
+/** fg_definition_move() - store the status and the times of @d, which had status @from. */
+int fg_definition_move(sqlite3 *db, const struct fg_definition *d, const char *from,
+                       struct fg_error *err);
+/** fg_definition_list() - up to @limit "FAMILY:REVISION" behind (@family, @revision); @only: of
+ * this family, or NULL. */
+struct fg_definition_range {
+        const char *status, *only;
+        const char *family; /* "": from the start */
+        int64_t revision;
+        bool descending;
+        int64_t limit;
+};
+struct json_object *fg_definition_list(sqlite3 *db, const struct fg_definition_range *range,
+                                       struct fg_error *err);
+/** fg_family_list() - up to @limit families behind @after that start with @prefix; @active: 1 those
+ * with ACTIVE revisions, 0 the others, -1 all. */
+struct json_object *fg_family_list(sqlite3 *db, const char *prefix, const char *after, int active,
+                                   int64_t limit, struct fg_error *err);
+
+/* ---- account settings; the principal "" is the account's default ---- */
+
+int fg_setting_put(sqlite3 *db, const char *principal, const char *name, const char *value,
+                   struct fg_error *err);
+int fg_setting_remove(sqlite3 *db, const char *principal, const char *name, struct fg_error *err);
+/** fg_setting_get() - of the principal, else of the account. Return: found; *ret for the caller to
+ * free. */
+int fg_setting_get(sqlite3 *db, const char *principal, const char *name, char **ret,
+                   struct fg_error *err);
+/** fg_setting_own() - the same without the account's. */
+int fg_setting_own(sqlite3 *db, const char *principal, const char *name, char **ret,
+                   struct fg_error *err);
