@@ -150,15 +150,18 @@ const struct fg_task *fg_engine_task(struct fg_daemon *d, const char *id)
         return run ? run->task : NULL;
 }
 
-const struct fg_task *fg_engine_token(struct fg_daemon *d, const char *token, const char **ret_hash)
+struct json_object *fg_engine_token(struct fg_daemon *d, const char *token, const char **ret_hash)
 {
+        struct json_object *ids = NULL;
         struct fg_run *run, *next;
 
         HASH_ITER (hh, d->runs, run, next) {
-                if (run->client_token && fg_streq(run->client_token, token)) {
-                        *ret_hash = run->request_hash;
-                        return run->task;
-                }
+                if (!run->client_token || !fg_streq(run->client_token, token))
+                        continue;
+                if (!ids)
+                        ids = json_object_new_array();
+                json_object_array_add(ids, json_object_new_string(run->task->id));
+                *ret_hash = run->request_hash;
         }
-        return NULL;
+        return ids;
 }

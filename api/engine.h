@@ -43,9 +43,9 @@ void fg_engine_gone(void *daemon, const char *id, bool crashed, const char *reas
 /** fg_engine_shutdown() - forget all runs; tasks and VMs go on without the daemon. */
 void fg_engine_shutdown(struct fg_daemon *d);
 const struct fg_task *fg_engine_task(struct fg_daemon *d, const char *id); /* active ones; NULL */
-/** fg_engine_token() - the active task that a client token made, or NULL. */
-const struct fg_task *fg_engine_token(struct fg_daemon *d, const char *token,
-                                      const char **ret_hash);
+/** fg_engine_token() - ids of the active tasks that a client token made, for the caller to put; or
+ * NULL. */
+struct json_object *fg_engine_token(struct fg_daemon *d, const char *token, const char **ret_hash);
 
 /* ---- watching: told of durable changes ---- */
 

@@ -23,6 +23,7 @@ enum fg_field_type {
         FG_FIELD_MAP,     /* struct fg_pairs: an object whose values are strings */
         FG_FIELD_OBJECT,  /* pointer to the struct of the row's object, NULL when absent */
         FG_FIELD_OBJECTS, /* { struct X *v; size_t n; } */
+        FG_FIELD_JSON,    /* struct json_object *, as it came: somebody else decodes it */
 };
 
 enum fg_field_status {

@@ -16,6 +16,7 @@ static const char *const wanted[] = {
         [FG_FIELD_MAP] = "an object whose values are strings",
         [FG_FIELD_OBJECT] = "an object",
         [FG_FIELD_OBJECTS] = "an array of objects",
+        [FG_FIELD_JSON] = "a value",
 };
 
 static const char *found(struct json_object *json)
@@ -219,6 +220,15 @@ static void decode_map(struct fg_decode *d, const struct fg_field *f, struct jso
         put_list(obj, f, v, kept);
 }
 
+static void decode_json(struct fg_decode *d, const struct fg_field *f, struct json_object *json,
+                        void *obj)
+{
+        void *value = json_object_get(json);
+
+        (void)d;
+        put(obj, f, &value, sizeof(value));
+}
+
 /* Objects hold objects. The tables, which are finite and without cycles, bound the depth. */
 /* NOLINTBEGIN(misc-no-recursion) */
 static void decode_nested(struct fg_decode *d, const struct fg_field *f, struct json_object *json,
@@ -263,7 +273,7 @@ static void decode_supported(struct fg_decode *d, const struct fg_field *f,
                 [FG_FIELD_STRING] = decode_string,   [FG_FIELD_INT] = decode_int,
                 [FG_FIELD_BOOL] = decode_bool,       [FG_FIELD_STRINGS] = decode_strings,
                 [FG_FIELD_MAP] = decode_map,         [FG_FIELD_OBJECT] = decode_nested,
-                [FG_FIELD_OBJECTS] = decode_objects,
+                [FG_FIELD_OBJECTS] = decode_objects, [FG_FIELD_JSON] = decode_json,
         };
 
         decoders[f->type](d, f, json, obj);

@@ -99,6 +99,8 @@ static struct json_object *encode_member(const struct fg_field *f, const void *o
         case FG_FIELD_OBJECT:
                 nested = get_pointer(obj, f);
                 return nested ? fg_object_encode(f->object, nested) : NULL;
+        case FG_FIELD_JSON:
+                return json_object_get(get_pointer(obj, f));
         default:
                 list = get_list(obj, f);
                 return encode_list(f, &list);
@@ -159,6 +161,9 @@ static void finish_member(const struct fg_field *f, void *obj)
                 if (nested)
                         fg_object_finish(f->object, nested);
                 free(nested);
+                return;
+        case FG_FIELD_JSON:
+                json_object_put(get_pointer(obj, f));
                 return;
         default:
                 list = get_list(obj, f);

@@ -48,6 +48,11 @@
                 .name = key, .type = FG_FIELD_OBJECTS, .offset = offsetof(struct owner, member),   \
                 .object = table, __VA_ARGS__                                                       \
         }
+#define FG_ROW_JSON(owner, member, key, ...)                                                       \
+        {                                                                                          \
+                .name = key, .type = FG_FIELD_JSON,                                                \
+                .offset = FG_OFFSET(owner, member, struct json_object *), __VA_ARGS__              \
+        }
 #define FG_ROW_LATER(key, ...)                                                                     \
         {                                                                                          \
                 .name = key, .status = FG_FIELD_LATER, __VA_ARGS__                                 \

@@ -182,15 +182,15 @@ static void reply_repeated(struct order *o, const char *id, const char *hash)
         order_free(o);
 }
 
-static const char *first_id(struct json_object *token)
+static const char *first(struct json_object *ids)
 {
-        return json_object_get_string(json_object_array_get_idx(fg_json_arr(token, "ids"), 0));
+        return json_object_get_string(json_object_array_get_idx(ids, 0));
 }
 
 static void on_token(void *userdata, struct json_object *result, const struct fg_error *err)
 {
+        fg_autojson *active = NULL;
         struct order *o = userdata;
-        const struct fg_task *active;
         const char *hash = NULL;
 
         if (err) {
@@ -199,13 +199,13 @@ static void on_token(void *userdata, struct json_object *result, const struct fg
                 return;
         }
         if (fg_json_str(result, "hash")) {
-                reply_repeated(o, first_id(result), fg_json_str(result, "hash"));
+                reply_repeated(o, first(fg_json_arr(result, "ids")), fg_json_str(result, "hash"));
                 return;
         }
         /* A twin may have been submitted while the database was asked. */
         active = fg_engine_token(o->d, o->token, &hash);
         if (active)
-                reply_repeated(o, active->id, hash);
+                reply_repeated(o, first(active), hash);
         else
                 submit(o);
 }

@@ -7,6 +7,12 @@
 #include "core/db.h"
 #include "core/str.h"
 
+/* Definitions stay to be looked at for a while. */
+#define DELETE_NS (UINT64_C(3600) * FG_NS_PER_SEC)
+#define DELETABLE                                                                                  \
+        "status = 'DELETE_IN_PROGRESS' AND delete_ns < ?1 AND NOT EXISTS (\n"                      \
+        "  SELECT 1 FROM tasks WHERE definition = task_definitions.family || ':' || revision\n"    \
+        "  AND tasks.status <> 'STOPPED')"
 #define TOKEN_NS (UINT64_C(24) * 3600 * FG_NS_PER_SEC)
 
 /* What document() wants of a row. */
@@ -133,27 +139,15 @@ static struct json_object *token_work(struct fg_store *s, const struct read_args
                                       struct fg_error *err)
 {
         fg_autojson *found = json_object_new_object();
-        fg_autostmt *stmt = NULL;
-        const char *tasks;
-        int r;
+        fg_autofree char *hash = NULL;
+        struct json_object *ids = NULL;
+        int r = fg_token_find(s->db, a->text, a->from, &ids, &hash, err);
 
-        if (fg_db_prepare(s->db, &stmt, err,
-                          "SELECT tasks, hash FROM client_tokens\n"
-                          "WHERE token = ? AND created_ns >= ?",
-                          "si", a->text, (int64_t)a->from) < 0)
-                return NULL;
-        r = fg_db_step(stmt, err);
         if (r < 0)
                 return NULL;
         if (r > 0) {
-                struct json_object *ids;
-
-                tasks = fg_db_text(stmt, 0);
-                ids = fg_json_parse(tasks, strlen(tasks), err);
-                if (!ids)
-                        return NULL;
                 fg_json_set(found, "ids", ids);
-                fg_json_set_str(found, "hash", fg_db_text(stmt, 1));
+                fg_json_set_str(found, "hash", hash);
         }
         return fg_take_ptr(found);
 }
@@ -179,6 +173,23 @@ void fg_store_usage(struct fg_store *s, const char *by, uint64_t since_ns, uint6
         store_read(s, usage_work, args, fn, userdata);
 }
 
+/* Tokens that have lost their meaning; definitions to be deleted that no task needs. */
+static int expire_rest(sqlite3 *db, struct fg_error *err)
+{
+        uint64_t now = fg_now_ns();
+
+        if (fg_db_run(db, err, "DELETE FROM client_tokens WHERE created_ns < ?", "i",
+                      (int64_t)(now - TOKEN_NS)) < 0 ||
+            fg_db_run(db, err,
+                      "DELETE FROM tags WHERE resource IN (\n"
+                      "  SELECT 'task-definition/' || family || ':' || revision\n"
+                      "  FROM task_definitions WHERE " DELETABLE ")",
+                      "i", (int64_t)(now - DELETE_NS)) < 0)
+                return -1;
+        return fg_db_run(db, err, "DELETE FROM task_definitions WHERE " DELETABLE, "i",
+                         (int64_t)(now - DELETE_NS));
+}
+
 static struct json_object *expire_work(struct fg_store *s, const struct read_args *a,
                                        struct fg_error *err)
 {
@@ -193,7 +204,7 @@ static struct json_object *expire_work(struct fg_store *s, const struct read_arg
                 return NULL;
         while ((r = fg_db_step(stmt, err)) > 0)
                 json_object_array_add(ids, json_object_new_string(fg_db_text(stmt, 0)));
-        return r < 0 ? NULL : fg_take_ptr(ids);
+        return r < 0 || expire_rest(s->db, err) < 0 ? NULL : fg_take_ptr(ids);
 }
 
 void fg_store_expire(struct fg_store *s, uint64_t before_ns, fg_store_read_fn fn, void *userdata)

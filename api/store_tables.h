@@ -70,6 +70,35 @@ struct json_object *fg_definition_list(sqlite3 *db, const struct fg_definition_r
 struct json_object *fg_family_list(sqlite3 *db, const char *prefix, const char *after, int active,
                                    int64_t limit, struct fg_error *err);
 
+/* ---- tasks ---- */
+
+/** fg_task_find() - the document of a task of this cluster, for the caller to free. Return: found.
+ */
+int fg_task_find(sqlite3 *db, const char *cluster, const char *id, char **ret_document,
+                 struct fg_error *err);
+struct fg_task_filter {
+        const char *cluster;
+        bool wants_stop;                         /* desiredStatus STOPPED, or RUNNING */
+        const char *family, *started_by, *group; /* NULL: any */
+        const char *cursor;                      /* of the page before; "": none */
+        int64_t limit;
+};
+/** fg_task_list() - ids, the oldest first. *ret_next: the cursor, when there are more; caller
+ * frees. NULL: INVALID (a cursor that is none), or failure. */
+struct json_object *fg_task_list(sqlite3 *db, const struct fg_task_filter *f, char **ret_next,
+                                 struct fg_error *err);
+/** fg_token_find() - the ids of the tasks that a token made since @since_ns, and the hash of its
+ * request, both the caller's. Return: found. */
+int fg_token_find(sqlite3 *db, const char *token, uint64_t since_ns, struct json_object **ret_ids,
+                  char **ret_hash, struct fg_error *err);
+int fg_protection_put(sqlite3 *db, const char *task, uint64_t until_ns, struct fg_error *err);
+/** fg_protection_get() - until when it lasts, 0: it does not. Return: found. */
+int fg_protection_get(sqlite3 *db, const char *task, uint64_t now_ns, uint64_t *ret_until_ns,
+                      struct fg_error *err);
+/** fg_protection_list() - ids of up to 100 protected tasks of a cluster that have not stopped. */
+struct json_object *fg_protection_list(sqlite3 *db, const char *cluster, uint64_t now_ns,
+                                       struct fg_error *err);
+
 /* ---- account settings; the principal "" is the account's default ---- */
 
 int fg_setting_put(sqlite3 *db, const char *principal, const char *name, const char *value,

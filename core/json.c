@@ -2,6 +2,7 @@
 #include "core/json.h"
 
 #include <json-c/json_visit.h>
+#include <json-c/printbuf.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,26 @@ void fg_json_set_int(struct json_object *obj, const char *key, int64_t value)
 void fg_json_set_bool(struct json_object *obj, const char *key, bool value)
 {
         fg_json_set(obj, key, json_object_new_boolean(value));
+}
+
+static int print_raw(struct json_object *obj, struct printbuf *out, int level, int flags)
+{
+        const char *text = json_object_get_userdata(obj);
+
+        return printbuf_memappend(out, text, (int)strlen(text));
+}
+
+static void free_raw(struct json_object *obj, void *text)
+{
+        free(text);
+}
+
+struct json_object *fg_json_raw(const char *text)
+{
+        struct json_object *obj = json_object_new_object();
+
+        json_object_set_serializer(obj, print_raw, fg_strdup(text), free_raw);
+        return obj;
 }
 
 const char *fg_json_text(struct json_object *obj)

@@ -42,6 +42,12 @@ ECS_WORK(ecs_tag_resource);
 ECS_WORK(ecs_untag_resource);
 ECS_WORK(ecs_update_cluster);
 ECS_WORK(ecs_update_cluster_settings);
+ECS_WORK(ecs_describe_tasks);
+ECS_WORK(ecs_get_task_protection);
+ECS_WORK(ecs_list_tasks);
+ECS_WORK(ecs_update_task_protection);
+ECS_HANDLER(ecs_run_task);
+ECS_HANDLER(ecs_stop_task);
 void ecs_register_task_definition(struct fg_aws_call *call);
 
 /* ---- clusters: cluster.c ---- */

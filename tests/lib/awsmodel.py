@@ -15,6 +15,7 @@ ROOTS = ("/usr/lib/python3/dist-packages/awscli/botocore/data", "/usr/lib/python
 NEWER = {
     "ecs": {
         "members": {"Setting": {"type": "String"}},
+        "errors": {"RunTask": ["ConflictException"]},
         "values": {
             "SettingName": ["fargateFIPSMode", "tagResourceAuthorization", "fargateTaskRetirementWaitPeriod",
                             "guardDutyActivate", "defaultLogDriverMode", "fargateEventWindows"],
@@ -33,6 +34,7 @@ class Model:
             self.model = json.load(file)
         self.shapes = self.model["shapes"]
         newer = NEWER.get(service, {})
+        self.newer_errors = newer.get("errors", {})
         for shape, members in newer.get("members", {}).items():
             self.shapes[shape]["members"].update({name: {"shape": inner} for name, inner in members.items()})
         for shape, values in newer.get("values", {}).items():
@@ -51,7 +53,8 @@ class Model:
 
     def errors(self, operation):
         """Names of the exceptions that the model lists for an operation."""
-        return {error["shape"] for error in self.operations[operation].get("errors", [])}
+        return {error["shape"] for error in self.operations[operation].get("errors", [])} | set(
+            self.newer_errors.get(operation, []))
 
     def _check(self, name, value, path, found):
         shape = self.shapes[name]

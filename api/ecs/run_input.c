@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/ecs/run_input.h"
+
+#include <string.h>
+
+#include "api/engine.h"
+#include "core/str.h"
+
+/* ---- where the task is attached ---- */
+
+static bool is_id(const char *s, const char *prefix)
+{
+        size_t len = strlen(prefix);
+
+        return fg_starts_with(s, prefix) && s[len] && strlen(s) <= 64 &&
+               strspn(s + len, "0123456789abcdefghijklmnopqrstuvwxyz-") == strlen(s + len);
+}
+
+static bool check_subnet(struct fg_decode *d, const char *s)
+{
+        if (fg_streq(s, "default") || is_id(s, "subnet-"))
+                return true;
+        fg_decode_problem(d, NULL, "default, subnet-…", "'%.*s' is not a subnet", FG_CLIP(s));
+        return false;
+}
+
+static bool check_security_group(struct fg_decode *d, const char *s)
+{
+        if (fg_streq(s, "default") || is_id(s, "sg-"))
+                return true;
+        fg_decode_problem(d, NULL, "default, sg-…", "'%.*s' is not a security group", FG_CLIP(s));
+        return false;
+}
+
+static const char *const on_off[] = { "ENABLED", "DISABLED", NULL };
+
+static const struct fg_field awsvpc_fields[] = {
+        FG_ROW_STRINGS(ecs_awsvpc, subnets, "subnets", .required = true, .min = 1, .max = 16,
+                       .text = "subnets can not be empty.", .check = check_subnet),
+        FG_ROW_STRINGS(ecs_awsvpc, security_groups, "securityGroups", .max = 5,
+                       .check = check_security_group),
+        FG_ROW_STRING(ecs_awsvpc, assign_public_ip, "assignPublicIp", .allowed = on_off),
+};
+static const struct fg_object awsvpc_object = FG_OBJECT(ecs_awsvpc, awsvpc_fields);
+
+static const struct fg_field network_fields[] = {
+        FG_ROW_OBJECT(ecs_network, awsvpc, "awsvpcConfiguration", &awsvpc_object, .required = true),
+};
+static const struct fg_object network_object = FG_OBJECT(ecs_network, network_fields);
+
+/* ---- the request ---- */
+
+static bool check_launch_type(struct fg_decode *d, const char *s)
+{
+        if (fg_streq(s, "FARGATE"))
+                return true;
+        fg_decode_problem(d, NULL, "FARGATE", "tasks run nowhere else here");
+        return false;
+}
+
+static bool check_platform(struct fg_decode *d, const char *s)
+{
+        if (fg_streq(s, "LATEST") || fg_streq(s, "1.4.0"))
+                return true;
+        fg_decode_problem(d, NULL, "LATEST, 1.4.0", "'%.*s' is not a platform version", FG_CLIP(s));
+        return false;
+}
+
+static bool check_propagate(struct fg_decode *d, const char *s)
+{
+        if (fg_streq(s, "TASK_DEFINITION") || fg_streq(s, "NONE"))
+                return true;
+        fg_decode_problem(d, NULL, "TASK_DEFINITION, NONE",
+                          "'%.*s' is not a source of tags for a task of no service", FG_CLIP(s));
+        return false;
+}
+
+static const struct fg_field fields[] = {
+        FG_ROW_STRING(ecs_run_input, definition, "taskDefinition", .required = true, .min = 1),
+        FG_ROW_STRING(ecs_run_input, cluster, "cluster", .min = 1),
+        FG_ROW_INT(ecs_run_input, count, "count", .min = 1, .max = FG_SUBMIT_MAX),
+        FG_ROW_STRING(ecs_run_input, group, "group", .min = 1, .max = 255),
+        FG_ROW_STRING(ecs_run_input, launch_type, "launchType", .check = check_launch_type),
+        FG_ROW_OBJECTS(ecs_run_input, strategy, "capacityProviderStrategy", &ecs_strategy_object,
+                       .max = 20),
+        FG_ROW_STRING(ecs_run_input, platform, "platformVersion", .check = check_platform),
+        FG_ROW_OBJECT(ecs_run_input, network, "networkConfiguration", &network_object,
+                      .required = true,
+                      .text = "Network Configuration must be provided when networkMode 'awsvpc' is "
+                              "specified."),
+        FG_ROW_JSON(ecs_run_input, overrides, "overrides"),
+        FG_ROW_STRING(ecs_run_input, started_by, "startedBy", .min = 1, .max = 128),
+        FG_ROW_OBJECTS(ecs_run_input, tags, "tags", &fg_tag_object, .max = FG_TAGS_MAX),
+        FG_ROW_STRING(ecs_run_input, propagate, "propagateTags", .check = check_propagate),
+        FG_ROW_BOOL(ecs_run_input, managed_tags, "enableECSManagedTags"),
+        FG_ROW_STRING(ecs_run_input, client_token, "clientToken", .min = 1, .max = 64),
+        FG_ROW_STRING(ecs_run_input, reference, "referenceId", .status = FG_FIELD_RECORDED,
+                      .max = 1024),
+        FG_ROW_LATER("enableExecuteCommand"),
+        FG_ROW_LATER("volumeConfigurations"),
+        FG_ROW_REFUSED("placementConstraints",
+                       "Placement constraints are not supported on Fargate"),
+        FG_ROW_REFUSED("placementStrategy", "Placement strategies are not supported on Fargate"),
+};
+
+static void check(struct fg_decode *d, void *obj)
+{
+        const struct ecs_run_input *in = obj;
+
+        if (in->launch_type && in->strategy.n > 0)
+                fg_decode_problem(d, "capacityProviderStrategy", NULL,
+                                  "cannot be given together with launchType");
+        ecs_check_strategy(d, "capacityProviderStrategy", in->strategy.v, in->strategy.n);
+        fg_tags_check(d, "tags", &in->tags);
+}
+
+const struct fg_object ecs_run_task_input = FG_OBJECT(ecs_run_input, fields, .check = check);
