@@ -100,8 +100,8 @@ class Layer:
         self.media_type = LAYER + SUFFIX[compression]
 
     @classmethod
-    def from_directory(cls, root, compression="gzip"):
-        """A whole root filesystem, owners, modes and device nodes included."""
+    def from_directory(cls, root, compression="gzip", names=None):
+        """A whole root filesystem, owners, modes and device nodes included; or these of its @names."""
         def fix(info):
             info.mtime = 1700000000
             info.uname = info.gname = ""
@@ -109,8 +109,8 @@ class Layer:
 
         buf = io.BytesIO()
         with tarfile.open(fileobj=buf, mode="w", format=tarfile.PAX_FORMAT) as t:
-            for name in sorted(os.listdir(root)):
-                t.add(os.path.join(root, name), arcname=name, filter=fix)
+            for name in sorted(os.listdir(root)) if names is None else names:
+                t.add(os.path.join(root, name), arcname=name, recursive=names is None, filter=fix)
         return cls(compression=compression, tar=buf.getvalue())
 
 
