@@ -43,15 +43,10 @@ void reply_task(void *daemon, struct fg_request *r, const char *id, int status)
 
 static void on_list(void *userdata, struct json_object *result, const struct fg_error *err)
 {
-        struct json_object *body;
-
-        if (err) {
+        if (err)
                 fg_reply_error(userdata, err);
-                return;
-        }
-        body = json_object_new_object();
-        fg_json_set(body, "tasks", json_object_get(result));
-        fg_reply_json(userdata, 200, body);
+        else
+                fg_reply_json(userdata, 200, json_object_get(result));
 }
 
 void handle_task_list(void *daemon, struct fg_request *r)
@@ -60,16 +55,20 @@ void handle_task_list(void *daemon, struct fg_request *r)
         const char *status = fg_request_query(r, "status");
         struct fg_error err = FG_ERROR_INIT;
         enum fg_task_state state;
+        struct fg_page page;
 
-        if (status && !fg_streq(status, "ACTIVE") && !fg_task_state_parse(status, &state)) {
+        if (status && !fg_streq(status, "ACTIVE") && !fg_task_state_parse(status, &state))
                 fg_fail(&err, FG_ERR_INVALID,
-                        "status = %s: expected ACTIVE, PROVISIONING, PENDING, ACTIVATING, RUNNING, "
-                        "DEACTIVATING, STOPPING, DEPROVISIONING or STOPPED",
+                        "status = \"%s\": expected ACTIVE, PROVISIONING, PENDING, ACTIVATING, "
+                        "RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING or STOPPED",
                         status);
+        else
+                (void)fg_page_parse(fg_request_query(r, "limit"), fg_request_query(r, "next"),
+                                    &page, &err);
+        if (err.code)
                 fg_reply_error(r, &err);
-                return;
-        }
-        fg_store_list(d->store, status, fg_request_query(r, "family"), on_list, r);
+        else
+                fg_store_list(d->store, status, fg_request_query(r, "family"), &page, on_list, r);
 }
 
 /* ---- GET /v1/tasks/ID, at once or when a state is reached ---- */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "api/page.h"
 #include "billing/billing.h"
 #include "core/cleanup.h"
 #include "core/error.h"
@@ -77,10 +78,13 @@ void fg_store_add(struct fg_store *s, const struct fg_record *records, size_t n,
 /** fg_store_get() - by id, or unique prefix; result: the task's document with fgrun.usage.
  * NOT_FOUND, CONFLICT (prefix of several). */
 void fg_store_get(struct fg_store *s, const char *id, fg_store_read_fn fn, void *userdata);
-/** fg_store_list() - documents, newest first. @status: a state, "ACTIVE", or NULL; @family or NULL.
+/**
+ * fg_store_list() - a page of documents, newest first
+ * @status: a state, "ACTIVE", or NULL; @family or NULL
+ * Result: {"tasks": [...], "next": cursor}; no "next" with the last page.
  */
-void fg_store_list(struct fg_store *s, const char *status, const char *family, fg_store_read_fn fn,
-                   void *userdata);
+void fg_store_list(struct fg_store *s, const char *status, const char *family,
+                   const struct fg_page *page, fg_store_read_fn fn, void *userdata);
 /** fg_store_find_token() - {"ids","hash"} of the tasks that a token of the last 24 h made, or {}.
  */
 void fg_store_find_token(struct fg_store *s, const char *token, fg_store_read_fn fn,

@@ -103,34 +103,56 @@ void fg_store_get(struct fg_store *s, const char *id, fg_store_read_fn fn, void 
         store_read(s, get_work, (struct read_args){ .text = fg_strdup(id) }, fn, userdata);
 }
 
+/* The rows of a page; the one beyond its limit only tells that there is a next page. */
+static int list_rows(struct fg_store *s, sqlite3_stmt *stmt, unsigned limit,
+                     struct json_object *answer, struct fg_error *err)
+{
+        struct json_object *list = fg_json_arr(answer, "tasks");
+        char next[FG_PAGE_CURSOR_LEN + 1] = "";
+        int r;
+
+        while ((r = fg_db_step(stmt, err)) > 0) {
+                struct json_object *doc;
+
+                if (json_object_array_length(list) == limit) {
+                        fg_json_set_str(answer, "next", next);
+                        return 0;
+                }
+                doc = document(s, stmt, err);
+                if (!doc)
+                        return -1;
+                json_object_array_add(list, doc);
+                fg_page_cursor((uint64_t)sqlite3_column_int64(stmt, 3), fg_db_text(stmt, 4), next);
+        }
+        return r;
+}
+
 static struct json_object *list_work(struct fg_store *s, const struct read_args *a,
                                      struct fg_error *err)
 {
-        static const char sql[] = "SELECT " DOCUMENT " FROM tasks\n"
+        static const char sql[] = "SELECT " DOCUMENT ", created_ns, id FROM tasks\n"
                                   "WHERE (?1 IS NULL OR status = ?1\n"
                                   "       OR (?1 = 'ACTIVE' AND status <> 'STOPPED'))\n"
                                   "  AND (?2 IS NULL OR family = ?2)\n"
-                                  "ORDER BY created_ns DESC, id";
-        fg_autojson *list = json_object_new_array();
+                                  "  AND created_ns <= ?3 AND (created_ns < ?3 OR id > ?4)\n"
+                                  "ORDER BY created_ns DESC, id LIMIT ?5";
+        fg_autojson *answer = json_object_new_object();
         fg_autostmt *stmt = NULL;
-        int r;
 
-        if (fg_db_prepare(s->db, &stmt, err, sql, "ss", a->text, a->text2) < 0)
+        fg_json_set(answer, "tasks", json_object_new_array());
+        if (fg_db_prepare(s->db, &stmt, err, sql, "ssisi", a->text, a->text2, (int64_t)a->page.ns,
+                          a->page.id, (int64_t)a->page.limit + 1) < 0 ||
+            list_rows(s, stmt, a->page.limit, answer, err) < 0)
                 return NULL;
-        while ((r = fg_db_step(stmt, err)) > 0) {
-                struct json_object *doc = document(s, stmt, err);
-
-                if (!doc)
-                        return NULL;
-                json_object_array_add(list, doc);
-        }
-        return r < 0 ? NULL : fg_take_ptr(list);
+        return fg_take_ptr(answer);
 }
 
-void fg_store_list(struct fg_store *s, const char *status, const char *family, fg_store_read_fn fn,
-                   void *userdata)
+void fg_store_list(struct fg_store *s, const char *status, const char *family,
+                   const struct fg_page *page, fg_store_read_fn fn, void *userdata)
 {
-        struct read_args args = { .text = fg_strdup(status), .text2 = fg_strdup(family) };
+        struct read_args args = { .text = fg_strdup(status),
+                                  .text2 = fg_strdup(family),
+                                  .page = *page };
 
         store_read(s, list_work, args, fn, userdata);
 }

@@ -10,6 +10,8 @@
 #include "core/json.h"
 #include "core/str.h"
 
+#define PAGE "200" /* tasks of one answer */
+
 static const char *arg_status, *arg_family;
 static bool arg_all;
 
@@ -73,7 +75,7 @@ static void print(const struct fg_cli *cli, struct json_object *tasks)
                                                     { "REASON", .shrink = true } };
         fg_cleanup(fg_table_freep) struct fg_table *table = NULL;
 
-        if (!tasks || json_object_array_length(tasks) == 0) {
+        if (json_object_array_length(tasks) == 0) {
                 fg_cli_note(cli, "no tasks");
                 return;
         }
@@ -83,22 +85,55 @@ static void print(const struct fg_cli *cli, struct json_object *tasks)
         fg_table_print(table);
 }
 
-static int run(struct fg_cli *cli, char **args, struct fg_error *err)
+/* The page after @next (NULL: the first). The caller puts it. */
+static int get_page(struct fg_cli *cli, const char *next, struct json_object **ret,
+                    struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf path = FG_BUF_INIT(4096);
-        fg_autojson *answer = NULL;
 
-        if (!arg_status && !arg_all)
-                arg_status = "ACTIVE";
         if (fg_buf_puts(&path, "/v1/tasks", err) < 0 ||
             fg_query_add(&path, "status", arg_status, err) < 0 ||
             fg_query_add(&path, "family", arg_family, err) < 0 ||
-            fg_cli_call(cli, &(struct fg_request){ "GET", path.data, NULL }, &answer, err) < 0)
+            fg_query_add(&path, "limit", PAGE, err) < 0 ||
+            fg_query_add(&path, "next", next, err) < 0)
+                return -1;
+        return fg_cli_call(cli, &(struct fg_request){ "GET", path.data, NULL }, ret, err);
+}
+
+static int get_all(struct fg_cli *cli, struct json_object *tasks, struct fg_error *err)
+{
+        fg_autofree char *next = NULL;
+
+        do {
+                fg_autojson *answer = NULL;
+                struct json_object *list;
+
+                if (get_page(cli, next, &answer, err) < 0)
+                        return -1;
+                list = fg_json_arr(answer, "tasks");
+                for (size_t i = 0; list && i < json_object_array_length(list); i++)
+                        json_object_array_add(tasks,
+                                              json_object_get(json_object_array_get_idx(list, i)));
+                free(next);
+                next = fg_strdup(fg_json_str(answer, "next"));
+        } while (next);
+        return 0;
+}
+
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
+{
+        fg_autojson *all = json_object_new_object();
+        struct json_object *tasks = json_object_new_array();
+
+        fg_json_set(all, "tasks", tasks);
+        if (!arg_status && !arg_all)
+                arg_status = "ACTIVE";
+        if (get_all(cli, tasks, err) < 0)
                 return -1;
         if (cli->json)
-                fg_cli_print_json(answer);
+                fg_cli_print_json(all);
         else
-                print(cli, fg_json_arr(answer, "tasks"));
+                print(cli, tasks);
         return 0;
 }
 

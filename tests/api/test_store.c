@@ -21,6 +21,7 @@ struct fixture {
         sd_event *event;
         struct fg_store *store;
         char told[512]; /* one word per callback, in order */
+        char next[FG_PAGE_CURSOR_LEN + 1];
 };
 
 struct call {
@@ -133,6 +134,49 @@ static void expect(struct fixture *f, const char *told)
                 assert_true(sd_event_run(f->event, 5000000) >= 0);
         assert_string_equal(f->told, told);
         f->told[0] = '\0';
+}
+
+/* The tasks of a page by their first letters, then "+" if there are more. */
+static void on_page(void *userdata, struct json_object *result, const struct fg_error *err)
+{
+        struct json_object *list = fg_json_arr(result, "tasks");
+        struct call *call = userdata;
+        struct fixture *f = call->f;
+        char letters[8] = "";
+
+        assert_null(err);
+        for (size_t i = 0; i < json_object_array_length(list); i++)
+                letters[i] = *fg_json_str(fg_json_obj(json_object_array_get_idx(list, i), "fgrun"),
+                                          "id");
+        (void)snprintf(f->next, sizeof(f->next), "%s", fg_json_str(result, "next") ?: "");
+        if (*f->next)
+                letters[json_object_array_length(list)] = '+';
+        tell(call, letters);
+}
+
+static void list(struct fixture *f, const char *name, const char *limit)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_page page;
+
+        assert_int_equal(fg_page_parse(limit, *f->next ? f->next : NULL, &page, &err), 0);
+        fg_store_list(f->store, NULL, NULL, &page, on_page, call_new(f, name));
+}
+
+/* All were created in the same nanosecond: then their ids decide. */
+static void test_pages(void **state)
+{
+        struct fixture *f = *state;
+
+        save(f, "1", TASK_C, "RUNNING", 0, 0);
+        save(f, "2", TASK_A, "RUNNING", 0, 0);
+        save(f, "3", TASK_B, "RUNNING", 0, 0);
+        list(f, "4", "2");
+        expect(f, "1:stored 2:stored 3:stored 4:ab+");
+        list(f, "5", "2");
+        expect(f, "5:c");
+        list(f, "6", "3");
+        expect(f, "6:abc");
 }
 
 static void test_reads_see_the_writes_before_them(void **state)
@@ -267,6 +311,7 @@ static void test_everyone_is_told_at_the_end(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_pages, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_reads_see_the_writes_before_them, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_bad_record_fails_alone, set_up, tear_down),

@@ -278,7 +278,16 @@ def test_ps(cli, fgd):
     assert "3 (app)" in cli("ps", "-a").stdout.decode() and " ago " in cli("ps").stdout.decode()
     assert len(json.loads(cli("ps", "--status=STOPPED", "--json").stdout)["tasks"]) == 1
     cli("ps", "--family", "a&b")
-    assert fgd.requests[-1][1] == "/v1/tasks?status=ACTIVE&family=a%26b"
+    assert fgd.requests[-1][1] == "/v1/tasks?status=ACTIVE&family=a%26b&limit=200"
+
+
+def test_ps_reads_all_pages(cli, fgd):
+    ids = [cli("run", "-d", cli.file("stubborn")).stdout.decode().strip() for _ in range(5)]
+    fgd.page = 2
+    before = len(fgd.requests)
+    assert [t["taskArn"][-32:] for t in json.loads(cli("ps", "--json").stdout)["tasks"]] == ids[::-1]
+    assert [r[1].partition("next=")[2] for r in fgd.requests[before:]] == ["", "at2", "at4"]
+    assert [line[:12] for line in cli("ps").stdout.decode().splitlines()[1:]] == [i[:12] for i in ids[::-1]]
 
 
 def test_inspect(cli, task_id):

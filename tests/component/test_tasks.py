@@ -184,6 +184,37 @@ def test_lists_and_prefixes(fgd, task):
     fgd.stopped(active)
 
 
+def pages(fgd, query, between=lambda: None):
+    """The ids of each page of a list; @between is called after each."""
+    answer = fgd.call("GET", f"/v1/tasks?{query}")
+    yield [t["fgrun"]["id"] for t in answer["tasks"]]
+    while "next" in answer:
+        between()
+        answer = fgd.call("GET", f"/v1/tasks?{query}&next={answer['next']}")
+        yield [t["fgrun"]["id"] for t in answer["tasks"]]
+
+
+def test_pages(fgd, task):
+    ids = [fgd.run(task("exit 0"))["fgrun"]["id"] for _ in range(5)]
+    for task_id in ids:
+        fgd.get(task_id, wait="STOPPED")
+    assert list(pages(fgd, "limit=2")) == [ids[:2:-1], ids[2:0:-1], ids[:1]]
+    assert list(pages(fgd, "limit=5")) == list(pages(fgd, "")) == [ids[::-1]]
+    # what comes in between is on no later page, and moves nothing
+    seen = list(pages(fgd, "limit=2&status=STOPPED&family=test", lambda: fgd.stopped(fgd.run(task("exit 0")))))
+    assert seen == [ids[:2:-1], ids[2:0:-1], ids[:1]]
+    assert list(pages(fgd, "limit=2&family=other")) == [[]]
+
+
+@pytest.mark.parametrize("query, allowed", [
+    ("limit=0", "from 1 to 1000"), ("limit=many", "from 1 to 1000"), ("next=1", "earlier answer"),
+    ("status=ENDED", "PROVISIONING, PENDING")])
+def test_lists_that_are_not_understood(fgd, query, allowed):
+    with pytest.raises(Failure) as failure:
+        fgd.call("GET", f"/v1/tasks?{query}")
+    assert failure.value.status == 400 and allowed in failure.value.body["message"]
+
+
 def test_many_tasks_leave_nothing(fgd, task):
     tasks = [fgd.run(task(f"print {i}")) for i in range(20)]
     for i, accepted in enumerate(tasks):

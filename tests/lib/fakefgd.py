@@ -252,10 +252,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         if not rest:
             wanted = query.get("status")
-            self.answer({"tasks": [
-                t.object for t in reversed(fgd.tasks.values())
-                if wanted in (None, t.object["lastStatus"])
-                or (wanted == "ACTIVE" and t.object["lastStatus"] != "STOPPED")]})
+            found = [t.object for t in reversed(fgd.tasks.values())
+                     if wanted in (None, t.object["lastStatus"])
+                     or (wanted == "ACTIVE" and t.object["lastStatus"] != "STOPPED")]
+            first, size = int(query.get("next", "at0")[2:]), min(fgd.page, int(query.get("limit", 100)))
+            more = {"next": f"at{first + size}"} if len(found) > first + size else {}
+            self.answer({"tasks": found[first:first + size], **more})
             return
         found = [t for t in fgd.tasks.values() if t.id.startswith(rest[0])]
         if len(found) != 1:
@@ -344,6 +346,7 @@ class FakeFgd:
         self.release = threading.Event()  # lets the scripts that wait for it go on
         self.stopped = threading.Event()  # set by a stop request
         self.leaving = False
+        self.page = 1000  # the most tasks of one answer
         self.journal = None  # a file that outlives this fgd
         self.path = path
         self.token = None if path else uuid.uuid4().hex
