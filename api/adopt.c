@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/aside.h"
 #include "api/disk.h"
 #include "api/event.h"
 #include "api/run.h"
@@ -34,7 +35,7 @@ static void on_dir_removed(void *userdata, const struct fg_error *err)
                 fg_log_error("left-over files cannot be removed: %s", err->msg);
 }
 
-/* Calls @fn for each task id that names an entry of @dir and has no run. */
+/* Calls @fn for each task id that names an entry of @dir and no task claims. */
 static void each_unclaimed(struct fg_daemon *d, const char *dir,
                            void (*fn)(struct fg_daemon *d, const char *id, const char *path))
 {
@@ -44,7 +45,8 @@ static void each_unclaimed(struct fg_daemon *d, const char *dir,
         while (handle && (entry = readdir(handle))) {
                 fg_autofree char *path = fg_asprintf("%s/%s", dir, entry->d_name);
 
-                if (fg_id_valid(entry->d_name) && !run_find(d, entry->d_name))
+                if (fg_id_valid(entry->d_name) && !run_find(d, entry->d_name) &&
+                    !aside_has(d, entry->d_name))
                         fn(d, entry->d_name, path);
         }
 }
@@ -170,11 +172,12 @@ static void on_list(void *userdata, const struct fg_vm *vms, size_t n, const str
                 run = run_find(d, vms[i].id);
                 if (run)
                         run->orphan_vm = vms[i].running;
-                else
+                else if (!aside_has(d, vms[i].id))
                         fg_vmm_destroy(d->vmm, vms[i].id, on_orphan_destroyed, NULL);
         }
         HASH_ITER (hh, d->runs, run, next)
                 take_up(run);
+        aside_end_all(d);
         remove_unclaimed(d);
 }
 
@@ -194,26 +197,47 @@ static void settle(struct fg_daemon *d, struct fg_task *t)
                 t->group = fg_asprintf("family:%s", t->def->family);
 }
 
+/* The task of a row, or NULL when it is damaged. */
+static struct fg_task *restore(struct json_object *stored, struct fg_error *err)
+{
+        fg_cleanup(fg_task_freep) struct fg_task *t = NULL;
+        const char *problem = fg_json_str(stored, "problem");
+
+        if (problem)
+                fg_fail(err, FG_ERR_INTERNAL, "%s", problem);
+        else
+                t = fg_task_restore(fg_json_obj(stored, "snapshot"), err);
+        if (t && !fg_streq(t->id, fg_json_str(stored, "id"))) {
+                fg_fail(err, FG_ERR_INTERNAL, "it has the id of another task, %s", t->id);
+                return NULL;
+        }
+        return fg_take_ptr(t);
+}
+
 static int load(struct fg_daemon *d, struct fg_error *err)
 {
-        fg_autojson *snapshots = fg_store_load(d->store, err);
+        fg_autojson *list = fg_store_load(d->store, err);
 
-        if (!snapshots)
+        if (!list)
                 return -1;
-        for (size_t i = 0; i < json_object_array_length(snapshots); i++) {
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                struct json_object *stored = json_object_array_get_idx(list, i);
+                struct fg_error why = FG_ERROR_INIT;
+                struct fg_task *t = restore(stored, &why);
                 struct fg_run *run;
-                struct fg_task *t = fg_task_restore(json_object_array_get_idx(snapshots, i), err);
 
-                if (!t)
-                        return -1;
+                if (!t) {
+                        aside_new(d, stored, &why);
+                        continue;
+                }
                 settle(d, t);
                 reserve(d, t);
                 run = run_new(d, t);
                 run->event_state = fg_event_state(t); /* it was stored with its event */
                 pin_images(run);
         }
-        if (json_object_array_length(snapshots) > 0)
-                fg_log_info("%zu tasks of an earlier life", json_object_array_length(snapshots));
+        if (json_object_array_length(list) > 0)
+                fg_log_info("%zu tasks of an earlier life", json_object_array_length(list));
         return 0;
 }
 
@@ -223,7 +247,7 @@ int fg_engine_adopt(struct fg_daemon *d, struct fg_error *err)
                 return fg_wrap(err, "stored tasks");
         remove_unclaimed_logs(d);
         fg_vmm_list(d->vmm, on_list, d);
-        while (!d->adopted) {
+        while (!d->adopted || (!d->adopt_error.code && aside_busy(d))) {
                 int r = sd_event_run(d->event, UINT64_MAX);
 
                 if (r < 0)

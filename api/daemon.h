@@ -26,7 +26,8 @@ struct fg_daemon {
         struct fg_lane *io;
         struct fg_capacity capacity;
         struct fg_names names;
-        struct fg_run *runs; /* tasks that have not stopped, by id (uthash) */
+        struct fg_run *runs;     /* tasks that have not stopped, by id (uthash) */
+        struct fg_aside *asides; /* stored tasks that cannot be read, until they are stopped */
         struct fg_watcher *watchers;
         struct fg_event_feed *event_feeds;
         sd_event_source *beat;              /* housekeeping, while there is something to do */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/aside.h"
 #include "api/event_feed.h"
 #include "api/run.h"
 #include "core/clock.h"
@@ -141,6 +142,7 @@ void fg_engine_shutdown(struct fg_daemon *d)
 
         HASH_ITER (hh, d->runs, run, next)
                 run_free(run);
+        aside_free_all(d);
 }
 
 const struct fg_task *fg_engine_task(struct fg_daemon *d, const char *id)

@@ -85,6 +85,9 @@ void fg_store_get(struct fg_store *s, const char *id, fg_store_read_fn fn, void 
  */
 void fg_store_list(struct fg_store *s, const char *status, const char *family,
                    const struct fg_page *page, fg_store_read_fn fn, void *userdata);
+/** fg_store_spell_times() - the times of a stored document, seconds since the epoch, become those
+ * of docs/api.md. */
+void fg_store_spell_times(struct json_object *document);
 /** fg_store_find_token() - {"ids","hash"} of the tasks that a token of the last 24 h made, or {}.
  */
 void fg_store_find_token(struct fg_store *s, const char *token, fg_store_read_fn fn,
@@ -104,7 +107,10 @@ void fg_store_expire_events(struct fg_store *s, uint64_t before_ns);
 /** fg_store_ping() - does the database answer? */
 void fg_store_ping(struct fg_store *s, fg_store_read_fn fn, void *userdata);
 
-/** fg_store_load() - array of snapshots of all tasks that have not stopped. Blocks (start-up only).
+/**
+ * fg_store_load() - array of all tasks that have not stopped. Blocks (start-up only).
+ * Each: {"id","cluster","family","document","ours","snapshot"}; instead of a snapshot that cannot
+ * be read "problem".
  */
 struct json_object *fg_store_load(struct fg_store *s, struct fg_error *err);
 /** fg_store_has() - is the task stored, whatever its state? Blocks (start-up only). */

@@ -13,13 +13,15 @@
         "status = 'DELETE_IN_PROGRESS' AND delete_ns < ?1 AND NOT EXISTS (\n"                      \
         "  SELECT 1 FROM tasks WHERE definition = task_definitions.family || ':' || revision\n"    \
         "  AND tasks.status <> 'STOPPED')"
-#define TOKEN_NS (UINT64_C(24) * 3600 * FG_NS_PER_SEC)
+#define TOKEN_NS    (UINT64_C(24) * 3600 * FG_NS_PER_SEC)
+#define SECONDS_MAX 1e10 /* what nanoseconds have room for */
 
-/* What document() wants of a row. */
-#define DOCUMENT "document, ours, 'task/' || cluster || '/' || id"
+/* What a row has to say of its task. */
+#define ROW                                                                                        \
+        "document, ours, 'task/' || cluster || '/' || id, id, family, status, created_ns, cluster"
+enum { DOCUMENT, OURS, RESOURCE, ID, FAMILY, STATUS, CREATED, CLUSTER, ROW_COLUMNS };
 
-/* The times of a stored document, seconds since the epoch, become those of docs/api.md. */
-static void spell_times(struct json_object *doc)
+void fg_store_spell_times(struct json_object *doc)
 {
         static const char *const times[] = { "createdAt",          "connectivityAt",
                                              "pullStartedAt",      "pullStoppedAt",
@@ -27,37 +29,69 @@ static void spell_times(struct json_object *doc)
                                              "executionStoppedAt", "stoppedAt" };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(times); i++) {
-                struct json_object *seconds = fg_json_get(doc, times[i]);
+                double seconds = json_object_get_double(fg_json_get(doc, times[i]));
                 char text[FG_RFC3339_MAX];
 
-                if (!seconds)
+                if (!(seconds > 0 && seconds < SECONDS_MAX))
                         continue;
-                fg_rfc3339((uint64_t)(json_object_get_double(seconds) * 1000 + 0.5) *
-                                   FG_NS_PER_MSEC,
-                           text);
+                fg_rfc3339((uint64_t)(seconds * 1000 + 0.5) * FG_NS_PER_MSEC, text);
                 fg_json_set_str(doc, times[i], text);
         }
+}
+
+static struct json_object *row_object(sqlite3_stmt *stmt, int column, struct fg_error *err)
+{
+        const char *text = fg_db_text(stmt, column);
+        fg_autojson *json = fg_json_parse(text, strlen(text), err);
+
+        if (json && !json_object_is_type(json, json_type_object)) {
+                fg_fail(err, FG_ERR_INTERNAL, "not a JSON object");
+                return NULL;
+        }
+        return fg_take_ptr(json);
+}
+
+/*
+ * The task as it is stored, and what ECS has no name for. A damaged one must not keep the others
+ * from being listed: other columns know the most important things as well.
+ */
+static void read_row(sqlite3_stmt *stmt, struct json_object **ret_doc,
+                     struct json_object **ret_ours)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *doc = row_object(stmt, DOCUMENT, &err);
+        struct json_object *ours = row_object(stmt, OURS, &err);
+        double created = (double)sqlite3_column_int64(stmt, CREATED) / (double)FG_NS_PER_SEC;
+
+        if (!doc) {
+                doc = json_object_new_object();
+                fg_json_set(doc, "createdAt", json_object_new_double(created));
+        }
+        if (!ours)
+                ours = json_object_new_object();
+        if (err.code)
+                fg_json_set_str(ours, "damaged", err.msg);
+        fg_json_set_str(doc, "lastStatus", fg_db_text(stmt, STATUS));
+        fg_json_set_str(ours, "id", fg_db_text(stmt, ID));
+        fg_json_set_str(ours, "family", fg_db_text(stmt, FAMILY));
+        *ret_doc = doc;
+        *ret_ours = ours;
 }
 
 /* The task as docs/api.md has it: with its tags, and what the ledger says about it right now. */
 static struct json_object *document(struct fg_store *s, sqlite3_stmt *stmt, struct fg_error *err)
 {
-        const char *text = fg_db_text(stmt, 0), *more = fg_db_text(stmt, 1);
-        fg_autojson *doc = fg_json_parse(text, strlen(text), err);
+        fg_autojson *doc = NULL;
         struct json_object *usage, *ours, *tags;
 
-        if (!doc)
-                return NULL;
-        ours = fg_json_parse(more, strlen(more), err);
-        if (!ours)
-                return NULL;
+        read_row(stmt, &doc, &ours);
         fg_json_set(doc, "fgrun", ours);
-        spell_times(doc);
-        tags = fg_tags_get(s->db, fg_db_text(stmt, 2), err);
+        fg_store_spell_times(doc);
+        tags = fg_tags_get(s->db, fg_db_text(stmt, RESOURCE), err);
         if (!tags)
                 return NULL;
         fg_json_set(doc, "tags", tags);
-        usage = fg_meter_task(s->db, s->prices, fg_json_str(ours, "id"), fg_now_ns(), err);
+        usage = fg_meter_task(s->db, s->prices, fg_db_text(stmt, ID), fg_now_ns(), err);
         if (usage)
                 fg_json_set(ours, "usage", usage);
         return fg_take_ptr(doc);
@@ -81,7 +115,7 @@ static struct json_object *get_work(struct fg_store *s, const struct read_args *
         int r;
 
         if (fg_db_prepare(s->db, &stmt, err,
-                          "SELECT " DOCUMENT " FROM tasks WHERE id >= ? AND id < ? LIMIT 2", "ss",
+                          "SELECT " ROW " FROM tasks WHERE id >= ? AND id < ? LIMIT 2", "ss",
                           a->text, end) < 0)
                 return NULL;
         r = fg_db_step(stmt, err);
@@ -122,7 +156,8 @@ static int list_rows(struct fg_store *s, sqlite3_stmt *stmt, unsigned limit,
                 if (!doc)
                         return -1;
                 json_object_array_add(list, doc);
-                fg_page_cursor((uint64_t)sqlite3_column_int64(stmt, 3), fg_db_text(stmt, 4), next);
+                fg_page_cursor((uint64_t)sqlite3_column_int64(stmt, CREATED), fg_db_text(stmt, ID),
+                               next);
         }
         return r;
 }
@@ -130,7 +165,7 @@ static int list_rows(struct fg_store *s, sqlite3_stmt *stmt, unsigned limit,
 static struct json_object *list_work(struct fg_store *s, const struct read_args *a,
                                      struct fg_error *err)
 {
-        static const char sql[] = "SELECT " DOCUMENT ", created_ns, id FROM tasks\n"
+        static const char sql[] = "SELECT " ROW " FROM tasks\n"
                                   "WHERE (?1 IS NULL OR status = ?1\n"
                                   "       OR (?1 = 'ACTIVE' AND status <> 'STOPPED'))\n"
                                   "  AND (?2 IS NULL OR family = ?2)\n"
@@ -261,6 +296,26 @@ void fg_store_beat(struct fg_store *s, uint64_t now_ns)
         store_read(s, beat_work, (struct read_args){ .from = now_ns }, NULL, NULL);
 }
 
+/* A row of fg_store_load(), whatever is in it. */
+static struct json_object *stored_task(sqlite3_stmt *stmt)
+{
+        struct json_object *stored = json_object_new_object(), *doc, *ours, *snapshot;
+        struct fg_error err = FG_ERROR_INIT;
+
+        read_row(stmt, &doc, &ours);
+        snapshot = row_object(stmt, ROW_COLUMNS, &err);
+        fg_json_set_str(stored, "id", fg_db_text(stmt, ID));
+        fg_json_set_str(stored, "cluster", fg_db_text(stmt, CLUSTER));
+        fg_json_set_str(stored, "family", fg_db_text(stmt, FAMILY));
+        fg_json_set(stored, "document", doc);
+        fg_json_set(stored, "ours", ours);
+        if (snapshot)
+                fg_json_set(stored, "snapshot", snapshot);
+        else
+                fg_json_set_str(stored, "problem", err.msg);
+        return stored;
+}
+
 struct json_object *fg_store_load(struct fg_store *s, struct fg_error *err)
 {
         fg_autojson *list = json_object_new_array();
@@ -268,18 +323,12 @@ struct json_object *fg_store_load(struct fg_store *s, struct fg_error *err)
         int r;
 
         if (fg_db_prepare(s->db, &stmt, err,
-                          "SELECT snapshot FROM tasks WHERE snapshot IS NOT NULL\n"
+                          "SELECT " ROW ", snapshot FROM tasks WHERE snapshot IS NOT NULL\n"
                           "ORDER BY created_ns",
                           "") < 0)
                 return NULL;
-        while ((r = fg_db_step(stmt, err)) > 0) {
-                const char *text = fg_db_text(stmt, 0);
-                struct json_object *snapshot = fg_json_parse(text, strlen(text), err);
-
-                if (!snapshot)
-                        return NULL;
-                json_object_array_add(list, snapshot);
-        }
+        while ((r = fg_db_step(stmt, err)) > 0)
+                json_object_array_add(list, stored_task(stmt));
         return r < 0 ? NULL : fg_take_ptr(list);
 }
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of fgd and of VMs: nothing acknowledged is lost, nothing is left over."""
 
+import contextlib
+import json
 import os
 import random
 import signal
+import sqlite3
 import threading
 import time
 
@@ -108,3 +111,83 @@ def settled(fgd):
     assert fgd.call("GET", "/v1/info")["capacity"]["memoryMiBUsed"] == 0
     assert os.listdir(f"{fgd.directory}/state/tasks") == []
     assert os.listdir(f"{fgd.directory}/run") == ["fgd.sock"]
+
+
+# ---- rows that can no longer be read ----
+
+def damage(fgd, task_id, column, change):
+    with contextlib.closing(sqlite3.connect(f"{fgd.directory}/state/fgd.db")) as db, db:
+        (text,) = db.execute(f"SELECT {column} FROM tasks WHERE id = ?", (task_id,)).fetchone()
+        db.execute(f"UPDATE tasks SET {column} = ? WHERE id = ?", (change(text), task_id))
+
+
+def of_another(text):
+    snapshot = json.loads(text)
+    return json.dumps({**snapshot, "id": "0" * 32})
+
+
+def without_definition(text):
+    snapshot = json.loads(text)
+    snapshot["definition"]["cpu"] = "257"
+    return json.dumps(snapshot)
+
+
+@pytest.mark.parametrize("change, why", [
+    (lambda text: text[:len(text) // 2], "line 1"), (lambda text: "", "JSON"), (lambda text: "[]", "definition"),
+    (of_another, "another task"), (without_definition, "stored task definition"),
+    (lambda text: text.replace('"RUNNING"', '"RUNING"'), "damaged")])
+def test_damaged_task_is_set_aside(fgd, task, change, why):
+    """Only it stops, and says why; its VM is gone, its bill is closed, the others run on."""
+    ids = [fgd.get(fgd.run(task("print up", ";", "wait"))["fgrun"]["id"], wait="RUNNING")["fgrun"]["id"]
+           for _ in range(3)]
+    bad = ids.pop(1)
+    pid = int(open(f"{fgd.directory}/run/{bad}/pid", encoding="ascii").read())
+    fgd.kill()
+    damage(fgd, bad, "snapshot", change)
+    fgd.start()
+    done = fgd.get(bad)
+    assert (done["lastStatus"], done["desiredStatus"], done["stopCode"]) == ("STOPPED", "STOPPED", "TerminationNotice")
+    assert done["stoppedReason"].startswith("fgd cannot read what it had stored of this task: ")
+    assert why in done["stoppedReason"], done["stoppedReason"]
+    assert done["containers"][0]["lastStatus"] == "STOPPED" and done["stoppedAt"] and done["executionStoppedAt"]
+    assert done["fgrun"]["usage"]["open"] is False and done["fgrun"]["usage"]["seconds"] == 60
+    assert not os.path.exists(f"/proc/{pid}") or open(f"/proc/{pid}/stat", encoding="ascii").read().split()[2] == "Z"
+    assert not os.path.exists(f"{fgd.directory}/state/tasks/{bad}") and not os.path.exists(f"{fgd.directory}/run/{bad}")
+    assert f"task={bad} is set aside" in fgd.output()
+    assert fgd.output_of(bad) == b"up\n"
+    last = fgd.call("GET", "/v1/events?limit=1000")["events"][-1]["detail"]
+    assert (last["taskArn"], last["lastStatus"]) == (done["taskArn"], "STOPPED")
+    for task_id in ids:
+        assert fgd.get(task_id)["lastStatus"] == "RUNNING"
+    # once: the next fgd knows nothing of it any more
+    fgd.kill()
+    fgd.start()
+    assert fgd.get(bad) == done and fgd.output().count(f"task={bad} is set aside") == 1
+
+
+def test_damaged_document(fgd, task):
+    """What clients see can be damaged as well: the row still says the most important things."""
+    stopped = fgd.stopped(fgd.run(task("exit 0")))["fgrun"]["id"]
+    running = fgd.get(fgd.run(task("wait"))["fgrun"]["id"], wait="RUNNING")["fgrun"]["id"]
+    fgd.kill()
+    damage(fgd, stopped, "document", lambda text: text[:100])
+    damage(fgd, running, "document", lambda text: "{}")
+    damage(fgd, running, "snapshot", lambda text: "{}")
+    fgd.start()
+    listed = {t["fgrun"]["id"]: t for t in fgd.call("GET", "/v1/tasks")["tasks"]}
+    assert listed[stopped]["lastStatus"] == listed[running]["lastStatus"] == "STOPPED"
+    assert listed[stopped]["fgrun"]["damaged"] and listed[stopped]["fgrun"]["family"] == "test"
+    assert listed[stopped]["fgrun"]["usage"]["seconds"] == 60 and listed[stopped]["createdAt"]
+    assert listed[running]["stopCode"] == "TaskFailedToStart" and listed[running]["stoppedReason"]
+    assert fgd.call("POST", f"/v1/tasks/{running}/stop", {})["task"]["lastStatus"] == "STOPPED"
+
+
+def test_row_that_names_no_task(fgd, task):
+    running = fgd.get(fgd.run(task("wait"))["fgrun"]["id"], wait="RUNNING")["fgrun"]["id"]
+    fgd.kill()
+    with contextlib.closing(sqlite3.connect(f"{fgd.directory}/state/fgd.db")) as db, db:
+        db.execute("INSERT INTO tasks (id, family, status, created_ns, stopped_ns, document, snapshot) "
+                   "VALUES ('../../x', 'f', 'RUNNING', 1, 0, '{', '{')")
+    fgd.start()
+    assert [t["lastStatus"] for t in fgd.call("GET", "/v1/tasks")["tasks"]] == ["RUNNING", "STOPPED"]
+    assert fgd.get(running)["lastStatus"] == "RUNNING"

@@ -27,8 +27,10 @@ VERSION = 1  # of what is done with the trees
 
 LEFT_OUT = ["/usr/share/doc", "/usr/share/info", "/usr/share/locale", "/usr/share/man"]
 PACKAGES = {"base": [], "python": ["locales", "python3"]}
-USERS = ["chroot \"$1\" groupadd -g 2000 crew",
-         "chroot \"$1\" useradd -m -u 1000 -s /bin/bash -G crew app"]
+LOCALE = "de_DE"  # compiled here, because that takes a guest under TCG half a minute
+HOOKS = ["chroot \"$1\" groupadd -g 2000 crew",
+         "chroot \"$1\" useradd -m -u 1000 -s /bin/bash -G crew app",
+         f"[ ! -e \"$1/usr/share/i18n\" ] || chroot \"$1\" localedef -i {LOCALE} -f UTF-8 {LOCALE}.UTF-8"]
 ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 
 
@@ -49,7 +51,7 @@ def command(packages):
     return ["mmdebstrap", "--quiet", "--variant=minbase", "--format=directory",
             "--aptopt=Acquire::Languages \"none\"",
             *[f"--dpkgopt=path-exclude={path}/*" for path in LEFT_OUT],
-            *[f"--customize-hook={hook}" for hook in USERS],
+            *[f"--customize-hook={hook}" for hook in HOOKS],
             *(["--include=" + ",".join(packages)] if packages else [])]
 
 
