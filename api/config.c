@@ -149,8 +149,9 @@ static int on_line(void *userdata, const char *section, const char *key, const c
         if (s)
                 return set(f->config, s, value, f->err) == 0;
         guess = nearest(key);
-        fg_fail(f->err, FG_ERR_INVALID, "unknown key %s%s%s%s", key, guess ? " (did you mean " : "",
-                guess ? guess : "", guess ? "?)" : "");
+        fg_fail(f->err, FG_ERR_INVALID, "unknown key %s (%s%s%s)", key,
+                guess ? "did you mean " : "fgd --help lists all", guess ? guess : "",
+                guess ? "?" : "");
         return 0;
 }
 

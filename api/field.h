@@ -116,4 +116,6 @@ void fg_object_finish(const struct fg_object *o, void *obj);
 const char *fg_nearest(const char *name, const char *const *names, size_t n);
 /** fg_join() - "a, b, c" of a NULL-terminated list; caller frees. */
 char *fg_join(const char *const *names);
+/** fg_join_names() - the same of @n names of a stranger's: clipped, and "…" after the first ones */
+char *fg_join_names(const char *const *names, size_t n);
 bool fg_one_of(const char *s, const char *const *names);

@@ -326,8 +326,22 @@ static const struct fg_field *find(const struct fg_object *o, const char *key)
         return NULL;
 }
 
+/* The fields that can be given. */
+static char *supported_names(const struct fg_object *o)
+{
+        fg_autofree const char **names = fg_calloc(o->n_fields + 1, sizeof(*names));
+        size_t n = 0;
+
+        for (size_t i = 0; i < o->n_fields; i++)
+                if (o->fields[i].status == FG_FIELD_SUPPORTED ||
+                    o->fields[i].status == FG_FIELD_RECORDED)
+                        names[n++] = o->fields[i].name;
+        return fg_join(names);
+}
+
 static void report_unknown(struct fg_decode *d, const struct fg_object *o, const char *key)
 {
+        fg_autofree char *allowed = NULL;
         const char *names[64];
         const char *nearest;
 
@@ -335,10 +349,12 @@ static void report_unknown(struct fg_decode *d, const struct fg_object *o, const
         for (size_t i = 0; i < o->n_fields; i++)
                 names[i] = o->fields[i].name;
         nearest = fg_nearest(key, names, o->n_fields);
-        if (nearest)
+        if (nearest) {
                 fg_decode_problem(d, NULL, NULL, "unknown field; did you mean \"%s\"?", nearest);
-        else
-                fg_decode_problem(d, NULL, NULL, "unknown field");
+                return;
+        }
+        allowed = supported_names(o);
+        fg_decode_problem(d, NULL, allowed, "unknown field");
 }
 
 static void decode_members(struct fg_decode *d, const struct fg_object *o, struct json_object *json,

@@ -11,6 +11,9 @@
 #include "core/cleanup.h"
 #include "core/str.h"
 
+#define NAMES_SHOWN    20
+#define NAME_SHOWN_MAX 256
+
 void fg_decode_init(struct fg_decode *d, const char *root, struct fg_problems *problems)
 {
         *d = (struct fg_decode){ .problems = problems };
@@ -78,6 +81,19 @@ char *fg_join(const char *const *names)
                 if (fg_buf_printf(&text, &err, "%s%s", i > 0 ? ", " : "", names[i]) < 0)
                         abort(); /* lists are ours or capped */
         return text.len > 0 ? fg_buf_take(&text) : fg_strdup("");
+}
+
+char *fg_join_names(const char *const *names, size_t n)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(NAMES_SHOWN * NAME_SHOWN_MAX);
+        struct fg_error err = FG_ERROR_INIT;
+
+        for (size_t i = 0; i < n && i < NAMES_SHOWN; i++)
+                if (fg_buf_printf(&text, &err, "%s%.*s", i > 0 ? ", " : "", FG_CLIP(names[i])) < 0)
+                        break;
+        if (n > NAMES_SHOWN)
+                (void)fg_buf_puts(&text, ", …", &err);
+        return text.len > 0 ? fg_buf_take(&text) : fg_strdup("none");
 }
 
 bool fg_one_of(const char *s, const char *const *names)

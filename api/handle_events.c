@@ -17,13 +17,6 @@
 #define HEARTBEAT_SECONDS 10
 #define LINE_MAX_BYTES    (1u << 20)
 
-static bool query_flag(const struct fg_request *r, const char *name)
-{
-        const char *value = fg_request_query(r, name);
-
-        return value && (fg_streq(value, "1") || fg_streq(value, "true"));
-}
-
 /* ---- a page ---- */
 
 static int put_page(struct fg_buf *out, struct json_object *result, const char *since,
@@ -211,11 +204,17 @@ static int parse_number(const char *name, const char *text, uint64_t max, uint64
 void handle_events(void *daemon, struct fg_request *r)
 {
         const char *since = fg_request_query(r, "since"), *format = fg_request_query(r, "format");
-        bool following = query_flag(r, "follow");
-        uint64_t after = following ? FG_EVENTS_NEWEST : 0, limit = PAGE_DEFAULT;
+        uint64_t after = 0, limit = PAGE_DEFAULT;
         struct fg_daemon *d = daemon;
         struct fg_error err = FG_ERROR_INIT;
+        bool following;
 
+        if (fg_request_flag(r, "follow", &following, &err) < 0) {
+                fg_reply_error(r, &err);
+                return;
+        }
+        if (following)
+                after = FG_EVENTS_NEWEST;
         /* What a browser sends by itself after a break wins over the query it began with. */
         if (following && fg_request_header(r, "Last-Event-ID"))
                 since = fg_request_header(r, "Last-Event-ID");

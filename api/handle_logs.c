@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/engine.h"
+#include "api/field.h"
 #include "api/routes.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -175,13 +176,20 @@ static void open_tail(struct tail *t, const char *id)
 static int check_container(const struct tail *t, struct json_object *task, struct fg_error *err)
 {
         struct json_object *list = fg_json_arr(task, "containers");
+        size_t n = list ? json_object_array_length(list) : 0;
+        fg_autofree const char **names = fg_calloc(n + 1, sizeof(*names));
+        fg_autofree char *all = NULL;
 
-        for (size_t i = 0; t->container && list && i < json_object_array_length(list); i++)
-                if (fg_streq(fg_json_str(json_object_array_get_idx(list, i), "name"), t->container))
+        for (size_t i = 0; i < n; i++) {
+                names[i] = fg_json_str(json_object_array_get_idx(list, i), "name");
+                if (!t->container || fg_streq(names[i], t->container))
                         return 0;
-        return t->container ? fg_fail(err, FG_ERR_NOT_FOUND, "the task has no container %s",
-                                      t->container)
-                            : 0;
+        }
+        all = fg_join_names(names, n);
+        return t->container
+                       ? fg_fail(err, FG_ERR_NOT_FOUND, "the task has no container %.*s; it has %s",
+                                 FG_CLIP(t->container), all)
+                       : 0;
 }
 
 static void on_found(void *userdata, struct json_object *result, const struct fg_error *err)
@@ -199,21 +207,18 @@ static void on_found(void *userdata, struct json_object *result, const struct fg
         open_tail(t, fg_json_str(fg_json_obj(result, "fgrun"), "id"));
 }
 
-static bool query_flag(const struct fg_request *r, const char *name)
-{
-        const char *value = fg_request_query(r, name);
-
-        return value && (fg_streq(value, "1") || fg_streq(value, "true"));
-}
-
 void handle_task_logs(void *daemon, struct fg_request *r)
 {
         const char *since = fg_request_query(r, "since"), *id;
         struct fg_error err = FG_ERROR_INIT;
         uint64_t since_ns = since ? fg_rfc3339_parse(since) : 0;
+        bool follow, events;
         struct tail *t;
 
         id = request_task_id(r, &err);
+        if (id && (fg_request_flag(r, "follow", &follow, &err) < 0 ||
+                   fg_request_flag(r, "events", &events, &err) < 0))
+                id = NULL;
         if (id && since && since_ns == 0) {
                 fg_fail(&err, FG_ERR_INVALID,
                         "since = %s: expected an RFC 3339 time or seconds since the epoch", since);
@@ -228,7 +233,7 @@ void handle_task_logs(void *daemon, struct fg_request *r)
         t->r = r;
         t->container = fg_strdup(fg_request_query(r, "container"));
         t->since_ns = since_ns;
-        t->follow = query_flag(r, "follow");
-        t->events = query_flag(r, "events");
+        t->follow = follow;
+        t->events = events;
         fg_store_get(t->d->store, id, on_found, t);
 }

@@ -7,6 +7,9 @@
 #include "core/str.h"
 
 #define REASON_MAX 1024 /* as in ECS */
+#define STATES                                                                                     \
+        "PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING or "   \
+        "STOPPED"
 
 /* ---- answering with a stored task ---- */
 
@@ -58,10 +61,8 @@ void handle_task_list(void *daemon, struct fg_request *r)
         struct fg_page page;
 
         if (status && !fg_streq(status, "ACTIVE") && !fg_task_state_parse(status, &state))
-                fg_fail(&err, FG_ERR_INVALID,
-                        "status = \"%s\": expected ACTIVE, PROVISIONING, PENDING, ACTIVATING, "
-                        "RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING or STOPPED",
-                        status);
+                fg_fail(&err, FG_ERR_INVALID, "status = \"%.*s\": expected ACTIVE, " STATES,
+                        FG_CLIP(status));
         else
                 (void)fg_page_parse(fg_request_query(r, "limit"), fg_request_query(r, "next"),
                                     &page, &err);
@@ -137,8 +138,7 @@ void handle_task_get(void *daemon, struct fg_request *r)
         } else if (!wait) {
                 reply_task(daemon, r, id, 200);
         } else if (!fg_task_state_parse(wait, &wanted)) {
-                fg_fail(&err, FG_ERR_INVALID, "wait = %s: expected a task state such as STOPPED",
-                        wait);
+                fg_fail(&err, FG_ERR_INVALID, "wait = \"%.*s\": expected " STATES, FG_CLIP(wait));
                 fg_reply_error(r, &err);
         } else {
                 reply_task_when(daemon, r, id, wanted);

@@ -30,7 +30,10 @@ struct fg_route {
         const char *method;
         const char *path;
         fg_http_handler_fn handler;
+        const char *query; /* names of the parameters, as "a b c"; NULL: none; FG_QUERY_ANY */
 };
+
+#define FG_QUERY_ANY "*"
 
 /** fg_http_new() - @routes ends with a NULL method; @daemon goes to every handler. */
 int fg_http_new(sd_event *event, const struct fg_route *routes, const struct fg_http_limits *limits,
@@ -48,6 +51,8 @@ unsigned fg_http_open_requests(const struct fg_http *http);
 uint64_t fg_http_total_requests(const struct fg_http *http);
 
 const char *fg_request_id(const struct fg_request *r); /* a UUID, also in every answer's headers */
+/** fg_request_flag() - 1, true, 0 or false; absent is false. -1: INVALID. */
+int fg_request_flag(const struct fg_request *r, const char *name, bool *ret, struct fg_error *err);
 const char *fg_request_header(const struct fg_request *r, const char *name); /* NULL: absent */
 const char *fg_request_arg(const struct fg_request *r);                      /* the "*" segment */
 const char *fg_request_query(const struct fg_request *r, const char *name);  /* NULL: absent */

@@ -84,8 +84,10 @@ int fg_http_listen_tcp(struct fg_http *http, const char *address, const char *to
                 return -1;
         r = getaddrinfo(host, port, &hints, &info);
         if (r != 0)
-                return fg_fail(err, FG_ERR_INVALID, "listen address %s: %s", address,
-                               gai_strerror(r));
+                return fg_fail(err, FG_ERR_INVALID,
+                               "listen address %s: %s; expected a numeric address and a port from "
+                               "0 to 65535",
+                               address, gai_strerror(r));
         fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
             bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)

@@ -23,6 +23,17 @@ const char *fg_request_query(const struct fg_request *r, const char *name)
         return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+int fg_request_flag(const struct fg_request *r, const char *name, bool *ret, struct fg_error *err)
+{
+        const char *value = fg_request_query(r, name);
+
+        *ret = value && (fg_streq(value, "1") || fg_streq(value, "true"));
+        if (!value || *ret || fg_streq(value, "0") || fg_streq(value, "false"))
+                return 0;
+        return fg_fail(err, FG_ERR_INVALID, "%s = %.100s: expected 1, true, 0 or false", name,
+                       value);
+}
+
 const char *fg_request_header(const struct fg_request *r, const char *name)
 {
         return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);

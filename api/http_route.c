@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/http_private.h"
+#include "api/problem.h"
 #include "core/str.h"
 
 /* Matches "/v1/tasks/<arg>/stop" against "/v1/tasks/[*]/stop". */
@@ -49,9 +50,47 @@ void http_reply_closing(struct fg_request *r)
         fg_reply_error(r, &err);
 }
 
+struct query_check {
+        const char *allowed;
+        char unknown[64];
+};
+
+static enum MHD_Result on_parameter(void *userdata, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+        struct query_check *check = userdata;
+        fg_autofree char *list = fg_strdup(check->allowed ? check->allowed : "");
+        char *rest = list, *word;
+
+        (void)kind;
+        (void)value;
+        while ((word = strsep(&rest, " ")))
+                if (*word && fg_streq(word, name))
+                        return MHD_YES;
+        (void)snprintf(check->unknown, sizeof(check->unknown), "%.*s", FG_CLIP(name));
+        return MHD_NO;
+}
+
+/* A parameter that nobody reads must not look as if it had done something. */
+static int check_query(const struct fg_request *r, const struct fg_route *route,
+                       struct fg_error *err)
+{
+        struct query_check check = { .allowed = route->query };
+
+        if (route->query && fg_streq(route->query, FG_QUERY_ANY))
+                return 0;
+        (void)MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, on_parameter, &check);
+        if (!*check.unknown)
+                return 0;
+        return fg_fail(err, FG_ERR_INVALID, "unknown query parameter '%s'; %s %s takes %s",
+                       check.unknown, route->method, route->path,
+                       route->query ? route->query : "none");
+}
+
 void http_dispatch(struct fg_request *r, const char *method, const char *path)
 {
         const struct fg_http *http = r->listener->http;
+        struct fg_error err = FG_ERROR_INIT;
         const char *allow = NULL;
 
         r->started = true;
@@ -66,7 +105,10 @@ void http_dispatch(struct fg_request *r, const char *method, const char *path)
                 if (!fg_streq(route->method, method))
                         continue;
                 r->route = route;
-                route->handler(http->daemon, r);
+                if (check_query(r, route, &err) < 0)
+                        fg_reply_error(r, &err);
+                else
+                        route->handler(http->daemon, r);
                 return;
         }
         reply_no_route(r, path, allow);

@@ -54,6 +54,7 @@ static const struct fg_container_override *find(const struct fg_overrides *overr
 static void check_names(struct fg_decode *d, const struct fg_overrides *overrides,
                         const struct fg_taskdef *def)
 {
+        fg_autofree char *names = fg_taskdef_names(def);
         char member[64];
 
         for (size_t i = 0; i < overrides->containers.n; i++) {
@@ -63,8 +64,9 @@ static void check_names(struct fg_decode *d, const struct fg_overrides *override
                         continue;
                 (void)snprintf(member, sizeof(member), "containerOverrides[%zu].name", i);
                 if (fg_taskdef_find(def, name) < 0)
-                        fg_decode_problem(d, member, NULL,
-                                          "the task definition has no container '%s'", name);
+                        fg_decode_problem(d, member, names,
+                                          "the task definition has no container '%.*s'",
+                                          FG_CLIP(name));
                 else if (find(overrides, name) != &overrides->containers.v[i])
                         fg_decode_problem(d, member, NULL, "the container '%s' is overridden twice",
                                           name);

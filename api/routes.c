@@ -9,22 +9,22 @@
 #define PREFIX_MIN 4
 
 const struct fg_route fg_routes[] = {
-        { "POST", "/", handle_aws },
+        { "POST", "/", handle_aws, FG_QUERY_ANY },
         { "POST", "/v1/tasks", handle_task_run },
-        { "GET", "/v1/tasks", handle_task_list },
-        { "GET", "/v1/tasks/*", handle_task_get },
+        { "GET", "/v1/tasks", handle_task_list, "status family limit next" },
+        { "GET", "/v1/tasks/*", handle_task_get, "wait" },
         { "POST", "/v1/tasks/*/stop", handle_task_stop },
-        { "GET", "/v1/tasks/*/logs", handle_task_logs },
+        { "GET", "/v1/tasks/*/logs", handle_task_logs, "follow container since events" },
         { "GET", "/v1/images", handle_image_list },
-        { "DELETE", "/v1/images", handle_image_remove },
+        { "DELETE", "/v1/images", handle_image_remove, "reference" },
         { "POST", "/v1/images/pull", handle_image_pull },
         { "POST", "/v1/prune", handle_prune },
-        { "GET", "/v1/events", handle_events },
-        { "GET", "/v1/usage", handle_usage },
+        { "GET", "/v1/events", handle_events, "since limit follow format" },
+        { "GET", "/v1/usage", handle_usage, "by since until" },
         { "GET", "/v1/info", handle_info },
-        { "GET", "/healthz", handle_health },
-        { "GET", "/metrics", handle_metrics },
-        { NULL, NULL, NULL },
+        { "GET", "/healthz", handle_health, FG_QUERY_ANY },
+        { "GET", "/metrics", handle_metrics, FG_QUERY_ANY },
+        { NULL, NULL, NULL, NULL },
 };
 
 const char *request_task_id(const struct fg_request *r, struct fg_error *err)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/field_row.h"
@@ -53,6 +55,7 @@ static const char *const capabilities[] = {
 
 static bool check_capability(struct fg_decode *d, const char *s)
 {
+        fg_autofree char *allowed = NULL;
         const char *nearest;
 
         if (fg_one_of(s, capabilities))
@@ -62,8 +65,9 @@ static bool check_capability(struct fg_decode *d, const char *s)
         if (nearest)
                 fg_decode_problem(d, NULL, NULL, "'%.*s' is not a capability; did you mean \"%s\"?",
                                   FG_CLIP(s), nearest);
-        else
-                fg_decode_problem(d, NULL, NULL, "'%.*s' is not a capability", FG_CLIP(s));
+        allowed = fg_join(capabilities);
+        if (!nearest)
+                fg_decode_problem(d, NULL, allowed, "'%.*s' is not a capability", FG_CLIP(s));
         return false;
 }
 
@@ -109,7 +113,7 @@ static bool check_mount_option(struct fg_decode *d, const char *s)
         if (fg_one_of(s, mount_flags) || (has_value && fg_one_of(key, mount_values)))
                 return true;
         if (fg_one_of(key, mount_later))
-                fg_decode_problem(d, NULL, NULL,
+                fg_decode_problem(d, NULL, allowed,
                                   "mount option %s is not supported by this version of fgrun", key);
         else
                 fg_decode_problem(d, NULL, allowed, "'%.*s' is not a mount option", FG_CLIP(s));
@@ -152,9 +156,11 @@ static bool exceeds(int64_t soft, int64_t hard)
 static void check_ulimit(struct fg_decode *d, void *obj)
 {
         const struct fg_ulimit *limit = obj;
+        char allowed[32];
 
+        (void)snprintf(allowed, sizeof(allowed), "at most %" PRId64, limit->hard_limit);
         if (exceeds(limit->soft_limit, limit->hard_limit))
-                fg_decode_problem(d, "softLimit", NULL,
+                fg_decode_problem(d, "softLimit", allowed,
                                   "softLimit must not be greater than hardLimit");
         if (limit->name && fg_streq(limit->name, "nofile") &&
             exceeds(limit->hard_limit, NOFILE_MAX))

@@ -25,6 +25,9 @@ bool fg_check_path(struct fg_decode *d, const char *s);
 /** fg_same_path() - do two absolute paths name the same place? (extra slashes do not count) */
 bool fg_same_path(const char *a, const char *b);
 
+/** fg_taskdef_names() - the containers, for the allowed values of a problem; caller frees. */
+char *fg_taskdef_names(const struct fg_taskdef *def);
+
 /** fg_taskdef_check_sizes() - parse cpu and memory, normalise them, and check the sums. */
 void fg_taskdef_check_sizes(struct fg_decode *d, struct fg_taskdef *def);
 /** fg_taskdef_check_links() - names, essential containers, dependencies, volumes. */

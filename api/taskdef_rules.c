@@ -10,7 +10,7 @@
 /* Rules between the parts of a task definition. Absent or bad parts are reported elsewhere. */
 
 /* The size in units; the text becomes the plain spelling that ECS returns. 0: none or invalid. */
-static int64_t normalise(struct fg_decode *d, const char *member, char **text,
+static int64_t normalise(struct fg_decode *d, const char *member, char **text, const char *allowed,
                          bool (*parse)(const char *s, int64_t *ret))
 {
         int64_t value = 0;
@@ -18,7 +18,7 @@ static int64_t normalise(struct fg_decode *d, const char *member, char **text,
         if (!*text)
                 return 0;
         if (!parse(*text, &value) || value == 0) {
-                fg_decode_problem(d, member, NULL, "Invalid '%s' setting for task.", member);
+                fg_decode_problem(d, member, allowed, "Invalid '%s' setting for task.", member);
                 return 0;
         }
         free(*text);
@@ -43,19 +43,24 @@ static void check_pair(struct fg_decode *d, int64_t cpu, int64_t memory)
 static void check_memory(struct fg_decode *d, const struct fg_taskdef *def,
                          const struct fg_container_def *c)
 {
+        char allowed[32];
+
+        (void)snprintf(allowed, sizeof(allowed), "at most %" PRId64, def->memory_mib);
         if (def->memory_mib > 0 && c->memory > def->memory_mib)
-                fg_decode_problem(d, "memory", NULL,
+                fg_decode_problem(d, "memory", allowed,
                                   "The 'memory' setting for container '%.*s' is greater "
                                   "than for the task.",
                                   FG_CLIP(c->name ? c->name : ""));
+        (void)snprintf(allowed, sizeof(allowed), "at most %" PRId64, c->memory);
         if (c->memory > 0 && c->memory < c->memory_reservation)
-                fg_decode_problem(d, "memoryReservation", NULL,
+                fg_decode_problem(d, "memoryReservation", allowed,
                                   "memoryReservation must not be greater than memory");
 }
 
 static void check_sums(struct fg_decode *d, const struct fg_taskdef *def)
 {
         int64_t cpu = 0, reserved = 0;
+        char allowed[48];
 
         for (size_t i = 0; i < def->containers.n; i++) {
                 const struct fg_container_def *c = &def->containers.v[i];
@@ -63,20 +68,26 @@ static void check_sums(struct fg_decode *d, const struct fg_taskdef *def)
                 cpu += c->cpu;
                 reserved += c->memory_reservation > 0 ? c->memory_reservation : c->memory;
         }
+        (void)snprintf(allowed, sizeof(allowed), "at most %" PRId64 " together", def->cpu_units);
         if (def->cpu_units > 0 && cpu > def->cpu_units)
-                fg_decode_problem(d, "containerDefinitions", NULL,
+                fg_decode_problem(d, "containerDefinitions", allowed,
                                   "The sum of all container 'cpu' values cannot be greater than "
                                   "the value of the task 'cpu'.");
+        (void)snprintf(allowed, sizeof(allowed), "at most %" PRId64 " together", def->memory_mib);
         if (def->memory_mib > 0 && reserved > def->memory_mib)
-                fg_decode_problem(d, "containerDefinitions", NULL,
+                fg_decode_problem(d, "containerDefinitions", allowed,
                                   "The memory reserved for all containers cannot be greater than "
                                   "the value of the task 'memory'.");
 }
 
 void fg_taskdef_check_sizes(struct fg_decode *d, struct fg_taskdef *def)
 {
-        def->cpu_units = normalise(d, "cpu", &def->cpu, fg_size_parse_cpu);
-        def->memory_mib = normalise(d, "memory", &def->memory, fg_size_parse_memory);
+        fg_autofree char *cpus = fg_size_list_cpu(), *memories = NULL;
+
+        def->cpu_units = normalise(d, "cpu", &def->cpu, cpus, fg_size_parse_cpu);
+        memories = fg_size_cpu_exists(def->cpu_units) ? fg_size_list_memory(def->cpu_units)
+                                                      : fg_strdup("MiB as 512, or 0.5 GB");
+        def->memory_mib = normalise(d, "memory", &def->memory, memories, fg_size_parse_memory);
         check_pair(d, def->cpu_units, def->memory_mib);
         for (size_t i = 0; i < def->containers.n; i++) {
                 size_t mark = fg_decode_enter(d, ".containerDefinitions[%zu]", i);
@@ -114,6 +125,28 @@ static const struct fg_volume *find_volume(const struct fg_taskdef *def, const c
         return NULL;
 }
 
+char *fg_taskdef_names(const struct fg_taskdef *def)
+{
+        fg_autofree const char **names = fg_calloc(def->containers.n + 1, sizeof(*names));
+        size_t n = 0;
+
+        for (size_t i = 0; i < def->containers.n; i++)
+                if (def->containers.v[i].name)
+                        names[n++] = def->containers.v[i].name;
+        return fg_join_names(names, n);
+}
+
+static char *volume_names(const struct fg_taskdef *def)
+{
+        fg_autofree const char **names = fg_calloc(def->volumes.n + 1, sizeof(*names));
+        size_t n = 0;
+
+        for (size_t i = 0; i < def->volumes.n; i++)
+                if (def->volumes.v[i].name)
+                        names[n++] = def->volumes.v[i].name;
+        return fg_join_names(names, n);
+}
+
 static void check_volumes(struct fg_decode *d, const struct fg_taskdef *def)
 {
         for (size_t i = 0; i < def->volumes.n; i++) {
@@ -134,11 +167,13 @@ static void check_mounts(struct fg_decode *d, const struct fg_taskdef *def,
 
         for (size_t i = 0; i < c->mount_points.n; i++) {
                 const char *volume = c->mount_points.v[i].source_volume;
+                fg_autofree char *allowed = NULL;
 
                 if (!volume || find_volume(def, volume))
                         continue;
                 (void)snprintf(member, sizeof(member), "mountPoints[%zu].sourceVolume", i);
-                fg_decode_problem(d, member, NULL, "Unknown volume '%.*s'.", FG_CLIP(volume));
+                allowed = volume_names(def);
+                fg_decode_problem(d, member, allowed, "Unknown volume '%.*s'.", FG_CLIP(volume));
         }
 }
 
@@ -146,17 +181,18 @@ static void check_dependency(struct fg_decode *d, const struct fg_taskdef *def,
                              const struct fg_dependency *dependency)
 {
         const char *name = dependency->container_name, *condition = dependency->condition;
+        fg_autofree char *names = fg_taskdef_names(def);
         int index;
 
         if (!name)
                 return;
         index = fg_taskdef_find(def, name);
         if (index < 0)
-                fg_decode_problem(d, "containerName", NULL,
+                fg_decode_problem(d, "containerName", names,
                                   "Cannot depend on container '%.*s' because it does not exist",
                                   FG_CLIP(name));
         else if (condition && !fg_streq(condition, "START") && def->containers.v[index].essential)
-                fg_decode_problem(d, "condition", NULL,
+                fg_decode_problem(d, "condition", "START",
                                   "A dependency container with SUCCESS or COMPLETE condition "
                                   "cannot be an essential container");
 }

@@ -55,8 +55,9 @@ int fg_endpoint_parse(const char *host, struct fg_endpoint *ret, struct fg_error
                 if (fg_starts_with(path, "//"))
                         path += 2;
                 if (*path == '\0' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-                        return fg_fail(err, FG_ERR_INVALID, "host %s: not a usable socket path",
-                                       host);
+                        return fg_fail(err, FG_ERR_INVALID,
+                                       "host %s: expected a socket path of 1 to %zu bytes", host,
+                                       sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
                 set_socket(ret, path);
                 return 0;
         }

@@ -50,13 +50,13 @@ static void bad_overrides_are_refused(void **state)
         } cases[] = {
                 { "[]", "$.overrides", "expected an object, found an array" },
                 { "{\"containerOverrides\":[{\"name\":\"web\"}]}", O0 ".name",
-                  "the task definition has no container 'web'" },
+                  "the task definition has no container 'web' (allowed: app, side)" },
                 { "{\"containerOverrides\":[{\"name\":\"app\"},{\"name\":\"app\"}]}",
                   "$.overrides.containerOverrides[1].name",
                   "the container 'app' is overridden twice" },
                 { "{\"containerOverrides\":[{\"command\":[\"x\"]}]}", O0 ".name", "is required" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"image\":\"x\"}]}", O0 ".image",
-                  "unknown field" },
+                  "unknown field (allowed: …" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"command\":\"x\"}]}", O0 ".command",
                   "expected an array of strings, found a string" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"memory\":5}]}", O0 ".memory",
@@ -168,18 +168,20 @@ static void sizes_are_checked_again(void **state)
                 { "{\"cpu\":\"512\"}", "$.memory",
                   "No Fargate configuration exists for given values: 512 CPU, 512 memory "
                   "(allowed: 1024 to 4096 in steps of 1024)" },
-                { "{\"memory\":\"a lot\"}", "$.memory", "Invalid 'memory' setting for task." },
+                { "{\"memory\":\"a lot\"}", "$.memory",
+                  "Invalid 'memory' setting for task. (allowed: 512, 1024, 2048)" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"memory\":600,"
                   "\"memoryReservation\":10}]}",
                   "$.containerDefinitions[0].memory",
-                  "The 'memory' setting for container 'app' is greater than for the task." },
+                  "The 'memory' setting for container 'app' is greater than for the task. "
+                  "(allowed: at most 512)" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"memoryReservation\":301}]}",
                   "$.containerDefinitions[0].memoryReservation",
-                  "memoryReservation must not be greater than memory" },
+                  "memoryReservation must not be greater than memory (allowed: at most …" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"cpu\":157}]}",
                   "$.containerDefinitions",
                   "The sum of all container 'cpu' values cannot be greater than the value of the "
-                  "task 'cpu'." },
+                  "task 'cpu'. (allowed: at most 256 together)" },
         };
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(TWO, NULL);
 

@@ -70,7 +70,8 @@ static void all_problems_come_at_once(void **state)
         fg_test_problem_equal(&problems, 1, C0 ".portMappings",
                               "portMappings is not supported by this version of fgrun");
         fg_test_problem_equal(&problems, 2, C0 ".user", "expected a string, found an integer");
-        fg_test_problem_equal(&problems, 3, "$.placement", "unknown field");
+        fg_test_problem_equal(&problems, 3, "$.placement",
+                              "unknown field (allowed: family, containerDefinitions, …");
         fg_test_problem_equal(&problems, 4, "$.family", "is required");
         fg_test_problem_equal(&problems, 5, "$.cpu",
                               "No Fargate configuration exists for given values: 300 CPU, 512 "

@@ -34,6 +34,32 @@ def test_unknown_paths_and_methods(fgd):
         assert failure.value.status == status and failure.value.body["message"]
 
 
+@pytest.mark.parametrize("method, path, said", [
+    ("GET", "/v1/tasks?stauts=RUNNING", "unknown query parameter 'stauts'; GET /v1/tasks takes status family limit next"),
+    ("GET", "/v1/info?x", "unknown query parameter 'x'; GET /v1/info takes none"),
+    ("POST", "/v1/tasks?dry=1", "unknown query parameter 'dry'; POST /v1/tasks takes none"),
+    ("GET", "/v1/tasks/0123?wait=DONE", "expected PROVISIONING, PENDING, ACTIVATING, RUNNING"),
+    ("GET", "/v1/tasks/0123/logs?follow=yes", "follow = yes: expected 1, true, 0 or false"),
+    ("GET", "/v1/tasks/0123/logs?since=noon", "expected an RFC 3339 time or seconds"),
+    ("GET", "/v1/events?follow=2", "expected 1, true, 0 or false"),
+    ("GET", "/v1/events?limit=1001", "at most 1000"), ("GET", "/v1/events?format=xml", "expected sse or lines"),
+    ("GET", "/v1/usage?by=hour", "expected task, family or day"), ("GET", "/v1/tasks/xyz", "32 hexadecimal digits")])
+def test_queries_say_what_is_allowed(fgd, method, path, said):
+    with pytest.raises(Failure) as failure:
+        fgd.call(method, path)
+    assert failure.value.status == 400 and said in failure.value.body["message"], failure.value.body
+
+
+def test_log_of_a_container_that_is_not_there(fgd):
+    container = {"image": "oci:/nowhere:latest"}
+    definition = {"family": "f", "cpu": "256", "memory": "512",
+                  "containerDefinitions": [{"name": "web", **container}, {"name": "side", **container}]}
+    stopped = fgd.stopped(fgd.run(definition))
+    with pytest.raises(Failure) as failure:
+        fgd.logs(stopped["fgrun"]["id"], "?container=wbe")
+    assert failure.value.status == 404 and "it has web, side" in failure.value.body["message"]
+
+
 def test_body_that_is_not_json(fgd):
     for body in ("{", "[]", '{"a":1} x', "\xff"):
         with pytest.raises(Failure) as failure:
