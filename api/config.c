@@ -38,7 +38,7 @@ static const struct setting {
         TEXT_SETTING(cache_dir, NULL, "image blobs and disk templates"),
         TEXT_SETTING(run_dir, NULL, "sockets"),
         TEXT_SETTING(listen, NULL, "unix:PATH or tcp:ADDR:PORT, comma-separated"),
-        TEXT_SETTING(hypervisor, "embed", "embed, or a libvirt URI such as qemu:///system"),
+        TEXT_SETTING(hypervisor, "embed", "embed, or a libvirt URI of this machine such as qemu:///system"),
         TEXT_SETTING(accel, "auto", "auto, kvm or tcg"),
         TEXT_SETTING(kernel, NULL, "guest kernel: a path, or stock for Debian's cloud kernel"),
         TEXT_SETTING(initrd, NULL, "initramfs with the guest's init"),

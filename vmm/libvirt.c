@@ -18,6 +18,7 @@
 #include "vmm/embed.h"
 #include "vmm/kvm_device.h"
 #include "vmm/paths.h"
+#include "vmm/virt_local.h"
 
 #define SYSTEM_PID_DIR "/run/libvirt/qemu"
 #define EMBED          "embed"
@@ -230,6 +231,8 @@ static int connect_to(struct fg_libvirt *lv, const char *uri, struct fg_error *e
         lv->conn = virConnectOpen(uri);
         if (!lv->conn)
                 return fg_virt_fail(err, "connect to %s", uri);
+        if (fg_virt_check_local(lv->conn, uri, err) < 0)
+                return -1;
         (void)snprintf(info->uri, sizeof(info->uri), "%s", uri);
         if (virConnectGetVersion(lv->conn, &v) < 0) {
                 fg_virt_fail(err, "no QEMU (package qemu-system-x86)");

@@ -23,6 +23,7 @@
 #include "vmm/console.h"
 #include "vmm/embed.h"
 #include "vmm/kernel.h"
+#include "vmm/virt_local.h"
 
 #define CPU_PLAIN "processor : 0\nflags : fpu sse svm_lock lmx\n"
 #define CPU_SVM   "processor : 0\nflags : fpu svm sse\n"
@@ -349,6 +350,33 @@ static void test_forget(void **state)
         assert_int_equal(existing(dir, kept, FG_ARRAY_SIZE(kept)), FG_ARRAY_SIZE(kept));
 }
 
+static void test_local_uri(void **state)
+{
+        static const char *const local[] = { "qemu:///system", "qemu:///embed?root=/x",
+                                             "qemu+unix:///system?socket=/run/x" };
+        static const char *const remote[] = { "qemu://host/system",
+                                              "qemu+ssh://localhost/system",
+                                              "qemu+ext:///system?command=x",
+                                              "qemu+tcp:///system",
+                                              "xen:///system",
+                                              "" };
+
+        (void)state;
+        for (size_t i = 0; i < FG_ARRAY_SIZE(local); i++)
+                assert_true(fg_virt_uri_is_local(local[i]));
+        for (size_t i = 0; i < FG_ARRAY_SIZE(remote); i++)
+                assert_false(fg_virt_uri_is_local(remote[i]));
+}
+
+static void test_same_machine(void **state)
+{
+        (void)state;
+        assert_true(fg_same_machine("a", "a") && fg_same_machine("host.example", "HOST.example"));
+        assert_true(fg_same_machine("host", "host.example") && fg_same_machine("host.x", "host"));
+        assert_false(fg_same_machine("host", "host2") || fg_same_machine("host.a", "host.b"));
+        assert_false(fg_same_machine("", "host") || fg_same_machine("", ""));
+}
+
 static void test_cgroup_remove(void **state)
 {
         const struct dir *dir = *state;
@@ -435,6 +463,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_reboot, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cgroup_remove, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_unborn, set_up, tear_down),
+                cmocka_unit_test(test_local_uri),
+                cmocka_unit_test(test_same_machine),
                 cmocka_unit_test_setup_teardown(test_strays, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_forget, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_cgroup, set_up, tear_down),
