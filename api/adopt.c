@@ -151,6 +151,8 @@ static void take_up(struct fg_run *run)
                 start_session(run);
                 if (t->state < FG_TASK_RUNNING) /* a later guest has all it needs */
                         start_pulls(run);
+                else
+                        run_limit_cpu(run); /* the former fgd may not have come to it */
         } else {
                 vm_lost(run);
         }

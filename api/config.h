@@ -15,6 +15,7 @@ struct fg_config {
         char *listen; /* comma-separated: "unix:PATH", "tcp:ADDR:PORT"; NULL: unix below run_dir */
         char *hypervisor; /* "embed", a libvirt URI, or "fake:PROGRAM" */
         char *accel;      /* "auto", "kvm", "tcg" */
+        char *cpu_limit;  /* "host", "guest" */
         char *kernel;     /* path, or NULL: the one built for this version */
         char *initrd;     /* path, or NULL: the installed one */
         char *price_book; /* path, or NULL: built-in list prices */

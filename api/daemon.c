@@ -121,6 +121,13 @@ static int parse_accel(const char *text, enum fg_accel *ret, struct fg_error *er
         return 0;
 }
 
+static int check_cpu_limit(const char *text, struct fg_error *err)
+{
+        if (fg_streq(text, "host") || fg_streq(text, "guest"))
+                return 0;
+        return fg_fail(err, FG_ERR_INVALID, "cpu_limit = %s: expected host or guest", text);
+}
+
 static int open_vmm(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autofree char *kernel = fg_kernel_path(d->config.kernel);
@@ -133,6 +140,7 @@ static int open_vmm(struct fg_daemon *d, struct fg_error *err)
                                         .lanes = 4 };
 
         if (parse_accel(d->config.accel, &config.accel, err) < 0 ||
+            check_cpu_limit(d->config.cpu_limit, err) < 0 ||
             fg_vmm_new(d->event, &config, fg_engine_gone, d, &d->vmm, err) < 0)
                 return -1;
         d->names = (struct fg_names){ .region = d->config.region,

@@ -33,6 +33,7 @@ static void check_running(struct fg_run *run, uint64_t now)
                 if (t->containers[i].started_ns == 0)
                         return;
         fg_task_move(t, FG_TASK_RUNNING, now);
+        run_limit_cpu(run);
         disks_prepare_rest(run);
 }
 

@@ -81,6 +81,24 @@ void run_set_deadline(struct fg_run *run, unsigned seconds, sd_event_time_handle
                                                  (uint64_t)seconds * 1000000, 0, fn, run);
 }
 
+static void on_cpu_limited(void *userdata, const char *id, const struct fg_error *err)
+{
+        (void)userdata;
+        if (err)
+                fg_log_warn("task=%s only its guest limits its CPU: %s", id, err->msg);
+}
+
+/* Whole vCPUs limit themselves: QEMU has one thread for each. */
+void run_limit_cpu(struct fg_run *run)
+{
+        unsigned units = (unsigned)run->task->def->cpu_units;
+        struct fg_vmm *vmm = run->d->vmm;
+
+        if (units % 1024 != 0 && fg_vmm_info(vmm)->limits_cpu &&
+            fg_streq(run->d->config.cpu_limit, "host"))
+                fg_vmm_limit_cpu(vmm, run->task->id, units, on_cpu_limited, NULL);
+}
+
 char *run_dir(const struct fg_run *run)
 {
         return fg_asprintf("%s/tasks/%s", run->d->config.state_dir, run->task->id);

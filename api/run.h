@@ -59,6 +59,9 @@ void run_add(struct fg_daemon *d, struct fg_run *const *runs, size_t n,
 void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata);
 /** run_set_deadline() - call @fn in @seconds, in place of any other deadline; 0: none. */
 void run_set_deadline(struct fg_run *run, unsigned seconds, sd_event_time_handler_t fn);
+/** run_limit_cpu() - a task that runs and has no whole number of vCPUs is limited by the host, too
+ */
+void run_limit_cpu(struct fg_run *run);
 char *run_dir(const struct fg_run *run);   /* of the task's files; caller frees */
 void run_tell_changed(struct fg_run *run); /* durably */
 void run_tell_pull(struct fg_run *run, const char *image, const struct fg_pull_progress *p);

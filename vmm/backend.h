@@ -16,6 +16,8 @@ struct fg_backend_ops {
         void (*list)(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
         const char *(*console_tail)(struct fg_vmm *vmm, const char *id);
         uint64_t (*memory_kib)(struct fg_vmm *vmm, const char *id);
+        void (*limit_cpu)(struct fg_vmm *vmm, const char *id, unsigned units, fg_vmm_done_fn done,
+                          void *userdata); /* NULL where info.limits_cpu is false */
 };
 
 struct fg_vmm {

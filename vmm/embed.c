@@ -241,10 +241,10 @@ char *fg_embed_uri(const char *root)
         return uri;
 }
 
-bool fg_memory_cgroup_usable(const char *root)
+bool fg_cgroup_usable(const char *root, const char *controller)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf controllers = FG_BUF_INIT(CONF_MAX);
-        fg_autofree char *v1 = fg_asprintf("%s/memory/cgroup.procs", root);
+        fg_autofree char *v1 = fg_asprintf("%s/%s/cgroup.procs", root, controller);
         fg_autofree char *v2 = fg_asprintf("%s/cgroup.controllers", root);
         fg_autofree char *v2_children = fg_asprintf("%s/cgroup.subtree_control", root);
         struct fg_error ignored;
@@ -258,7 +258,7 @@ bool fg_memory_cgroup_usable(const char *root)
                 return false;
         words = controllers.data;
         while ((word = strsep(&words, " \n")))
-                if (fg_streq(word, "memory"))
+                if (fg_streq(word, controller))
                         return true;
         return false;
 }

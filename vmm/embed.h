@@ -30,7 +30,7 @@ int fg_embed_forget(const char *root, const char *id, struct fg_error *err);
 char *fg_embed_uri(const char *root);
 
 /**
- * fg_memory_cgroup_usable() - whether libvirt can limit a VM's memory through cgroups
+ * fg_cgroup_usable() - whether libvirt can limit a VM through a controller, "memory" or "cpu"
  * @root: "/sys/fs/cgroup"; version 1, 2, and both together are understood
  */
-bool fg_memory_cgroup_usable(const char *root);
+bool fg_cgroup_usable(const char *root, const char *controller);

@@ -87,6 +87,7 @@ static const struct fg_backend_ops libvirt_ops = {
         .list = fg_lv_list,
         .console_tail = lv_console_tail,
         .memory_kib = lv_memory_kib,
+        .limit_cpu = fg_lv_limit_cpu,
 };
 
 static void lv_freep(struct fg_libvirt **lv)
@@ -205,12 +206,14 @@ static char *embed_root(const struct fg_vmm_config *config, struct fg_error *err
 static char *prepare_uri(struct fg_libvirt *lv, const struct fg_vmm_config *config,
                          struct fg_error *err)
 {
-        lv->limits = fg_memory_cgroup_usable(FG_CGROUP_ROOT);
+        lv->limits = fg_cgroup_usable(FG_CGROUP_ROOT, "memory");
+        /* Without a memory controller to use, ours is configured to make no cgroups at all. */
+        lv->base.info.limits_cpu = lv->limits && fg_cgroup_usable(FG_CGROUP_ROOT, "cpu");
         if (!fg_streq(config->uri, EMBED)) {
                 if (fg_starts_with(config->uri, "qemu:///system"))
                         lv->pid_dir = fg_strdup(SYSTEM_PID_DIR);
                 else
-                        lv->limits = false; /* not known */
+                        lv->limits = lv->base.info.limits_cpu = false; /* not known */
                 return fg_strdup(config->uri);
         }
         lv->root = embed_root(config, err);

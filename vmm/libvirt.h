@@ -11,7 +11,8 @@
 #include "vmm/virt.h"
 
 /* The libvirt backend: libvirt.c connects, libvirt_vm.c starts, ends and
-   adopts VMs, libvirt_list.c finds them. */
+   adopts VMs, libvirt_list.c finds them,
+   libvirt_cpu.c limits them. */
 
 struct fg_lv_job;
 
@@ -51,6 +52,8 @@ struct fg_libvirt {
 void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
                  void *userdata);
 void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
+void fg_lv_limit_cpu(struct fg_vmm *vmm, const char *id, unsigned units, fg_vmm_done_fn done,
+                     void *userdata);
 void fg_lv_list(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
 
 /** fg_lv_find_all() - our VMs on this connection. Return: their number, or -1. Any thread. */

@@ -34,6 +34,12 @@ void fg_vmm_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, voi
         vmm->ops->destroy(vmm, id, done, userdata);
 }
 
+void fg_vmm_limit_cpu(struct fg_vmm *vmm, const char *id, unsigned units, fg_vmm_done_fn done,
+                      void *userdata)
+{
+        vmm->ops->limit_cpu(vmm, id, units, done, userdata);
+}
+
 void fg_vmm_list(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata)
 {
         vmm->ops->list(vmm, done, userdata);

@@ -41,6 +41,7 @@ struct fg_vmm_info {
         char accel_reason[256]; /* why */
         char kernel[256];
         char warning[512];     /* something the operator should mend, or "" */
+        bool limits_cpu;       /* fg_vmm_limit_cpu() can be called */
         unsigned overhead_mib; /* host memory of a VM beyond its RAM, as limited */
 };
 
@@ -102,6 +103,14 @@ void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done
  * Idempotent: an id that does not exist succeeds. Files given in the spec are the caller's.
  */
 void fg_vmm_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
+/**
+ * fg_vmm_limit_cpu() - from now on the VM's process gets @units / 1024 of a CPU, and a tenth of one
+ * for its own work; only where info.limits_cpu says so
+ * Not at the start: a boot with a quarter of a CPU takes four times as long. Idempotent; a VM that
+ * has ended succeeds.
+ */
+void fg_vmm_limit_cpu(struct fg_vmm *vmm, const char *id, unsigned units, fg_vmm_done_fn done,
+                      void *userdata);
 /** fg_vmm_list() - all VMs of ours (by name and metadata), for reconciliation. */
 void fg_vmm_list(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
 /** fg_vmm_console_tail() - last bytes of the guest's console, for failures; borrowed; never NULL.

@@ -3,10 +3,12 @@
 
 import os
 import pathlib
+import time
 
 import pytest
 
-from lab import status_of
+import lab as lab_module
+from lab import figure, status_of, wait_for
 
 DOCKER_CAPABILITIES = "00000000a80425fb"
 MASKED = ["/proc/keys", "/proc/timer_list"]
@@ -136,3 +138,54 @@ def test_qemu_from_outside(lab, task):
     assert not any("tun" in os.readlink(link) for link in pathlib.Path(f"/proc/{qemu}/fd").iterdir())
     lab.fgrun("stop", "--wait", task_id)
     assert not os.path.exists(f"/proc/{qemu}") and not scratch.exists()
+
+
+def quota_of(pid):
+    """(quota, period) of the nearest cgroup above a process that has one, version 1 or 2; else None."""
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as file:
+        groups = [line.strip().split(":", 2) for line in file]
+    for _, controllers, path in groups:
+        top = pathlib.Path("/sys/fs/cgroup/cpu" if "cpu" in controllers.split(",") else "/sys/fs/cgroup")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        place = top / path.lstrip("/")
+        while place != top:
+            if (place / "cpu.max").exists() and not (place / "cpu.max").read_text().startswith("max"):
+                return tuple(int(n) for n in (place / "cpu.max").read_text().split())
+            if (place / "cpu.cfs_quota_us").exists() and int((place / "cpu.cfs_quota_us").read_text()) > 0:
+                return tuple(int((place / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+            place = place.parent
+    return None
+
+
+def spin(lab, task, cpu):
+    """A task that computes; what limits its QEMU, and how much of a CPU that used in a while."""
+    memory = {"256": "512", "1024": "2048"}[cpu]
+    task_id = lab.detach({**task("echo up; while :; do :; done", stopTimeout=2), "cpu": cpu, "memory": memory})
+    wait_for(lambda: lab.fgd.output_of(task_id), "output")
+    qemu = lab.qemu(task_id)
+    if cpu == "256" and lab.fgd.settings.get("cpu-limit") != "guest":
+        wait_for(lambda: quota_of(qemu), "a limit")
+    begin, used = time.monotonic(), cpu_seconds(qemu)
+    time.sleep(2)
+    share = (cpu_seconds(qemu) - used) / (time.monotonic() - begin)
+    quota = quota_of(qemu)
+    lab.fgrun("stop", "--wait", task_id)
+    figure(f"{cpu} CPU units: {share:.2f} of a CPU, limit {quota}")
+    return quota, share
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's libvirt makes cgroups")
+def test_part_of_a_cpu(lab, task):
+    """The process gets the task's part and a tenth for itself, whatever its guest does."""
+    quota, share = spin(lab, task, "256")
+    assert quota == (35000, 100000) and share < 0.40
+    assert spin(lab, task, "1024")[0] is None
+    with lab_module.lab(cpu_limit="guest") as other:
+        assert spin(other, task, "256")[0] is None

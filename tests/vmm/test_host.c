@@ -401,16 +401,17 @@ static void test_cgroup(void **state)
         const struct dir *dir = *state;
         fg_autofree char *v1 = fg_asprintf("%s/memory", dir->path);
 
-        assert_false(fg_memory_cgroup_usable(dir->path));
+        assert_false(fg_cgroup_usable(dir->path, "memory"));
         free(put(dir, "cgroup.subtree_control", "", 0644));
         free(put(dir, "cgroup.controllers", "cpu pids\n", 0644));
-        assert_false(fg_memory_cgroup_usable(dir->path));
+        assert_false(fg_cgroup_usable(dir->path, "memory"));
         free(put(dir, "cgroup.controllers", "cpu memory pids\n", 0644));
-        assert_int_equal(fg_memory_cgroup_usable(dir->path), geteuid() == 0);
+        assert_int_equal(fg_cgroup_usable(dir->path, "memory"), geteuid() == 0);
         free(put(dir, "cgroup.controllers", "", 0644));
         assert_int_equal(mkdir(v1, 0755), 0);
         free(put(dir, "memory/cgroup.procs", "", 0644));
-        assert_int_equal(fg_memory_cgroup_usable(dir->path), geteuid() == 0);
+        assert_false(fg_cgroup_usable(dir->path, "cpu"));
+        assert_int_equal(fg_cgroup_usable(dir->path, "memory"), geteuid() == 0);
 }
 
 /* ---- console ---- */

@@ -15,8 +15,10 @@ DAEMONS = pathlib.Path(__file__).resolve().parents[1] / "lib" / "libvirtd.py"
 CLONE_NEWNS = 0x00020000
 
 
-def own_files(directory):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
     """libvirt's default paths, but in a mount namespace: the host's files stay as they are."""
+    directory = tmp_path_factory.mktemp("libvirt")
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS) < 0:
         raise OSError(ctypes.get_errno(), "unshare")
     commands = (["mount", "--make-rprivate", "/"], ["mount", "-t", "tmpfs", "tmpfs", directory])
@@ -29,6 +31,7 @@ def own_files(directory):
         work.mkdir(parents=True)
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
                         f"lowerdir=/{top},upperdir={upper},workdir={work}", f"/{top}"], check=True)
+    return directory
 
 
 @contextlib.contextmanager
@@ -43,16 +46,15 @@ def serving(directory, *prefix):
 
 
 @pytest.fixture
-def libvirtd(tmp_path):
-    own_files(tmp_path)
-    with serving(tmp_path):
+def libvirtd(files):
+    with serving(files):
         yield
 
 
 @pytest.fixture
-def tunnel(tmp_path):
+def tunnel(files):
     """A URI that is not known to lead to this machine: a command carries the bytes."""
-    script = tmp_path / "tunnel"
+    script = files / "tunnel"
 
     def make():
         script.write_text("#!/bin/sh\nexec virt-ssh-helper qemu:///system\n", encoding="ascii")
@@ -78,11 +80,10 @@ def test_tunnel_to_this_machine(libvirtd, tunnel, programs, task):
         assert daemon.stopped(daemon.run(task("exit 7")))["containers"][0]["exitCode"] == 7
 
 
-def test_other_machine(tmp_path, tunnel, programs):
+def test_other_machine(files, tunnel, programs):
     """Its disks would not be there, nor the sockets of its guests here."""
-    own_files(tmp_path)
     elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname elsewhere.test; exec "$@"', "sh"]
-    with serving(tmp_path, *elsewhere), pytest.raises(RuntimeError) as failure:
+    with serving(files, *elsewhere), pytest.raises(RuntimeError) as failure:
         with fgd.running(str(programs / "api/fgd"), tunnel()):
             pass
     said = str(failure.value)
