@@ -23,7 +23,8 @@ static int send_stop(void *userdata, struct fg_error *err)
         path = fg_asprintf("/v1/tasks/%s/stop", a->id);
         body = json_object_new_object();
         fg_json_set_str(body, "reason", a->stop_reason);
-        return fg_client_post_later(a->cli->client, path, body, err);
+        fg_client_post_later(a->cli->client, path, body);
+        return 0;
 }
 
 static int stop(struct fg_attach *a, const char *reason, struct fg_error *err)

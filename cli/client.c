@@ -10,7 +10,9 @@
 
 #define ANSWER_MAX         (64U << 20) /* bytes of an answer, and of one line of a stream */
 #define CONNECT_TIMEOUT_MS 10000L
+#define HTTP_SERVER_ERROR  500
 #define HTTP_UNAVAILABLE   503
+#define LATER_AGAIN_NS     (200 * FG_NS_PER_MSEC)
 #define IDLE_WAIT_MS       3600000 /* libcurl wakes by itself for its own timers */
 
 struct transfer {
@@ -24,6 +26,15 @@ struct transfer {
         CURLcode result;
 };
 
+/* What fg_client_post_later() has to deliver. */
+struct later {
+        char *path; /* NULL: nothing */
+        struct json_object *body;
+        struct transfer transfer; /* of the present attempt; easy is NULL between them */
+        uint64_t again_ns;        /* not before, CLOCK_MONOTONIC */
+        struct fg_error err;      /* dropped */
+};
+
 struct fg_client {
         CURLM *multi;
         char *base;   /* "http://host" */
@@ -31,10 +42,8 @@ struct fg_client {
         char *name;   /* for messages */
         struct curl_slist *headers;
         struct json_object *problems;
-        bool unreachable;      /* why the last request failed */
-        struct transfer later; /* fg_client_post_later(); easy is NULL while unused */
-        bool later_added;
-        struct fg_error later_err; /* dropped */
+        bool unreachable; /* why the last request failed */
+        struct later later;
         int watch_fd;
         int (*watch)(void *userdata, struct fg_error *err);
         void *watch_data;
@@ -73,12 +82,20 @@ static void transfer_finish(struct transfer *t)
         *t = (struct transfer){ 0 };
 }
 
+/* Ends the present attempt. */
+static void stop_later(struct fg_client *client)
+{
+        if (client->later.transfer.easy)
+                (void)curl_multi_remove_handle(client->multi, client->later.transfer.easy);
+        transfer_finish(&client->later.transfer);
+}
+
 static void drop_later(struct fg_client *client)
 {
-        if (client->later_added)
-                (void)curl_multi_remove_handle(client->multi, client->later.easy);
-        client->later_added = false;
-        transfer_finish(&client->later);
+        stop_later(client);
+        free(client->later.path);
+        json_object_put(client->later.body);
+        client->later = (struct later){ 0 };
 }
 
 void fg_client_free(struct fg_client *client)
@@ -174,6 +191,21 @@ static int transfer_init(struct fg_client *client, struct transfer *t,
         return 0;
 }
 
+/* Delivered, or lost with the connection or the fgd that had it. */
+static void finish_later(struct fg_client *client)
+{
+        const struct transfer *t = &client->later.transfer;
+        long status = 0;
+
+        (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (t->result == CURLE_OK && status < HTTP_SERVER_ERROR) {
+                drop_later(client);
+                return;
+        }
+        stop_later(client);
+        client->later.again_ns = fg_mono_ns() + LATER_AGAIN_NS;
+}
+
 static void collect_finished(struct fg_client *client)
 {
         struct CURLMsg *message;
@@ -188,17 +220,34 @@ static void collect_finished(struct fg_client *client)
                 t->done = true;
                 t->result = message->data.result;
         }
-        if (client->later.done)
-                drop_later(client);
+        if (client->later.transfer.done)
+                finish_later(client);
 }
 
 static void start_later(struct fg_client *client)
 {
-        if (!client->later.easy || client->later_added)
+        struct later *later = &client->later;
+        struct fg_request request = { "POST", later->path, later->body };
+
+        if (!later->path || later->transfer.easy || fg_mono_ns() < later->again_ns)
                 return;
-        client->later_added = true;
-        if (curl_multi_add_handle(client->multi, client->later.easy) != CURLM_OK)
-                drop_later(client);
+        if (transfer_init(client, &later->transfer, &request, &later->err) < 0 ||
+            curl_multi_add_handle(client->multi, later->transfer.easy) != CURLM_OK) {
+                transfer_finish(&later->transfer);
+                later->again_ns = fg_mono_ns() + LATER_AGAIN_NS;
+        }
+}
+
+/* How long the loop may sleep before it is time for the next attempt. */
+static int until_later(const struct fg_client *client)
+{
+        uint64_t now = fg_mono_ns();
+
+        if (!client->later.path || client->later.transfer.easy)
+                return IDLE_WAIT_MS;
+        return now < client->later.again_ns
+                       ? (int)((client->later.again_ns - now) / FG_NS_PER_MSEC) + 1
+                       : 0;
 }
 
 static int wait_for_more(struct fg_client *client, int ms, struct fg_error *err)
@@ -222,7 +271,7 @@ static int perform(struct fg_client *client, struct transfer *t, struct fg_error
                 if (t->done)
                         return 0;
                 start_later(client);
-                if (wait_for_more(client, IDLE_WAIT_MS, err) < 0)
+                if (wait_for_more(client, until_later(client), err) < 0)
                         return -1;
         }
 }
@@ -311,24 +360,19 @@ void fg_client_watch(struct fg_client *client, int fd,
         client->watch_data = userdata;
 }
 
-int fg_client_post_later(struct fg_client *client, const char *path, struct json_object *body,
-                         struct fg_error *err)
+void fg_client_post_later(struct fg_client *client, const char *path, struct json_object *body)
 {
-        struct fg_request request = { "POST", path, body };
-
-        if (client->later.easy)
-                return 0;
-        if (transfer_init(client, &client->later, &request, err) < 0)
-                return -1;
-        client->later.err = &client->later_err; /* @err does not live that long */
-        return 0;
+        if (client->later.path)
+                return;
+        client->later.path = fg_strdup(path);
+        client->later.body = json_object_get(body);
 }
 
 int fg_client_pause(struct fg_client *client, unsigned ms, struct fg_error *err)
 {
         uint64_t now = fg_mono_ns(), end = now + ms * FG_NS_PER_MSEC;
 
-        drop_later(client); /* it went to an fgd that is gone */
+        stop_later(client); /* it went to an fgd that is gone */
         for (; now < end; now = fg_mono_ns())
                 if (wait_for_more(client, (int)((end - now) / FG_NS_PER_MSEC) + 1, err) < 0)
                         return -1;

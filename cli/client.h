@@ -49,11 +49,11 @@ void fg_client_watch(struct fg_client *client, int fd,
                      int (*ready)(void *userdata, struct fg_error *err), void *userdata);
 
 /**
- * fg_client_post_later() - send a POST beside the request that is being made (from its callbacks),
- * once it is back in its loop; the answer is dropped
+ * fg_client_post_later() - send a POST beside the requests that are being made (from their
+ * callbacks), again and again until an fgd has answered it; one at a time, others are ignored
+ * @body: kept as long. What is answered is dropped, unless it is an error of the server's.
  */
-int fg_client_post_later(struct fg_client *client, const char *path, struct json_object *body,
-                         struct fg_error *err);
+void fg_client_post_later(struct fg_client *client, const char *path, struct json_object *body);
 
 /** fg_client_pause() - wait for @ms milliseconds; only the watched descriptor is served. */
 int fg_client_pause(struct fg_client *client, unsigned ms, struct fg_error *err);

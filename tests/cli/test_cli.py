@@ -8,7 +8,6 @@ import pty
 import re
 import select
 import signal
-import socket
 import subprocess
 import sys
 
@@ -443,6 +442,35 @@ def test_a_returning_fgd_is_reached_again(cli, fgd, how, command):
     assert len(logs) == 2 and "since" not in logs[0]
     # 100 records and up to two events before the last one, of which a minute is read again
     assert re.search(r"since=2026-01-02T03%3A04%3A4[67]\.678Z", logs[1])
+
+
+def test_a_returning_fgd_is_told_to_stop(cli, fgd):
+    """The stop is sent while fgd is away, and again to one that dies before it has answered."""
+    process = cli.start(cli.file("wait"))
+    read_until(process.stdout.fileno(), b"waiting\n")
+    fgd.crash()
+    read_until(process.stderr.fileno(), AWAY)
+    process.send_signal(signal.SIGINT)
+    fgd.deaf = 1000
+    fgd.restart()
+    assert fgd.asked_to_stop.wait(15)
+    fgd.crash()
+    read_until(process.stderr.fileno(), AWAY)
+    fgd.deaf = 0
+    fgd.restart()
+    assert process.communicate(timeout=15)[0] == b"bye\n"
+    assert process.returncode == 143
+
+
+def test_a_stop_is_repeated_until_it_is_answered(cli, fgd):
+    """The stream of output goes on, only the stops get lost."""
+    process = cli.start(cli.file("wait"))
+    read_until(process.stdout.fileno(), b"waiting\n")
+    fgd.deaf = 4
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=15)[0] == b"bye\n"
+    assert process.returncode == 143 and fgd.deaf == 0
+    assert sum(1 for method, path, _ in fgd.requests if path.endswith("/stop")) == 5
 
 
 def test_an_fgd_that_stays_away(cli, fgd):

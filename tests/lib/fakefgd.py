@@ -264,7 +264,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.fail(404, "ResourceNotFoundException", f"no task {rest[0]}")
             return
         task = found[0]
-        if rest[1:] == ["stop"]:
+        if rest[1:] == ["stop"] and fgd.deaf > 0:
+            fgd.deaf -= 1
+            fgd.asked_to_stop.set()
+            if fgd.deaf % 2:
+                self.fail(500, "ServerException", "the disk is full")
+            else:
+                self.close_connection = True  # without an answer
+        elif rest[1:] == ["stop"]:
             task.stop_reason = body.get("reason") or "Task stopped by user"
             task.stopping.set()
             fgd.stopped.set()
@@ -346,6 +353,8 @@ class FakeFgd:
         self.release = threading.Event()  # lets the scripts that wait for it go on
         self.stopped = threading.Event()  # set by a stop request
         self.leaving = False
+        self.asked_to_stop = threading.Event()
+        self.deaf = 0  # so many stop requests fail, or are lost with their connections
         self.page = 1000  # the most tasks of one answer
         self.journal = None  # a file that outlives this fgd
         self.path = path
