@@ -152,9 +152,10 @@ static int on_line(void *userdata, const char *section, const char *key, const c
         if (s)
                 return set(f->config, s, value, f->err) == 0;
         guess = nearest(key);
-        fg_fail(f->err, FG_ERR_INVALID, "unknown key %s (%s%s%s)", key,
-                guess ? "did you mean " : "fgd --help lists all", guess ? guess : "",
-                guess ? "?" : "");
+        if (guess)
+                fg_fail(f->err, FG_ERR_INVALID, "unknown key %s (did you mean %s?)", key, guess);
+        else
+                fg_fail(f->err, FG_ERR_INVALID, "unknown key %s (fgd --help lists all)", key);
         return 0;
 }
 

@@ -10,7 +10,8 @@ struct json_object *fg_test_document(const char *task_patch, const char *contain
 int fg_test_image_check(const char *reference, struct fg_error *err);
 /** fg_test_decode() - a definition that must be valid; fails the test otherwise. */
 struct fg_taskdef *fg_test_decode(const char *task_patch, const char *container_patch);
-/** fg_test_problem_equal() - is problem @i this one? A @message that ends with "…" is a beginning. */
+/** fg_test_problem_equal() - is problem @i this one? A @message that ends with "…" is a beginning.
+ */
 void fg_test_problem_equal(const struct fg_problems *problems, size_t i, const char *path,
                            const char *message);
 /** fg_test_golden() - compare with tests/api/golden/@name; FG_REGEN=1 writes it instead. */
