@@ -58,14 +58,14 @@ void handle_task_list(void *daemon, struct fg_request *r)
         const char *status = fg_request_query(r, "status");
         struct fg_error err = FG_ERROR_INIT;
         enum fg_task_state state;
-        struct fg_page page;
+        struct fg_taskpage page;
 
         if (status && !fg_streq(status, "ACTIVE") && !fg_task_state_parse(status, &state))
                 fg_fail(&err, FG_ERR_INVALID, "status = \"%.*s\": expected ACTIVE, " STATES,
                         FG_CLIP(status));
         else
-                (void)fg_page_parse(fg_request_query(r, "limit"), fg_request_query(r, "next"),
-                                    &page, &err);
+                (void)fg_taskpage_parse(fg_request_query(r, "limit"), fg_request_query(r, "next"),
+                                        &page, &err);
         if (err.code)
                 fg_reply_error(r, &err);
         else

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/str.h"
 
 struct run_ref *run_ref_new(const struct fg_run *run)

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "api/page.h"
+#include "api/taskpage.h"
 #include "billing/billing.h"
 #include "core/cleanup.h"
 #include "core/error.h"
@@ -84,7 +84,7 @@ void fg_store_get(struct fg_store *s, const char *id, fg_store_read_fn fn, void 
  * Result: {"tasks": [...], "next": cursor}; no "next" with the last page.
  */
 void fg_store_list(struct fg_store *s, const char *status, const char *family,
-                   const struct fg_page *page, fg_store_read_fn fn, void *userdata);
+                   const struct fg_taskpage *page, fg_store_read_fn fn, void *userdata);
 /** fg_store_spell_times() - the times of a stored document, seconds since the epoch, become those
  * of docs/api.md. */
 void fg_store_spell_times(struct json_object *document);

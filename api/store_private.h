@@ -27,7 +27,7 @@ struct fg_store {
 struct read_args {
         char *text, *text2; /* owned */
         uint64_t from, to;
-        struct fg_page page;
+        struct fg_taskpage page;
 };
 
 extern const char store_schema_tasks[], store_schema_ecs[]; /* store_schema.c */

@@ -142,7 +142,7 @@ static int list_rows(struct fg_store *s, sqlite3_stmt *stmt, unsigned limit,
                      struct json_object *answer, struct fg_error *err)
 {
         struct json_object *list = fg_json_arr(answer, "tasks");
-        char next[FG_PAGE_CURSOR_LEN + 1] = "";
+        char next[FG_TASKPAGE_CURSOR_LEN + 1] = "";
         int r;
 
         while ((r = fg_db_step(stmt, err)) > 0) {
@@ -156,8 +156,8 @@ static int list_rows(struct fg_store *s, sqlite3_stmt *stmt, unsigned limit,
                 if (!doc)
                         return -1;
                 json_object_array_add(list, doc);
-                fg_page_cursor((uint64_t)sqlite3_column_int64(stmt, CREATED), fg_db_text(stmt, ID),
-                               next);
+                fg_taskpage_cursor((uint64_t)sqlite3_column_int64(stmt, CREATED),
+                                   fg_db_text(stmt, ID), next);
         }
         return r;
 }
@@ -183,7 +183,7 @@ static struct json_object *list_work(struct fg_store *s, const struct read_args 
 }
 
 void fg_store_list(struct fg_store *s, const char *status, const char *family,
-                   const struct fg_page *page, fg_store_read_fn fn, void *userdata)
+                   const struct fg_taskpage *page, fg_store_read_fn fn, void *userdata)
 {
         struct read_args args = { .text = fg_strdup(status),
                                   .text2 = fg_strdup(family),

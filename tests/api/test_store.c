@@ -21,7 +21,7 @@ struct fixture {
         sd_event *event;
         struct fg_store *store;
         char told[512]; /* one word per callback, in order */
-        char next[FG_PAGE_CURSOR_LEN + 1];
+        char next[FG_TASKPAGE_CURSOR_LEN + 1];
 };
 
 struct call {
@@ -157,9 +157,9 @@ static void on_page(void *userdata, struct json_object *result, const struct fg_
 static void list(struct fixture *f, const char *name, const char *limit)
 {
         struct fg_error err = FG_ERROR_INIT;
-        struct fg_page page;
+        struct fg_taskpage page;
 
-        assert_int_equal(fg_page_parse(limit, *f->next ? f->next : NULL, &page, &err), 0);
+        assert_int_equal(fg_taskpage_parse(limit, *f->next ? f->next : NULL, &page, &err), 0);
         fg_store_list(f->store, NULL, NULL, &page, on_page, call_new(f, name));
 }
 

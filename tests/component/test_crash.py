@@ -133,7 +133,7 @@ def without_definition(text):
 
 
 @pytest.mark.parametrize("change, why", [
-    (lambda text: text[:len(text) // 2], "line 1"), (lambda text: "", "JSON"), (lambda text: "[]", "definition"),
+    (lambda text: text[:len(text) // 2], "line 1"), (lambda text: "", "JSON"), (lambda text: "[]", "not a JSON object"),
     (of_another, "another task"), (without_definition, "stored task definition"),
     (lambda text: text.replace('"RUNNING"', '"RUNING"'), "damaged")])
 def test_damaged_task_is_set_aside(fgd, task, change, why):
@@ -186,8 +186,9 @@ def test_row_that_names_no_task(fgd, task):
     running = fgd.get(fgd.run(task("wait"))["fgrun"]["id"], wait="RUNNING")["fgrun"]["id"]
     fgd.kill()
     with contextlib.closing(sqlite3.connect(f"{fgd.directory}/state/fgd.db")) as db, db:
-        db.execute("INSERT INTO tasks (id, family, status, created_ns, stopped_ns, document, snapshot) "
-                   "VALUES ('../../x', 'f', 'RUNNING', 1, 0, '{', '{')")
+        db.execute("INSERT INTO tasks (id, cluster, family, definition, status, wants_stop, task_group, created_ns, "
+                   "stopped_ns, document, ours, snapshot) "
+                   "VALUES ('../../x', 'default', 'f', 'f:1', 'RUNNING', 0, '', 1, 0, '{', '{', '{')")
     fgd.start()
     assert [t["lastStatus"] for t in fgd.call("GET", "/v1/tasks")["tasks"]] == ["RUNNING", "STOPPED"]
     assert fgd.get(running)["lastStatus"] == "RUNNING"
