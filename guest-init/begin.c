@@ -110,6 +110,19 @@ static int add_containers(struct fg_task *t, struct fg_error *err)
         return 0;
 }
 
+static int set_up_network(struct fg_task *t, struct fg_error *err)
+{
+        struct json_object *network = fg_json_get(t->spec, "network");
+        const char *hostname = fg_json_str(t->spec, "hostname");
+
+        if (network && (fg_network_parse(network, &t->network, err) < 0 ||
+                        fg_network_configure(&t->network, err) < 0))
+                return fg_wrap(err, "network");
+        t->has_network = network != NULL;
+        return fg_network_write_files(network ? &t->network : NULL,
+                                      hostname ? hostname : "localhost", FG_SCRATCH_ETC, err);
+}
+
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err)
 {
         const char *id = fg_json_str(message, "id");
@@ -122,5 +135,7 @@ int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_erro
         if (set_clock(t->spec, err) < 0 || add_entropy(t->spec, err) < 0 ||
             add_containers(t, err) < 0 || fg_cgroup_init_task(t->spec, err) < 0)
                 return -1;
-        return fg_mounts_scratch(scratch ? scratch : "/dev/vda", err);
+        if (fg_mounts_scratch(scratch ? scratch : "/dev/vda", err) < 0)
+                return -1;
+        return set_up_network(t, err);
 }

@@ -15,6 +15,7 @@
 #include "core/str.h"
 #include "guest-init/devices.h"
 #include "guest-init/mounts.h"
+#include "guest-init/network.h"
 
 #define BINDS_MAX 512 /* a task definition has at most some dozens */
 
@@ -67,41 +68,22 @@ static int open_devices(struct fg_binds *b, struct fg_error *err)
         return 0;
 }
 
-/* The file is the container's own, but a mount: that its root is read-only does not reach it. */
-static int open_text(struct fg_binds *b, const struct fg_start *s, const char *dir,
-                     const char *name, const char *text, struct fg_error *err)
+/*
+ * The containers of a task share them, as they share its network. They are mounts: that a root is
+ * read-only does not reach them.
+ */
+static int open_network_files(struct fg_binds *b, const struct fg_start *s, struct fg_error *err)
 {
-        fg_autofree char *source = fg_asprintf("%s/%s", dir, name);
-        fg_autofree char *target = fg_asprintf("/etc/%s", name);
-        fg_autoclose int fd = open(source, O_WRONLY | O_CREAT | O_CLOEXEC | O_EXCL, 0644);
-        struct fg_bind *bind;
+        for (size_t i = 0; i < fg_network_file_count; i++) {
+                fg_autofree char *source = fg_asprintf(FG_SCRATCH_ETC "/%s", fg_network_files[i]);
+                fg_autofree char *target = fg_asprintf("/etc/%s", fg_network_files[i]);
+                struct fg_bind *bind = add(b, target, err);
 
-        if (fd < 0)
-                return fg_fail_errno(err, errno, "create %s", source);
-        if (fg_write_all(fd, text, strlen(text), err) < 0)
-                return -1;
-        bind = add(b, target, err);
-        if (!bind)
-                return -1;
-        bind->read_only = fg_json_bool(s->spec, "readonlyRootFilesystem", false);
-        return open_source(bind, source, err);
-}
-
-static int open_texts(struct fg_binds *b, const struct fg_start *s, const char *dir,
-                      struct fg_error *err)
-{
-        const char *name = fg_json_str(s->task, "hostname");
-        const char *host = name ? name : "localhost";
-        fg_autofree char *hostname = fg_asprintf("%s\n", host);
-        fg_autofree char *hosts = fg_asprintf("127.0.0.1\tlocalhost\n"
-                                              "::1\tlocalhost ip6-localhost ip6-loopback\n"
-                                              "127.0.0.1\t%s\n",
-                                              host);
-
-        if (open_text(b, s, dir, "hostname", hostname, err) < 0 ||
-            open_text(b, s, dir, "hosts", hosts, err) < 0)
-                return -1;
-        return open_text(b, s, dir, "resolv.conf", "# the task has no network\n", err);
+                if (!bind || open_source(bind, source, err) < 0)
+                        return -1;
+                bind->read_only = fg_json_bool(s->spec, "readonlyRootFilesystem", false);
+        }
+        return 0;
 }
 
 static int open_volume(struct fg_binds *b, const char *source, const char *target, bool read_only,
@@ -194,7 +176,7 @@ int fg_binds_open(struct fg_binds *b, const struct fg_start *s, const char *dir,
 {
         if (open_devices(b, err) < 0 || open_task_volumes(b, s, err) < 0 ||
             add_tmpfs(b, s, err) < 0 || open_image_volumes(b, s, dir, err) < 0 ||
-            open_texts(b, s, dir, err) < 0)
+            open_network_files(b, s, err) < 0)
                 return -1;
         qsort(b->list, b->count, sizeof(*b->list), by_target); /* a parent sorts before its child */
         return 0;

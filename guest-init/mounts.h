@@ -9,6 +9,7 @@
 #define FG_SCRATCH_IMAGES     FG_SCRATCH "/images"
 #define FG_SCRATCH_CONTAINERS FG_SCRATCH "/containers"
 #define FG_SCRATCH_VOLUMES    FG_SCRATCH "/volumes"
+#define FG_SCRATCH_ETC        FG_SCRATCH "/etc"
 
 /**
  * fg_mounts_init() - leave the initramfs for a tmpfs and mount the kernel's file systems

@@ -12,11 +12,13 @@
 
 /*
  * reboot=t panic=-1 oops=panic: every end of a guest is a triple fault, which a microvm without
- * ACPI turns into the end of its process. loglevel=0 would silence the panic, too.
+ * ACPI turns into the end of its process. loglevel=0 would silence the panic, too. The driver of
+ * dummy interfaces would else make one that every container sees.
  */
 #define CMDLINE_COMMON                                                                             \
         "console=ttyS0 reboot=t panic=-1 oops=panic quiet loglevel=1 no_timer_check "              \
-        "random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1"
+        "random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1 "                          \
+        "dummy.numdummies=0"
 
 /*
  * Under TCG there is no kvm-clock: the guest would calibrate its TSC against an emulated timer,

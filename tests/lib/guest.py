@@ -16,6 +16,8 @@ import subprocess
 import tarfile
 import time
 
+import ethernet
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRAILER = 0x4E525546
 MAX_PAYLOAD = 256 * 1024
@@ -113,7 +115,7 @@ class Guest:
         """To a QEMU that somebody else has started."""
         guest = cls.__new__(cls)
         guest.talk(None)
-        guest.process, guest.channel = process, channel
+        guest.process, guest.channel, guest.nic = process, channel, None
         return guest
 
     def talk(self, images):
@@ -131,8 +133,10 @@ class Guest:
         self.hook = None          # called with each received frame; may disconnect
         self.fault = None         # (digest, offset, data) -> data: what a blob.read is answered with
 
-    def __init__(self, directory, images, memory=256, cpus=1, disk=512):
+    def __init__(self, directory, images, memory=256, cpus=1, disk=512, mac=None):
+        """@mac: of a network card whose other end is self.nic; None: the guest has none"""
         self.directory = pathlib.Path(directory)
+        self.nic = ethernet.Ethernet(directory) if mac else None
         self.talk(images)
         self.scratch = self.directory / "scratch.img"
         self.channel = self.directory / "channel"
@@ -142,6 +146,7 @@ class Guest:
                         "lazy_itable_init=1", self.scratch], check=True)
         append = ("console=ttyS0 reboot=t panic=-1 quiet loglevel=0 tsc=reliable no_timer_check "
                   "random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1 nolapic_timer "
+                  "dummy.numdummies=0 "
                   f"noreplace-smp tsc_early_khz={tsc_khz()}")
         self.console = open(self.directory / "console", "wb")
         self.process = subprocess.Popen(
@@ -152,7 +157,9 @@ class Guest:
              "-chardev", f"socket,id=c,path={self.channel},server=on,wait=off",
              "-device", "virtserialport,chardev=c,name=org.fgrun.guest.0",
              "-drive", f"if=none,id=d,format=raw,cache=unsafe,file={self.scratch}",
-             "-device", "virtio-blk-device,drive=d"],
+             "-device", "virtio-blk-device,drive=d",
+             *(["-netdev", self.nic.netdev("n"), "-device", f"virtio-net-device,netdev=n,mac={mac}"]
+               if mac else [])],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console)
 
     def __enter__(self):
@@ -163,6 +170,8 @@ class Guest:
         self.process.kill()
         self.process.wait()
         self.console.close()
+        if self.nic:
+            self.nic.close()
 
     # the conversation
 
@@ -222,11 +231,14 @@ class Guest:
 
     def step(self, timeout):
         """Send and receive what there is, wait at most @timeout for it."""
-        readable, writable, _ = select.select([self.socket], [self.socket] if self.pending else [],
-                                              [], max(timeout, 0))
+        readable, writable, _ = select.select([self.socket] + ([self.nic] if self.nic else []),
+                                              [self.socket] if self.pending else [], [],
+                                              max(timeout, 0))
+        if self.nic in readable:
+            self.nic.ready()
         if writable:
             del self.pending[:self.socket.send(self.pending[:1 << 20], socket.MSG_DONTWAIT)]
-        if readable:
+        if self.socket in readable:
             data = self.socket.recv(1 << 20)
             if not data:
                 raise EOFError

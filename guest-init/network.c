@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest-init/network.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/fs.h"
+#include "core/str.h"
+
+#define IPV6_CONF "/proc/sys/net/ipv6/conf/" FG_NETWORK_INTERFACE "/"
+
+static int change_link(int fd, int index, unsigned set_flags, uint16_t attribute, const void *value,
+                       size_t len, struct fg_error *err)
+{
+        const struct ifinfomsg link = { .ifi_family = AF_UNSPEC,
+                                        .ifi_index = index,
+                                        .ifi_flags = set_flags,
+                                        .ifi_change = set_flags };
+        struct fg_netlink m;
+
+        fg_netlink_begin(&m, RTM_NEWLINK, 0, &link, sizeof(link));
+        if (value)
+                fg_netlink_put(&m, attribute, value, len);
+        return fg_netlink_talk(fd, &m, err);
+}
+
+static int set_link(int fd, const struct fg_network *n, const struct fg_netlink_link *link,
+                    struct fg_error *err)
+{
+        const uint32_t mtu = n->mtu;
+
+        if (change_link(fd, link->index, 0, IFLA_IFNAME, FG_NETWORK_INTERFACE,
+                        sizeof(FG_NETWORK_INTERFACE), err) < 0)
+                return fg_wrap(err, "name %s " FG_NETWORK_INTERFACE, link->name);
+        if (change_link(fd, link->index, 0, IFLA_MTU, &mtu, sizeof(mtu), err) < 0)
+                return fg_wrap(err, "give " FG_NETWORK_INTERFACE " an MTU of %u", n->mtu);
+        return 0;
+}
+
+/* The addresses are given: nothing is to be learned from routers, nor asked of neighbours. */
+static int settle_ipv6(bool needed, struct fg_error *err)
+{
+        static const char *const off[] = { IPV6_CONF "accept_ra", IPV6_CONF "accept_dad" };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(off); i++) {
+                fg_autoclose int fd = open(off[i], O_WRONLY | O_CLOEXEC);
+
+                if (fd < 0 && errno == ENOENT && !needed)
+                        continue; /* a kernel without IPv6 */
+                if (fd < 0)
+                        return fg_fail_errno(err, errno, "open %s", off[i]);
+                if (fg_write_all(fd, "0", 1, err) < 0)
+                        return fg_wrap(err, "%s", off[i]);
+        }
+        return 0;
+}
+
+static int add_address(int fd, int index, const struct fg_address *a, struct fg_error *err)
+{
+        const struct ifaddrmsg body = {
+                .ifa_family = (uint8_t)a->family,
+                .ifa_prefixlen = a->prefix_len,
+                .ifa_flags = (uint8_t)(a->family == AF_INET6 ? IFA_F_NODAD : 0),
+                .ifa_scope = RT_SCOPE_UNIVERSE,
+                .ifa_index = (uint32_t)index,
+        };
+        char text[FG_ADDRESS_TEXT];
+        struct fg_netlink m;
+
+        fg_netlink_begin(&m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
+        fg_netlink_put(&m, IFA_LOCAL, a->bytes, fg_address_size(a));
+        fg_netlink_put(&m, IFA_ADDRESS, a->bytes, fg_address_size(a));
+        if (fg_netlink_talk(fd, &m, err) == 0)
+                return 0;
+        fg_address_text(a, text);
+        return fg_wrap(err, "address %s/%u", text, a->prefix_len);
+}
+
+static int add_default_route(int fd, int index, const struct fg_address *gateway,
+                             struct fg_error *err)
+{
+        const struct rtmsg body = { .rtm_family = (unsigned char)gateway->family,
+                                    .rtm_table = RT_TABLE_MAIN,
+                                    .rtm_protocol = RTPROT_STATIC,
+                                    .rtm_scope = RT_SCOPE_UNIVERSE,
+                                    .rtm_type = RTN_UNICAST };
+        char text[FG_ADDRESS_TEXT];
+        struct fg_netlink m;
+
+        fg_netlink_begin(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
+        fg_netlink_put(&m, RTA_GATEWAY, gateway->bytes, fg_address_size(gateway));
+        fg_netlink_put_u32(&m, RTA_OIF, (uint32_t)index);
+        if (fg_netlink_talk(fd, &m, err) == 0)
+                return 0;
+        fg_address_text(gateway, text);
+        return fg_wrap(err, "default route via %s", text);
+}
+
+static int configure(int fd, const struct fg_network *n, struct fg_error *err)
+{
+        struct fg_netlink_link link;
+        char mac[FG_MAC_TEXT];
+        int found = fg_netlink_find(fd, n->mac, &link, err);
+
+        if (found < 0)
+                return -1;
+        fg_mac_text(n->mac, mac);
+        if (found == 0)
+                return fg_fail(err, FG_ERR_NOT_FOUND, "no interface has the MAC address %s", mac);
+        if (set_link(fd, n, &link, err) < 0 ||
+            settle_ipv6(fg_network_first(n, AF_INET6) != NULL, err) < 0)
+                return -1;
+        if (change_link(fd, link.index, IFF_UP, 0, NULL, 0, err) < 0)
+                return fg_wrap(err, "bring " FG_NETWORK_INTERFACE " up");
+        for (size_t i = 0; i < n->address_count; i++) {
+                if (add_address(fd, link.index, &n->addresses[i], err) < 0)
+                        return -1;
+        }
+        for (size_t i = 0; i < n->gateway_count; i++) {
+                if (add_default_route(fd, link.index, &n->gateways[i], err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int fg_network_configure(const struct fg_network *n, struct fg_error *err)
+{
+        fg_autoclose int fd = fg_netlink_open(err);
+
+        return fd < 0 ? -1 : configure(fd, n, err);
+}
