@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/disk.h"
+#include "api/metadata.h"
 #include "api/run.h"
 #include "api/spec.h"
 #include "core/clock.h"
@@ -242,8 +243,23 @@ void start_session(struct fg_run *run)
         run_set_deadline(run, BOOT_SECONDS, on_boot_deadline);
 }
 
+static struct json_object *metadata_of(const struct fg_run *run)
+{
+        const struct fg_task *t = run->task;
+        fg_autojson *task = fg_task_to_ecs(t, &run->d->names);
+        const struct fg_metadata m = { .id = t->id,
+                                       .region = run->d->names.region,
+                                       .pull_started_ns = (int64_t)t->pull_started_ns,
+                                       .def = t->def,
+                                       .task = task,
+                                       .tags = t->tags };
+
+        return fg_metadata_to_json(&m);
+}
+
 static struct json_object *task_message(const struct fg_run *run)
 {
+        fg_autojson *metadata = metadata_of(run);
         const struct fg_task *t = run->task;
         struct fg_spec_image images[FG_CONTAINERS_MAX];
         char serials[FG_CONTAINERS_MAX][FG_VM_SERIAL_LEN + 1];
@@ -254,6 +270,7 @@ static struct json_object *task_message(const struct fg_run *run)
                                 .random = random_hex,
                                 .hostname = hostname,
                                 .scratch = "/dev/vda",
+                                .metadata = metadata,
                                 .def = t->def,
                                 .images = images };
 

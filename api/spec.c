@@ -85,5 +85,7 @@ struct json_object *fg_spec_to_json(const struct fg_spec *spec)
         fg_json_set_str(json, "scratch", spec->scratch);
         fg_json_set(json, "volumes", volumes_to_json(spec->def));
         fg_json_set(json, "containers", containers_to_json(spec));
+        if (spec->metadata)
+                fg_json_set(json, "metadata", json_object_get(spec->metadata));
         return json;
 }

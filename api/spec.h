@@ -19,6 +19,7 @@ struct fg_spec {
         const char *random; /* hex, for the guest's entropy pool */
         const char *hostname;
         const char *scratch;                /* device in the guest: "/dev/vda" */
+        struct json_object *metadata;       /* of api/metadata.h; NULL: none */
         const struct fg_taskdef *def;       /* overrides applied */
         const struct fg_spec_image *images; /* one per container, in order */
 };

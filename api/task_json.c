@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/aws/time.h"
+#include "api/metadata.h"
 #include "api/task.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -57,7 +58,7 @@ static struct json_object *container_json(const struct fg_task *t, const struct 
                                           const struct fg_names *n)
 {
         struct json_object *obj = json_object_new_object();
-        char uuid[FG_UUID_LEN + 1];
+        char uuid[FG_UUID_LEN + 1], docker_id[FG_DOCKER_ID_MAX];
         fg_autofree char *rest = NULL;
 
         fg_id_to_uuid(c->runtime_id, uuid);
@@ -68,7 +69,8 @@ static struct json_object *container_json(const struct fg_task *t, const struct 
         fg_json_set_str(obj, "image", c->def->image);
         if (*c->manifest)
                 fg_json_set_str(obj, "imageDigest", c->manifest);
-        fg_json_set_str(obj, "runtimeId", c->runtime_id);
+        fg_docker_id(t->id, c->runtime_id, docker_id);
+        fg_json_set_str(obj, "runtimeId", docker_id);
         fg_json_set_str(obj, "lastStatus", fg_container_state_name(c->state));
         if (c->exit_code >= 0)
                 fg_json_set_int(obj, "exitCode", c->exit_code);

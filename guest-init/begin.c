@@ -123,6 +123,15 @@ static int set_up_network(struct fg_task *t, struct fg_error *err)
                                       hostname ? hostname : "localhost", FG_SCRATCH_ETC, err);
 }
 
+static int set_up_metadata(struct fg_task *t, struct fg_error *err)
+{
+        if (!fg_json_get(t->spec, "metadata"))
+                return 0;
+        if (fg_metadata_init(&t->metadata, t, err) < 0 || fg_metadata_serve(&t->metadata, err) < 0)
+                return fg_wrap(err, "metadata endpoint");
+        return 0;
+}
+
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err)
 {
         const char *id = fg_json_str(message, "id");
@@ -137,5 +146,5 @@ int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_erro
                 return -1;
         if (fg_mounts_scratch(scratch ? scratch : "/dev/vda", err) < 0)
                 return -1;
-        return set_up_network(t, err);
+        return set_up_network(t, err) < 0 ? -1 : set_up_metadata(t, err);
 }

@@ -16,7 +16,7 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define CONTROLLERS    "+cpu +memory +pids"
+#define CONTROLLERS    "+cpu +io +memory +pids"
 #define CPU_PERIOD_US  100000
 #define UNITS_PER_CPU  1024
 #define PIDS_MAX       "30000"              /* of the kernel's 32768: PID 1 can always fork */

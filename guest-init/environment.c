@@ -6,8 +6,10 @@
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "core/str.h"
+#include "guest-init/metadata.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define OURS_MAX     9 /* PATH, HOSTNAME, HOME and six of Fargate's */
 
 static char **find(char *const *env, const char *name, size_t len)
 {
@@ -44,6 +46,32 @@ static void set(char **env, char *take_entry)
         }
 }
 
+/* What a program may find otherwise in its image or definition. */
+static void set_region(char **env, struct json_object *task)
+{
+        struct json_object *metadata = fg_json_obj(task, "metadata");
+        const char *region = fg_json_str(metadata, "region");
+
+        if (!metadata)
+                return;
+        set(env, fg_strdup("AWS_EXECUTION_ENV=AWS_ECS_FARGATE"));
+        if (!region)
+                return;
+        set(env, fg_asprintf("AWS_REGION=%s", region));
+        set(env, fg_asprintf("AWS_DEFAULT_REGION=%s", region));
+}
+
+static void set_endpoint(char **env, const struct fg_start *s)
+{
+        const char *id = fg_metadata_id(s->task, s->index);
+
+        if (!id)
+                return;
+        set(env, fg_asprintf("ECS_CONTAINER_METADATA_URI=" FG_METADATA_URI "/v3/%s", id));
+        set(env, fg_asprintf("ECS_CONTAINER_METADATA_URI_V4=" FG_METADATA_URI "/v4/%s", id));
+        set(env, fg_asprintf("ECS_AGENT_URI=" FG_METADATA_URI "/api/%s", id));
+}
+
 char **fg_environment_new(const struct fg_start *s, const char *home)
 {
         struct json_object *own = fg_json_arr(s->spec, "environment");
@@ -54,9 +82,10 @@ char **fg_environment_new(const struct fg_start *s, const char *home)
 
         while (s->image->env[image_count])
                 image_count++;
-        env = fg_calloc(own_count + image_count + 4, sizeof(*env));
+        env = fg_calloc(own_count + image_count + OURS_MAX + 1, sizeof(*env));
         set(env, fg_strdup(DEFAULT_PATH));
         set(env, fg_asprintf("HOSTNAME=%s", hostname ? hostname : ""));
+        set_region(env, s->task);
         for (size_t i = 0; i < image_count; i++)
                 set(env, fg_strdup(s->image->env[i]));
         for (size_t i = 0; i < own_count; i++) {
@@ -66,6 +95,7 @@ char **fg_environment_new(const struct fg_start *s, const char *home)
                 if (name)
                         set(env, fg_asprintf("%s=%s", name, value ? value : ""));
         }
+        set_endpoint(env, s);
         if (!fg_environment_get(env, "HOME"))
                 set(env, fg_asprintf("HOME=%s", home));
         return env;

@@ -95,6 +95,7 @@ int main(int argc, char **argv)
         while (!fg_task_over(&init.task)) {
                 fg_loop_step(&init.loop);
                 fg_task_step(&init.task);
+                fg_metadata_observe(&init.task.metadata);
                 fg_link_flush(&init.task.link);
         }
         power_off();

@@ -8,6 +8,7 @@
 #include "guest-init/assembly.h"
 #include "guest-init/container.h"
 #include "guest-init/link.h"
+#include "guest-init/metadata.h"
 #include "guest-init/network.h"
 
 #define FG_TASK_CONTAINERS_MAX 10 /* ECS's limit */
@@ -26,6 +27,7 @@ struct fg_task {
         struct json_object *spec; /* the task message; NULL before it came */
         bool has_network;         /* otherwise there is a loopback interface only */
         struct fg_network network;
+        struct fg_metadata metadata;
         struct fg_container containers[FG_TASK_CONTAINERS_MAX];
         size_t container_count;
         struct fg_output outputs[2 * FG_TASK_CONTAINERS_MAX];

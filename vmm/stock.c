@@ -19,8 +19,8 @@
 #define ORDER_MAX  4096u
 
 /* Buses last: their devices then find the drivers present. */
-static const char *const wanted[] = { "ext4",           "overlay",    "virtio_blk",
-                                      "virtio_console", "virtio-rng", "virtio_mmio" };
+static const char *const wanted[] = { "ext4",       "overlay",        "veth",       "virtio_blk",
+                                      "virtio_net", "virtio_console", "virtio-rng", "virtio_mmio" };
 
 /* ---- the kernel ---- */
 

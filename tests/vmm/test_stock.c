@@ -33,6 +33,10 @@ static void put(const struct host *host, const char *path, const char *text)
 
 /* In the form of depmod: the whole closure, what is needed first comes last. */
 static const char dep[] = "kernel/fs/overlay.ko:\n"
+                          "kernel/veth.ko:\n"
+                          "kernel/virtio_net.ko: kernel/failover.ko kernel/virtio.ko "
+                          "kernel/virtio_ring.ko\n"
+                          "kernel/failover.ko:\n"
                           "kernel/nd_virtio_blk.ko: kernel/virtio_ring.ko\n"
                           "kernel/virtio_blk.ko: kernel/virtio.ko kernel/virtio_ring.ko\n"
                           "kernel/virtio_console.ko: kernel/virtio.ko kernel/virtio_ring.ko\n"
@@ -43,18 +47,22 @@ static const char dep[] = "kernel/fs/overlay.ko:\n"
                           "kernel/virtio_ring.ko:\n";
 
 static const char order[] = "/modules/overlay.ko\n"
+                            "/modules/veth.ko\n"
                             "/modules/virtio_ring.ko\n"
                             "/modules/virtio.ko\n"
                             "/modules/virtio_blk.ko\n"
+                            "/modules/failover.ko\n"
+                            "/modules/virtio_net.ko\n"
                             "/modules/virtio_console.ko\n"
                             "/modules/virtio-rng.ko\n"
                             "/modules/virtio_mmio.ko\n";
 
 static int set_up(void **state)
 {
-        static const char *const files[] = { "fs/overlay", "virtio",         "virtio_ring",
-                                             "virtio_blk", "virtio_console", "virtio-rng",
-                                             "virtio_mmio" };
+        static const char *const files[] = { "fs/overlay",  "virtio",         "virtio_ring",
+                                             "virtio_blk",  "virtio_console", "virtio-rng",
+                                             "virtio_mmio", "virtio_net",     "veth",
+                                             "failover" };
         static struct host host;
 
         (void)snprintf(host.dir, sizeof(host.dir), "/tmp/fgstock-XXXXXX");
