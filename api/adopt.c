@@ -75,7 +75,7 @@ static void remove_unclaimed(struct fg_daemon *d)
 static void remove_logs(struct fg_daemon *d, const char *id, const char *path)
 {
         (void)path;
-        if (!fg_store_has(d->store, id))
+        if (!fg_store_has(d->store, id) && !fg_cwlogs_holds(d->cwlogs, id))
                 fg_logstore_remove(d->logs, id, NULL, NULL);
 }
 

@@ -69,7 +69,7 @@ static const struct setting {
         NUMBER_SETTING(events_hours, "24", 1, 24 * 3650, "how long events are kept"),
         NUMBER_SETTING(max_connections, "256", 1, 65536, "per listener"),
         NUMBER_SETTING(idle_timeout_seconds, "60", 1, 86400, "for silent connections"),
-        NUMBER_SETTING(max_body_kib, "256", 1, 65536, "of a request"),
+        NUMBER_SETTING(max_body_kib, "2048", 1, 65536, "of a request"),
         NUMBER_SETTING(idle_exit_seconds, "0", 0, 86400 * 365,
                        "leave when there was nothing to do for so long; 0: never"),
         { "ready_fd", SIGNED, offsetof(struct fg_config, ready_fd), "-1", 0, 1 << 20,

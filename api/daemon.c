@@ -98,6 +98,19 @@ static int open_images(struct fg_daemon *d, struct fg_error *err)
         return fg_images_new(d->event, &config, &d->images, err);
 }
 
+static int open_log_groups(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *database = fg_asprintf("%s/logs.db", d->config.state_dir);
+        fg_autofree char *dir = fg_asprintf("%s/logs", d->config.state_dir);
+        struct fg_cwlogs_options options = { .database = database,
+                                             .logs_dir = dir,
+                                             .logs = d->logs,
+                                             .region = d->config.region,
+                                             .account = d->config.account };
+
+        return fg_cwlogs_new(d->event, &options, &d->cwlogs, err);
+}
+
 static int open_logs(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autofree char *dir = fg_asprintf("%s/logs", d->config.state_dir);
@@ -105,7 +118,8 @@ static int open_logs(struct fg_daemon *d, struct fg_error *err)
                                                .container_bytes = d->config.log_task_mib * MIB,
                                                .store_bytes = d->config.log_store_mib * MIB };
 
-        return fg_logstore_new(d->event, &options, &d->logs, err);
+        return fg_logstore_new(d->event, &options, &d->logs, err) < 0 ? -1
+                                                                      : open_log_groups(d, err);
 }
 
 static int parse_accel(const char *text, enum fg_accel *ret, struct fg_error *err)
@@ -276,6 +290,7 @@ static void close_all(struct fg_daemon *d)
         fg_http_free(d->http);
         fg_engine_shutdown(d);
         fg_housekeeping_stop(d);
+        fg_cwlogs_free(d->cwlogs);
         fg_lane_free(d->io);
         fg_vmm_free(d->vmm);
         fg_images_free(d->images);

@@ -5,6 +5,7 @@
 
 #include "api/capacity.h"
 #include "api/config.h"
+#include "api/cwlogs/cwlogs.h"
 #include "api/http.h"
 #include "api/logstore.h"
 #include "api/promtext.h"
@@ -22,6 +23,7 @@ struct fg_daemon {
         struct fg_store *store;
         struct fg_images *images;
         struct fg_vmm *vmm;
+        struct fg_cwlogs *cwlogs;
         struct fg_logstore *logs;
         struct fg_lane *io;
         struct fg_capacity capacity;

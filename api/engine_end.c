@@ -56,6 +56,7 @@ static void on_destroyed(void *userdata, const char *id, const struct fg_error *
                 return;
         }
         fg_session_free(fg_take_ptr(run->session));
+        fg_cwlogs_task_end(run->d->cwlogs, run->task);
         dir = run_dir(run);
         fg_disk_remove(run->d->io, dir, on_removed, run_ref_new(run));
 }

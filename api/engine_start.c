@@ -127,6 +127,38 @@ static void on_disk(void *userdata, const struct fg_error *err)
         start_vm(run);
 }
 
+/* ---- log streams ---- */
+
+static void on_logs(void *userdata, struct json_object *result, const struct fg_error *err)
+{
+        struct fg_run *run = run_ref_take(userdata);
+
+        (void)result;
+        if (!run || run->ending)
+                return;
+        if (err) {
+                end_failed(run, "ResourceInitializationError", err);
+                return;
+        }
+        run->logs_ready = true;
+        start_try_send(run);
+}
+
+/* The guest gets its task when there is something to log to; streams that are there are kept. */
+static void start_logs(struct fg_run *run)
+{
+        struct run_ref *ref;
+
+        if (run->logs_asked)
+                return;
+        run->logs_asked = true;
+        ref = run_ref_new(run);
+        if (fg_cwlogs_task_start(run->d->cwlogs, run->task, on_logs, ref))
+                return;
+        free(ref);
+        run->logs_ready = true;
+}
+
 void start_begin(struct fg_run *run)
 {
         fg_autofree char *dir = run_dir(run);
@@ -137,6 +169,7 @@ void start_begin(struct fg_run *run)
                 end_run(run);
                 return;
         }
+        start_logs(run);
         fg_task_move(run->task, FG_TASK_PENDING, now);
         fg_task_phase(run->task, FG_PHASE_SCHEDULED, now);
         if (run->task->pull_started_ns == 0)
@@ -161,8 +194,10 @@ static void on_blank_guest(struct fg_run *run)
                 end_failed(run, "ResourceInitializationError", &err);
         else if (run->task->stop_wanted)
                 end_run(run);
-        else
+        else {
+                start_logs(run); /* also when a former fgd has done so */
                 start_try_send(run);
+        }
 }
 
 static void on_ready(void *userdata, bool has_task)
@@ -231,9 +266,11 @@ void start_session(struct fg_run *run)
                                                    .event = on_event,
                                                    .first_output = on_first_output,
                                                    .down = on_down };
-        struct fg_session_parts parts = {
-                .vmm = run->d->vmm, .images = run->d->images, .logs = run->d->logs, .io = run->d->io
-        };
+        struct fg_session_parts parts = { .vmm = run->d->vmm,
+                                          .images = run->d->images,
+                                          .logs = run->d->logs,
+                                          .cwlogs = run->d->cwlogs,
+                                          .io = run->d->io };
         struct fg_error err = FG_ERROR_INIT;
 
         if (fg_session_new(&parts, run->task, &ops, run, &run->session, &err) < 0) {
@@ -296,6 +333,8 @@ void start_try_send(struct fg_run *run)
         struct fg_error err = FG_ERROR_INIT;
         fg_autojson *message = NULL;
 
+        if (!run->logs_ready)
+                return;
         if (run->task_sent || run->ending || !run->guest_ready || !run->sendable)
                 return;
         message = task_message(run);

@@ -12,12 +12,6 @@
  * can hide from the bill; it also serves retention and the idle exit.
  */
 
-static void on_logs_removed(void *userdata, uint64_t bytes)
-{
-        (void)userdata;
-        fg_log_debug("logs of an expired task removed, %llu bytes", (unsigned long long)bytes);
-}
-
 static void on_expired(void *userdata, struct json_object *ids, const struct fg_error *err)
 {
         struct fg_daemon *d = userdata;
@@ -26,10 +20,8 @@ static void on_expired(void *userdata, struct json_object *ids, const struct fg_
                 fg_log_warn("old tasks cannot be removed: %s", err->msg);
                 return;
         }
-        for (size_t i = 0; i < json_object_array_length(ids); i++)
-                fg_logstore_remove(d->logs,
-                                   json_object_get_string(json_object_array_get_idx(ids, i)),
-                                   on_logs_removed, NULL);
+        if (json_object_array_length(ids) > 0)
+                fg_cwlogs_tasks_expired(d->cwlogs, ids);
 }
 
 static void expire(struct fg_daemon *d)
@@ -73,6 +65,7 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
         (void)usec;
         if (d->runs)
                 fg_store_beat(d->store, fg_now_ns());
+        fg_cwlogs_tick(d->cwlogs);
         if (now - d->expired_ns >= EXPIRE_SECONDS * FG_NS_PER_SEC) {
                 d->expired_ns = now;
                 expire(d);

@@ -83,6 +83,9 @@ FG_DEFINE_CLEANUP(struct fg_logwriter *, fg_logwriter_free)
 int fg_logwriter_append(struct fg_logwriter *w, unsigned stream, uint64_t offset, uint64_t time_ns,
                         const void *data, size_t len, struct fg_error *err);
 
+/** fg_logstore_has_writer() - may something be appended to one of the task's logs? */
+bool fg_logstore_has_writer(const struct fg_logstore *store, const char *task);
+
 /* ---- reading ---- */
 
 struct fg_logrecord {

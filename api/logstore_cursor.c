@@ -21,6 +21,7 @@ struct fg_logcursor {
         size_t at;            /* of the record at hand, in the window */
         bool begun;           /* the segment's header was read */
         bool ready;           /* `record` is whole and valid */
+        bool sought;          /* what lies before the segment is not missed */
         struct fg_segment_record record;
         uint64_t expected[FG_LOG_STREAMS];
 };
@@ -100,6 +101,9 @@ static int parse(struct fg_logcursor *c)
                 if (!fg_segment_header_parse(c->window.data + c->at, len, &header))
                         return -1;
                 c->begun = true;
+                if (c->sought)
+                        memcpy(c->expected, header.next, sizeof(header.next));
+                c->sought = false;
                 c->at += sizeof(header);
                 len -= sizeof(header);
         }
@@ -195,4 +199,77 @@ void fg_logcursor_pop(struct fg_logcursor *c)
         c->expected[c->record.stream] = c->record.offset + c->record.len;
         c->at += sizeof(c->record) + c->record.len;
         c->ready = false;
+}
+
+/* ---- from the middle of a log ---- */
+
+uint64_t fg_logcursor_position(const struct fg_logcursor *c)
+{
+        return (uint64_t)c->segment << 32 | (c->read_to - c->window.len + c->at);
+}
+
+void fg_logcursor_seek(struct fg_logcursor *c, uint32_t n)
+{
+        fg_closep(&c->fd);
+        c->fd = -1;
+        c->segment = n - 1;
+        c->read_to = 0;
+        c->at = 0;
+        c->begun = c->ready = false;
+        c->sought = true;
+        fg_buf_clear(&c->window);
+}
+
+/* 1, 0: no record in it (or it is gone), -1. */
+static int read_place(const struct fg_logcursor *c, uint32_t n, struct fg_logplace *ret,
+                      struct fg_error *err)
+{
+        char name[FG_SEGMENT_NAME_MAX], head[sizeof(struct fg_segment_header) +
+                                             sizeof(struct fg_segment_record) + FG_LOGPLACE_VALUE];
+        struct fg_segment_header header;
+        struct fg_segment_record record;
+        fg_autoclose int fd = -1;
+        ssize_t len;
+
+        fg_segment_name(n, name);
+        fd = openat(c->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return errno == ENOENT ? 0 : fg_fail_errno(err, errno, "open log segment %s", name);
+        len = pread(fd, head, sizeof(head), 0);
+        if (len < 0)
+                return fg_fail_errno(err, errno, "read log segment %s", name);
+        if ((size_t)len <= sizeof(header) + sizeof(record) ||
+            !fg_segment_header_parse(head, (size_t)len, &header))
+                return 0;
+        memcpy(&record, head + sizeof(header), sizeof(record));
+        *ret = (struct fg_logplace){ .segment = n,
+                                     .partial = header.partial,
+                                     .time_ns = record.time_ns };
+        if ((size_t)len == sizeof(head))
+                memcpy(&ret->value, head + sizeof(header) + sizeof(record), FG_LOGPLACE_VALUE);
+        return 1;
+}
+
+int fg_logcursor_places(struct fg_logcursor *c, struct fg_logplace *ret, size_t max,
+                        struct fg_error *err)
+{
+        uint32_t n = 0, highest;
+        size_t found = 0;
+
+        for (;;) {
+                int r;
+
+                if (fg_segment_after(c->dirfd, n, &n, &highest, err) < 0)
+                        return -1;
+                if (n == 0)
+                        return (int)found;
+                if (found == max) {
+                        memmove(ret, ret + 1, (max - 1) * sizeof(*ret));
+                        found--;
+                }
+                r = read_place(c, n, &ret[found], err);
+                if (r < 0)
+                        return -1;
+                found += (size_t)r;
+        }
 }

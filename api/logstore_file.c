@@ -21,13 +21,13 @@ struct fg_logfile {
         uint32_t first, last;
         uint64_t size;  /* of the last segment, buffered bytes included */
         uint64_t total; /* of all segments */
-        uint64_t next[FG_LOG_STREAMS];
+        struct fg_segment_end end;
         struct fg_buf out;
 };
 
 const uint64_t *fg_logfile_next(const struct fg_logfile *f)
 {
-        return f->next;
+        return f->end.next;
 }
 
 void fg_logfile_free(struct fg_logfile *f)
@@ -67,7 +67,7 @@ static int new_segment(struct fg_logfile *f, struct fg_error *err)
                 f->first = f->last;
         f->size = sizeof(header);
         f->total += sizeof(header);
-        fg_segment_header_init(&header, f->next);
+        fg_segment_header_init(&header, &f->end);
         return fg_buf_append(&f->out, &header, sizeof(header), err);
 }
 
@@ -112,7 +112,7 @@ int fg_logfile_append(struct fg_logfile *f, const struct fg_segment_record *r, c
                       struct fg_error *err)
 {
         struct fg_segment_record cut = *r;
-        uint64_t *next = &f->next[r->stream];
+        const uint64_t *next = &f->end.next[r->stream];
 
         if (r->offset > *next)
                 return fg_fail(err, FG_ERR_INVALID,
@@ -124,6 +124,9 @@ int fg_logfile_append(struct fg_logfile *f, const struct fg_segment_record *r, c
         data += *next - r->offset;
         cut.len -= (uint32_t)(*next - r->offset);
         cut.offset = *next;
+        /* The streams of a log arrive side by side: in the file, time never goes back. */
+        if (cut.time_ns < f->end.time_ns)
+                cut.time_ns = f->end.time_ns;
         fg_segment_record_seal(&cut, data);
 
         if ((f->fd < 0 || f->size >= f->limits.segment_bytes) && rotate(f, err) < 0)
@@ -133,7 +136,7 @@ int fg_logfile_append(struct fg_logfile *f, const struct fg_segment_record *r, c
                 return -1;
         f->size += sizeof(cut) + cut.len;
         f->total += sizeof(cut) + cut.len;
-        *next += cut.len;
+        fg_segment_end_add(&f->end, &cut, data);
         return f->out.len > OUT_LOW ? fg_logfile_flush(f, err) : 0;
 }
 
@@ -146,7 +149,7 @@ static int recover_last(struct fg_logfile *f, struct fg_error *err)
         f->fd = openat(f->dirfd, name, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
         if (f->fd < 0)
                 return fg_fail_errno(err, errno, "open log segment %s", name);
-        if (fg_segment_recover(f->fd, f->next, &f->size, err) < 0)
+        if (fg_segment_recover(f->fd, &f->end, &f->size, err) < 0)
                 return -1;
         if (f->size > 0)
                 return ftruncate(f->fd, (off_t)f->size) < 0

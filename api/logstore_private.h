@@ -22,7 +22,6 @@ struct fg_logstore {
         bool sweeping;
 };
 
-bool fg_logstore_has_writer(const struct fg_logstore *store, const char *task);
 /** fg_logstore_wrote() - a batch is in the file, or a writer is gone (@bytes 0). */
 void fg_logstore_wrote(struct fg_logstore *store, const char *task, uint64_t bytes);
 /** fg_logstore_sweep() - have stopped tasks' logs removed, oldest first, until the cap is met. */

@@ -68,12 +68,28 @@ static uint32_t crc_of(const void *data, size_t len, uint32_t crc)
         return (uint32_t)crc32(crc, data, (uInt)len);
 }
 
-void fg_segment_header_init(struct fg_segment_header *h, const uint64_t next[FG_LOG_STREAMS])
+/* Seeded, so that headers without a partial line are as they were before there was this member. */
+static uint32_t header_crc(const struct fg_segment_header *h)
 {
-        *h = (struct fg_segment_header){ 0 };
+        return crc_of(h->next, sizeof(h->next), h->partial);
+}
+
+void fg_segment_header_init(struct fg_segment_header *h, const struct fg_segment_end *end)
+{
+        *h = (struct fg_segment_header){ .partial = end->partial };
         memcpy(h->magic, magic, sizeof(magic));
-        memcpy(h->next, next, sizeof(h->next));
-        h->crc = crc_of(h->next, sizeof(h->next), 0);
+        memcpy(h->next, end->next, sizeof(h->next));
+        h->crc = header_crc(h);
+}
+
+void fg_segment_end_add(struct fg_segment_end *end, const struct fg_segment_record *r,
+                        const char *data)
+{
+        const uint32_t bit = UINT32_C(1) << r->stream;
+
+        end->next[r->stream] = r->offset + r->len;
+        end->time_ns = r->time_ns;
+        end->partial = data[r->len - 1] == '\n' ? end->partial & ~bit : end->partial | bit;
 }
 
 bool fg_segment_header_parse(const char *data, size_t len, struct fg_segment_header *ret)
@@ -81,8 +97,7 @@ bool fg_segment_header_parse(const char *data, size_t len, struct fg_segment_hea
         if (len < sizeof(*ret))
                 return false;
         memcpy(ret, data, sizeof(*ret));
-        return memcmp(ret->magic, magic, sizeof(magic)) == 0 &&
-               ret->crc == crc_of(ret->next, sizeof(ret->next), 0);
+        return memcmp(ret->magic, magic, sizeof(magic)) == 0 && ret->crc == header_crc(ret);
 }
 
 static uint32_t record_crc(const struct fg_segment_record *r, const char *data)
@@ -109,8 +124,7 @@ int fg_segment_record_parse(const char *data, size_t len, struct fg_segment_reco
         return ret->crc == record_crc(ret, data + sizeof(*ret)) ? 1 : -1;
 }
 
-int fg_segment_recover(int fd, uint64_t next[FG_LOG_STREAMS], uint64_t *ret_end,
-                       struct fg_error *err)
+int fg_segment_recover(int fd, struct fg_segment_end *end, uint64_t *ret_end, struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf b = { 0 };
         struct fg_segment_header header;
@@ -126,10 +140,11 @@ int fg_segment_recover(int fd, uint64_t next[FG_LOG_STREAMS], uint64_t *ret_end,
         *ret_end = 0;
         if (!fg_segment_header_parse(b.data, b.len, &header))
                 return 0;
-        memcpy(next, header.next, sizeof(header.next));
+        memcpy(end->next, header.next, sizeof(header.next));
+        end->partial = header.partial;
         at = sizeof(header);
         while (fg_segment_record_parse(b.data + at, b.len - at, &record) > 0) {
-                next[record.stream] = record.offset + record.len;
+                fg_segment_end_add(end, &record, b.data + at + sizeof(record));
                 at += sizeof(record) + record.len;
         }
         *ret_end = at;

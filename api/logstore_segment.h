@@ -16,8 +16,8 @@
 struct fg_segment_header {
         char magic[8];
         uint64_t next[FG_LOG_STREAMS]; /* offset of each stream at the segment's start */
-        uint32_t crc;                  /* of next[] */
-        uint32_t zero;
+        uint32_t crc;                  /* of `partial` and next[] */
+        uint32_t partial;              /* bit i: stream i stood in the middle of a line */
 };
 
 struct fg_segment_record {
@@ -28,11 +28,18 @@ struct fg_segment_record {
         uint64_t stream;
 };
 
+/* Where a log stands: what its next segment's header and next record need to know. */
+struct fg_segment_end {
+        uint64_t next[FG_LOG_STREAMS];
+        uint32_t partial;
+        uint64_t time_ns; /* of the last record */
+};
+
 void fg_segment_name(uint32_t n, char ret[FG_SEGMENT_NAME_MAX]);
 /** fg_segment_after() - the lowest segment above @n, and the highest; 0 when there is none. */
 int fg_segment_after(int dirfd, uint32_t n, uint32_t *ret_lowest, uint32_t *ret_highest,
                      struct fg_error *err);
-void fg_segment_header_init(struct fg_segment_header *h, const uint64_t next[FG_LOG_STREAMS]);
+void fg_segment_header_init(struct fg_segment_header *h, const struct fg_segment_end *end);
 /** fg_segment_header_parse() - false: too short or damaged. */
 bool fg_segment_header_parse(const char *data, size_t len, struct fg_segment_header *ret);
 void fg_segment_record_seal(struct fg_segment_record *r, const char *data); /* sets the crc */
@@ -41,7 +48,9 @@ int fg_segment_record_parse(const char *data, size_t len, struct fg_segment_reco
 /**
  * fg_segment_recover() - where the valid records of an open segment end
  * @ret_end: 0 when not even the header is valid
- * @next: the streams' offsets at that point; left alone when there is no header
+ * @end: how the log stands at that point; left alone when there is no header
  */
-int fg_segment_recover(int fd, uint64_t next[FG_LOG_STREAMS], uint64_t *ret_end,
-                       struct fg_error *err);
+int fg_segment_recover(int fd, struct fg_segment_end *end, uint64_t *ret_end, struct fg_error *err);
+/** fg_segment_end_add() - a record was appended. */
+void fg_segment_end_add(struct fg_segment_end *end, const struct fg_segment_record *r,
+                        const char *data);

@@ -23,6 +23,7 @@ struct fg_run {
         struct fg_task *task;              /* owned; the key is task->id */
         char *client_token, *request_hash; /* of the request that made it; NULL: none */
         struct run_image *images;
+        bool logs_asked, logs_ready; /* its log streams are there */
         struct fg_session *session;
         sd_event_source *deadline; /* one at a time: boot, stop, or the last words of a dead VM */
         sd_event_source *retry;    /* of a failed save or tear-down */

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "api/cwlogs/cwlogs.h"
 #include "api/logstore.h"
 #include "api/task.h"
 #include "core/lane.h"
@@ -30,6 +31,7 @@ struct fg_session_parts {
         struct fg_vmm *vmm;
         struct fg_images *images;
         struct fg_logstore *logs;
+        struct fg_cwlogs *cwlogs;
         struct fg_lane *io;
 };
 

@@ -88,6 +88,7 @@ int outputs_open(struct fg_session *s, struct fg_error *err)
                                                            .drained = on_drained,
                                                            .failed = on_failed };
 
+        fg_cwlogs_task_resume(s->parts.cwlogs, s->task);
         s->outputs = fg_calloc(s->task->n_containers, sizeof(*s->outputs));
         for (size_t i = 0; i < s->task->n_containers; i++) {
                 struct output *o = &s->outputs[i];
@@ -141,6 +142,8 @@ int outputs_frame(struct fg_session *s, const struct fg_frame *f, struct fg_erro
         }
         if (end > o->received[stream])
                 o->received[stream] = end;
+        fg_cwlogs_task_output(s->parts.cwlogs, s->task->id, s->task->containers[index].def->name,
+                              time, o->received[FG_LOG_STDOUT] + o->received[FG_LOG_STDERR]);
         r = fg_logwriter_append(o->writer, stream, f->offset, time, f->data + TIME_BYTES,
                                 f->len - TIME_BYTES, err);
         if (r > 0 && s->full++ == 0)

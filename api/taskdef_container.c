@@ -234,7 +234,7 @@ static const struct fg_field container_fields[] = {
                       &fg_linux_parameters_object),
         FG_ROW_MAP(fg_container_def, docker_labels, "dockerLabels", .status = FG_FIELD_RECORDED),
         FG_ROW_OBJECT(fg_container_def, log_configuration, "logConfiguration",
-                      &fg_log_configuration_object, .status = FG_FIELD_RECORDED),
+                      &fg_log_configuration_object),
         FG_ROW_LATER("portMappings", .always = true),
         FG_ROW_LATER("volumesFrom", .always = true),
         FG_ROW_LATER("systemControls", .always = true),

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "api/cwlogs/awslogs.h"
 #include "api/field_row.h"
 #include "api/taskdef_private.h"
 #include "core/buf.h"
 #include "core/str.h"
 
-/* What a log driver's options may be. Recorded only: output goes to fgd's own log store. */
+/* What a log driver's options may be. Those of json-file are recorded only. */
 struct driver {
         const char *name;
         const char *const *required;
@@ -31,7 +32,6 @@ static const struct driver drivers[] = {
         { "awslogs", awslogs_required, awslogs_known },
         { "json-file", json_file_required, json_file_known },
 };
-static const char *const modes[] = { "blocking", "non-blocking", NULL };
 static const char *const later_drivers[] = { "splunk", "awsfirelens", NULL };
 
 static bool check_driver(struct fg_decode *d, const char *s)
@@ -86,10 +86,22 @@ static void check_known(struct fg_decode *d, const struct fg_log_configuration *
                                           FG_CLIP(log->options.v[i].name), driver->name);
 }
 
+static void check_values(struct fg_decode *d, const struct fg_log_configuration *log)
+{
+        for (size_t i = 0; i < log->options.n; i++) {
+                const struct fg_pair *option = &log->options.v[i];
+                fg_autofree char *member = fg_asprintf("options.%.64s", option->name);
+                struct fg_error err = FG_ERROR_INIT;
+
+                if (fg_awslogs_check(option->name, option->value, &err) < 0)
+                        fg_decode_problem(d, member, NULL, "'%.*s': %s", FG_CLIP(option->value),
+                                          err.msg);
+        }
+}
+
 static void check_log(struct fg_decode *d, void *obj)
 {
         const struct fg_log_configuration *log = obj;
-        const char *mode = option(log, "mode");
         const struct driver *driver = NULL;
 
         for (size_t i = 0; log->log_driver && i < FG_ARRAY_SIZE(drivers); i++)
@@ -99,9 +111,8 @@ static void check_log(struct fg_decode *d, void *obj)
                 return; /* reported already */
         check_required(d, log, driver);
         check_known(d, log, driver);
-        if (mode && !fg_one_of(mode, modes))
-                fg_decode_problem(d, "options.mode", "blocking, non-blocking",
-                                  "'%.*s' is not a valid value", FG_CLIP(mode));
+        if (fg_streq(driver->name, "awslogs"))
+                check_values(d, log);
         if (option(log, "awslogs-datetime-format") && option(log, "awslogs-multiline-pattern"))
                 fg_decode_problem(d, "options", NULL,
                                   "awslogs-datetime-format and awslogs-multiline-pattern "
@@ -109,10 +120,9 @@ static void check_log(struct fg_decode *d, void *obj)
 }
 
 static const struct fg_field log_fields[] = {
-        FG_ROW_STRING(fg_log_configuration, log_driver, "logDriver", .status = FG_FIELD_RECORDED,
-                      .required = true, .check = check_driver),
-        FG_ROW_MAP(fg_log_configuration, options, "options", .status = FG_FIELD_RECORDED,
-                   .max = 64),
+        FG_ROW_STRING(fg_log_configuration, log_driver, "logDriver", .required = true,
+                      .check = check_driver),
+        FG_ROW_MAP(fg_log_configuration, options, "options", .max = 64),
         FG_ROW_LATER("secretOptions"),
 };
 

@@ -30,11 +30,13 @@ static uint64_t number(const char *arg)
 static enum outcome write_line(struct container *c, size_t stream, const char *text)
 {
         struct stream *s = &c->streams[stream];
+        const bool open = fg_ends_with(text, "\\c"); /* as echo: no newline */
 
         if (stream_room(s) < strlen(text) + 1)
                 return BLOCKED;
-        stream_write(s, text, strlen(text));
-        stream_write(s, "\n", 1);
+        stream_write(s, text, strlen(text) - (open ? 2 : 0));
+        if (!open)
+                stream_write(s, "\n", 1);
         return DONE;
 }
 
