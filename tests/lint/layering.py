@@ -17,6 +17,7 @@ MAY_USE = {
     'vmm': {'core/*', 'guest-init/protocol.h'},
     'images': {'core/*'},
     'billing': {'core/*'},
+    'bench': {'core/*'},
     'cli': {'core/*'},
     'api': {'core/*'} | PUBLIC,
 }
