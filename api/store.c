@@ -202,7 +202,6 @@ void fg_store_read(struct fg_store *s, fg_store_work_fn work, fg_store_done_fn d
                                    .work = work,
                                    .done = done,
                                    .userdata = userdata };
-        flush(s);
         fg_lane_submit(s->lane, &script->job);
 }
 

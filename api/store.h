@@ -58,7 +58,8 @@ FG_DEFINE_CLEANUP(struct fg_store *, fg_store_free)
 /** fg_store_write() - @work becomes part of the next commit; may run again when that fails. */
 void fg_store_write(struct fg_store *s, fg_store_work_fn work, fg_store_done_fn done,
                     void *userdata);
-/** fg_store_read() - run @work, which changes nothing. */
+/** fg_store_read() - run @work, which changes nothing; it sees at least what anybody was told of,
+ * and does not hurry the next commit. */
 void fg_store_read(struct fg_store *s, fg_store_work_fn work, fg_store_done_fn done,
                    void *userdata);
 

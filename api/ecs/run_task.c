@@ -129,8 +129,9 @@ static void answer_known(struct fg_aws_call *call, const char *hash)
 {
         struct run_task *run = call->state;
 
+        /* As a write, though it is none: behind those of a twin that is not stored yet. */
         if (fg_streq(run->hash, hash))
-                fg_aws_work(call, show_known, false, NULL);
+                fg_aws_work(call, show_known, true, NULL);
         else
                 fg_aws_fail(call, "ConflictException",
                             "The RunTask request could not be processed due to conflicts. The "
