@@ -60,6 +60,8 @@ static const struct setting {
         NUMBER_SETTING(memory_reserve_mib, "512", 0, 1u << 24, "host memory that tasks never get"),
         NUMBER_SETTING(image_cache_mib, "20480", 0, 1u << 30, "cap of the image store; 0: none"),
         NUMBER_SETTING(pull_parallel, "4", 1, 16, "simultaneous downloads"),
+        NUMBER_SETTING(warm_memory_mib, "1024", 0, 1u << 24,
+                       "host memory for booted guests that wait for tasks; 0: none"),
         NUMBER_SETTING(prepared_max_mib, "16384", 1, 1u << 20,
                        "a larger unpacked image is left to the guests"),
         NUMBER_SETTING(log_task_mib, "64", 1, 1u << 20, "log kept per container"),

@@ -14,6 +14,7 @@
 #include "api/engine.h"
 #include "api/housekeeping.h"
 #include "api/kernel.h"
+#include "api/pool.h"
 #include "api/routes.h"
 #include "api/token.h"
 #include "core/clock.h"
@@ -21,11 +22,12 @@
 #include "core/log.h"
 #include "core/str.h"
 
-#define MIB          (UINT64_C(1) << 20)
-#define IO_LANES     2
+#define MIB           (UINT64_C(1) << 20)
+#define IO_LANES      2
+#define LEAVE_SECONDS 10 /* for warm guests to end */
 
-#define LOCK_TRIES   100
-#define LOCK_WAIT_MS 20
+#define LOCK_TRIES    100
+#define LOCK_WAIT_MS  20
 
 /* ---- opening ---- */
 
@@ -195,14 +197,38 @@ static int open_http(struct fg_daemon *d, struct fg_error *err)
 
 /* ---- signals and readiness ---- */
 
+static void on_pool_left(void *userdata)
+{
+        (void)sd_event_exit(((struct fg_daemon *)userdata)->event, 0);
+}
+
+static int on_pool_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void)source;
+        (void)usec;
+        fg_log_warn("warm guests do not end; the next fgd removes them");
+        on_pool_left(userdata);
+        return 0;
+}
+
+void fg_daemon_leave(struct fg_daemon *d)
+{
+        if (d->leaving)
+                return;
+        d->leaving = true;
+        (void)sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC,
+                                         (uint64_t)LEAVE_SECONDS * 1000000, 0, on_pool_late, d);
+        fg_pool_leave(d->pool, on_pool_left, d);
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
         struct fg_daemon *d = userdata;
 
         (void)source;
         fg_log_info("signal %u, leaving; running tasks go on", si->ssi_signo);
-        d->leaving = true;
-        return sd_event_exit(d->event, 0);
+        fg_daemon_leave(d);
+        return 0;
 }
 
 static int open_loop(struct fg_daemon *d, struct fg_error *err)
@@ -274,6 +300,7 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
                     info->accel, info->accel_reason);
         if (*info->warning)
                 fg_log_warn("%s", info->warning);
+        d->pool = fg_pool_new(d);
         if (fg_engine_adopt(d, err) < 0 || open_http(d, err) < 0 ||
             fg_housekeeping_start(d, err) < 0)
                 return -1;
@@ -289,6 +316,8 @@ static void close_all(struct fg_daemon *d)
 {
         fg_http_free(d->http);
         fg_engine_shutdown(d);
+        fg_pool_free(d->pool);
+        d->pool = NULL;
         fg_housekeeping_stop(d);
         fg_cwlogs_free(d->cwlogs);
         fg_lane_free(d->io);

@@ -15,6 +15,8 @@
 #include "images/images.h"
 #include "vmm/vmm.h"
 
+struct fg_pool;
+
 /* All of the daemon's state. Owned by the loop; nothing in it is locked. */
 struct fg_daemon {
         struct fg_config config;
@@ -27,6 +29,7 @@ struct fg_daemon {
         struct fg_logstore *logs;
         struct fg_lane *io;
         struct fg_capacity capacity;
+        struct fg_pool *pool;
         struct fg_names names;
         struct fg_run *runs;     /* tasks that have not stopped, by id (uthash) */
         struct fg_aside *asides; /* stored tasks that cannot be read, until they are stopped */
@@ -44,6 +47,8 @@ struct fg_daemon {
         struct fg_error adopt_error;
 };
 
+/** fg_daemon_leave() - end the loop once the warm guests have ended. Tasks go on. */
+void fg_daemon_leave(struct fg_daemon *d);
 /**
  * fg_daemon_run() - open everything, take up what an earlier life left, serve until told to stop
  * Return: 0, or -1 with what could not be set up.

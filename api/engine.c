@@ -7,6 +7,7 @@
 
 #include "api/aside.h"
 #include "api/event_feed.h"
+#include "api/pool.h"
 #include "api/run.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -43,8 +44,11 @@ static void on_accepted(void *userdata, const struct fg_error *err)
                 list[i] = ids[i];
         }
         if (err) {
-                for (size_t i = 0; i < submit->n; i++)
+                for (size_t i = 0; i < submit->n; i++) {
+                        if (submit->runs[i]->warm)
+                                fg_pool_discard(submit->d->pool, submit->runs[i]->task->id);
                         run_free(submit->runs[i]);
+                }
                 submit->done(submit->userdata, NULL, 0, err);
                 free(submit);
                 return;
@@ -65,11 +69,26 @@ static void on_accepted(void *userdata, const struct fg_error *err)
         free(submit);
 }
 
-static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s, size_t i)
+/* With a warm guest that waits for such a task, or room of its own. NULL: neither. */
+static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s, size_t i,
+                             struct fg_error *err)
 {
-        struct fg_task *t = fg_task_new(fg_taskdef_copy(s->def), fg_now_ns());
-        struct fg_run *run = run_new(d, t);
+        const uint64_t memory = (uint64_t)s->def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib;
+        char id[FG_ID_LEN + 1];
+        const char *cold_reason;
+        struct fg_run *run;
+        struct fg_task *t;
+        bool warm;
 
+        warm = fg_pool_claim(d->pool, s->def, id, &cold_reason);
+        if (!warm)
+                fg_pool_yield(d->pool, memory);
+        if (fg_capacity_take(&d->capacity, (uint64_t)s->def->cpu_units, memory, err) < 0)
+                return NULL;
+        t = fg_task_new(warm ? id : NULL, fg_taskdef_copy(s->def), fg_now_ns());
+        run = run_new(d, t);
+        run->warm = warm;
+        t->cold_reason = fg_strdup(cold_reason);
         t->overrides = json_object_get(s->overrides);
         t->tags = json_object_get(s->tags);
         t->cluster = fg_strdup(s->cluster ? s->cluster : d->names.cluster);
@@ -94,11 +113,11 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
         assert(s->count >= 1 && s->count <= FG_SUBMIT_MAX);
         *submit = (struct submit){ .d = d, .done = done, .userdata = userdata };
         for (size_t i = 0; i < s->count; i++) {
-                if (fg_capacity_take(&d->capacity, (uint64_t)def->cpu_units,
-                                     (uint64_t)def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib,
-                                     &submit->err) < 0)
+                struct fg_run *run = run_of(d, s, i, &submit->err);
+
+                if (!run)
                         break;
-                submit->runs[submit->n++] = run_of(d, s, i);
+                submit->runs[submit->n++] = run;
         }
         s->def = NULL;
         s->overrides = s->tags = NULL;
@@ -134,6 +153,8 @@ void fg_engine_gone(void *daemon, const char *id, bool crashed, const char *reas
 
         if (run)
                 end_vm_gone(run, crashed, reason);
+        else
+                (void)fg_pool_gone(((struct fg_daemon *)daemon)->pool, id);
 }
 
 void fg_engine_shutdown(struct fg_daemon *d)

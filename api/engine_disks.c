@@ -136,6 +136,21 @@ void disks_serial(const struct fg_container *c, char ret[FG_VM_SERIAL_LEN + 1])
         (void)snprintf(ret, FG_VM_SERIAL_LEN + 1, "%s", strchr(c->disk, ':') + 1);
 }
 
+void disks_lost(struct fg_run *run, const char *serial)
+{
+        char own[FG_VM_SERIAL_LEN + 1];
+
+        for (size_t i = 0; i < run->task->n_containers; i++) {
+                struct fg_container *c = &run->task->containers[i];
+
+                if (!c->disk[0])
+                        continue;
+                disks_serial(c, own);
+                if (fg_streq(own, serial))
+                        c->disk[0] = '\0';
+        }
+}
+
 static bool attached_before(const struct fg_run *run, size_t index)
 {
         for (size_t i = 0; i < index; i++)

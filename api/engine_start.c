@@ -71,12 +71,8 @@ void start_pulls(struct fg_run *run)
 
 /* ---- disk and VM ---- */
 
-static void on_started(void *userdata, const char *id, const struct fg_error *err)
+void start_vm_runs(struct fg_run *run, const struct fg_error *err)
 {
-        struct fg_run *run = run_find(userdata, id);
-
-        if (!run)
-                return;
         run->vm_starting = false;
         if (run->ending) {
                 end_continue(run);
@@ -89,6 +85,14 @@ static void on_started(void *userdata, const char *id, const struct fg_error *er
         fg_task_move(run->task, FG_TASK_ACTIVATING, fg_now_ns());
         run_save(run, NULL, NULL);
         start_session(run);
+}
+
+static void on_started(void *userdata, const char *id, const struct fg_error *err)
+{
+        struct fg_run *run = run_find(userdata, id);
+
+        if (run)
+                start_vm_runs(run, err);
 }
 
 void start_vm(struct fg_run *run)
@@ -105,7 +109,10 @@ void start_vm(struct fg_run *run)
         spec.memory_mib = (unsigned)run->task->def->memory_mib;
         spec.n_disks = disks_attach(run, disks);
         run->vm_asked = run->vm_starting = true;
-        fg_vmm_start(run->d->vmm, &spec, on_started, run->d);
+        if (run->warm)
+                warm_attach(run, disks, spec.n_disks);
+        else
+                fg_vmm_start(run->d->vmm, &spec, on_started, run->d);
 }
 
 static void on_disk(void *userdata, const struct fg_error *err)
@@ -170,16 +177,22 @@ void start_begin(struct fg_run *run)
                 return;
         }
         start_logs(run);
+        if (!run->warm && !run->task->cold_reason)
+                run->task->cold_reason = fg_strdup("fgd was restarted, and began it again");
         fg_task_move(run->task, FG_TASK_PENDING, now);
         fg_task_phase(run->task, FG_PHASE_SCHEDULED, now);
         if (run->task->pull_started_ns == 0)
                 run->task->pull_started_ns = now;
         run_save(run, NULL, NULL);
-        run->disk_making = true;
-        fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
-                     (unsigned)fg_taskdef_storage_gib(run->task->def), on_disk, run_ref_new(run));
+        run->disk_made = run->warm;
+        run->disk_making = !run->warm;
+        if (!run->warm)
+                fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
+                             (unsigned)fg_taskdef_storage_gib(run->task->def), on_disk,
+                             run_ref_new(run));
         disks_begin(run);
         start_pulls(run);
+        start_vm(run);
 }
 
 /* ---- the guest ---- */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "api/engine.h"
+#include "api/pool.h"
 #include "api/routes.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -58,6 +59,7 @@ void handle_info(void *daemon, struct fg_request *r)
         fg_json_set_str(body, "startedAt", started);
         fg_json_set_str(body, "listen", d->config.listen);
         fg_json_set(body, "capacity", capacity_json(&d->capacity));
+        fg_json_set(body, "pool", fg_pool_to_json(d->pool));
         fg_json_set(body, "hypervisor", hypervisor_json(info));
         fg_json_set(body, "directories", directories_json(&d->config));
         fg_json_set_int(body, "imageBytes", (int64_t)fg_images_bytes(d->images));

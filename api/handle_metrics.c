@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/engine.h"
+#include "api/pool.h"
 #include "api/promtext.h"
 #include "api/routes.h"
 #include "api/run.h"
@@ -52,6 +53,8 @@ static void put_room(struct fg_promtext *t, struct fg_daemon *d)
 {
         const struct fg_capacity *c = &d->capacity;
 
+        put_one(t, "fgrun_warm_guests", "gauge", "Booted guests that wait for a task.",
+                fg_pool_ready(d->pool));
         put_one(t, "fgrun_capacity_cpu_units", "gauge", "CPU units that tasks may have.",
                 c->cpu_units);
         put_one(t, "fgrun_capacity_cpu_units_used", "gauge", "CPU units promised to tasks.",

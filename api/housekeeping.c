@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/housekeeping.h"
 
+#include "api/pool.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -70,10 +71,12 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *userdata)
                 d->expired_ns = now;
                 expire(d);
         }
+        fg_pool_refill(d->pool);
         if (idle_too_long(d)) {
                 fg_log_info("nothing to do for %llu s, leaving",
                             (unsigned long long)d->config.idle_exit_seconds);
-                return sd_event_exit(d->event, 0);
+                fg_daemon_leave(d);
+                return 0;
         }
         (void)sd_event_source_set_time_relative(source, next_seconds(d) * 1000000);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);

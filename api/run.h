@@ -29,6 +29,8 @@ struct fg_run {
         sd_event_source *retry;    /* of a failed save or tear-down */
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
         bool disk_made, vm_asked;      /* the scratch disk is there; the VM was started */
+        bool warm;                     /* it took over a guest that waited */
+        unsigned attaching;            /* disks on their way into a warm guest */
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
         bool guest_ready, task_sent, stop_sent;
         bool stopping; /* the guest ends its containers, within a deadline */
@@ -74,7 +76,11 @@ void start_pulls(struct fg_run *run);    /* what is not there yet */
 void start_session(struct fg_run *run);  /* the VM is there: talk to its guest */
 void start_try_send(struct fg_run *run); /* give the guest its task once all is ready */
 
-void start_vm(struct fg_run *run); /* once its disks are there */
+void start_vm(struct fg_run *run);                                  /* once its disks are there */
+void start_vm_runs(struct fg_run *run, const struct fg_error *err); /* or could not be started */
+
+/* engine_warm.c */
+void warm_attach(struct fg_run *run, const struct fg_vm_disk *disks, size_t n);
 
 /* engine_disks.c: prepared images */
 void disks_begin(struct fg_run *run); /* which of them the VM will have, as far as is known */
@@ -83,6 +89,7 @@ void disks_sized(struct run_image *image, uint64_t bytes);
 void disks_pulled(struct run_image *image, const struct fg_image *result);
 size_t disks_attach(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX]);
 void disks_serial(const struct fg_container *c, char ret[FG_VM_SERIAL_LEN + 1]);
+void disks_lost(struct fg_run *run, const char *serial); /* the VM has not got it after all */
 void disks_forget(struct run_image *image);
 void disks_prepare_rest(struct fg_run *run); /* for the next start */
 

@@ -7,11 +7,14 @@
 
 #include "core/str.h"
 
-struct fg_task *fg_task_new(struct fg_taskdef *take_def, uint64_t now_ns)
+struct fg_task *fg_task_new(const char *id, struct fg_taskdef *take_def, uint64_t now_ns)
 {
         struct fg_task *t = fg_calloc(1, sizeof(*t));
 
-        fg_id_new(t->id);
+        if (id)
+                memcpy(t->id, id, sizeof(t->id));
+        else
+                fg_id_new(t->id);
         t->version = 1;
         t->def = take_def;
         t->created_ns = now_ns;
@@ -39,6 +42,7 @@ void fg_task_free(struct fg_task *t)
         free(t->started_by);
         free(t->capacity_provider);
         free(t->group);
+        free(t->cold_reason);
         json_object_put(t->overrides);
         json_object_put(t->tags);
         fg_taskdef_free(t->def);

@@ -60,6 +60,7 @@ struct fg_task {
         struct fg_taskdef *def; /* overrides applied */
         struct fg_container *containers;
         size_t n_containers;
+        char *cold_reason;  /* why no warm guest took it; NULL: one did */
         char *ended_by;     /* the essential container whose end stopped the task; NULL: none */
         uint64_t event_seq; /* the guest's last event that is part of this state */
 };
@@ -69,8 +70,8 @@ struct fg_names {
         const char *region, *account, *cluster, *accelerator;
 };
 
-/** fg_task_new() - PROVISIONING, new id; takes @def. */
-struct fg_task *fg_task_new(struct fg_taskdef *take_def, uint64_t now_ns);
+/** fg_task_new() - PROVISIONING, with @id, or NULL: a new one; takes @def. */
+struct fg_task *fg_task_new(const char *id, struct fg_taskdef *take_def, uint64_t now_ns);
 void fg_task_free(struct fg_task *t);
 FG_DEFINE_CLEANUP(struct fg_task *, fg_task_free)
 

@@ -126,13 +126,16 @@ static struct json_object *images_json(const struct fg_task *t)
 
 struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names *n)
 {
-        struct json_object *obj = json_object_new_object();
+        struct json_object *obj = json_object_new_object(), *start = json_object_new_object();
 
         fg_json_set_str(obj, "id", t->id);
         fg_json_set_str(obj, "family", t->def->family);
         fg_json_set_str(obj, "accelerator", n->accelerator);
         fg_json_set_str(obj, "isolation", "microvm");
         fg_json_set_str(obj, "endedBy", t->ended_by);
+        fg_json_set_str(start, "way", t->cold_reason ? "cold" : "warm");
+        fg_json_set_str(start, "reason", t->cold_reason);
+        fg_json_set(obj, "start", start);
         fg_json_set(obj, "images", images_json(t));
         fg_json_set(obj, "phases", phases_json(t));
         return obj;

@@ -56,6 +56,7 @@ struct json_object *fg_task_snapshot(const struct fg_task *t)
         fg_json_set_str(obj, "started_by", t->started_by);
         fg_json_set_str(obj, "ended_by", t->ended_by);
         fg_json_set_str(obj, "group", t->group);
+        fg_json_set_str(obj, "cold_reason", t->cold_reason);
         if (t->overrides)
                 fg_json_set(obj, "overrides", json_object_get(t->overrides));
         if (t->tags)
@@ -111,6 +112,7 @@ static void restore_values(struct fg_task *t, struct json_object *obj)
         t->capacity_provider = fg_strdup(fg_json_str(obj, "capacity_provider"));
         t->started_by = fg_strdup(fg_json_str(obj, "started_by"));
         t->group = fg_strdup(fg_json_str(obj, "group"));
+        t->cold_reason = fg_strdup(fg_json_str(obj, "cold_reason"));
         t->overrides = json_object_get(fg_json_obj(obj, "overrides"));
         t->tags = json_object_get(fg_json_arr(obj, "tags"));
         t->event_seq = (uint64_t)fg_json_int(obj, "event_seq", 0);
@@ -130,7 +132,7 @@ struct fg_task *fg_task_restore(struct json_object *snapshot, struct fg_error *e
                 err->code = FG_ERR_INTERNAL;
                 return NULL;
         }
-        t = fg_task_new(def, 0);
+        t = fg_task_new(NULL, def, 0);
         restore_values(t, snapshot);
         if (!fg_id_valid(t->id) || !state || !fg_task_state_parse(state, &t->state) ||
             !containers || json_object_array_length(containers) != t->n_containers ||

@@ -23,15 +23,38 @@ static void print_name(const char *key, int indent, int width)
         (void)printf("%*s", n < width ? width - n : 1, "");
 }
 
+static void print_inline(struct json_object *object)
+{
+        const char *separator = "";
+
+        json_object_object_foreach(object, key, value)
+        {
+                (void)fputs(separator, stdout);
+                print_name(key, 0, 0);
+                (void)fputs(json_object_get_string(value), stdout);
+                separator = ", ";
+        }
+        (void)putchar('\n');
+}
+
+static void print_element(struct json_object *element)
+{
+        if (json_object_is_type(element, json_type_object))
+                print_inline(element);
+        else
+                (void)puts(json_object_get_string(element));
+}
+
 static void print_array(struct json_object *array)
 {
         size_t n = json_object_array_length(array);
 
         if (n == 0)
                 (void)puts("none");
-        for (size_t i = 0; i < n; i++)
-                (void)printf("%s- %s\n", i == 0 ? "\n" : "",
-                             json_object_get_string(json_object_array_get_idx(array, i)));
+        for (size_t i = 0; i < n; i++) {
+                (void)fputs(i == 0 ? "\n- " : "- ", stdout);
+                print_element(json_object_array_get_idx(array, i));
+        }
 }
 
 static void print_value(const char *key, struct json_object *value, int indent)

@@ -1,28 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "guest-init/disks.h"
+
 #include <dirent.h>
 #include <errno.h>
+#include <linux/netlink.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/str.h"
-#include "guest-init/mounts.h"
 
-#define BLOCK_DEVICES "/sys/block"
-#define SERIAL_MAX    64
+#define BLOCK_DEVICES    "/sys/block"
+#define SERIAL_MAX       64
+#define PAGE_HEADER      4 /* before the serial number in the answer of a SCSI disk */
+#define KERNEL_GROUP     1 /* of the two kinds of device events, the kernel's own */
+#define PATIENCE_SECONDS 20
+
+/* ---- by serial number ---- */
+
+static bool same(const char *found, size_t len, const char *serial)
+{
+        return len >= strlen(serial) && memcmp(found, serial, strlen(serial)) == 0 &&
+               (len == strlen(serial) || strchr("\n ", found[strlen(serial)]));
+}
 
 static bool has_serial(const char *device, const char *serial)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf found = FG_BUF_INIT(SERIAL_MAX);
-        fg_autofree char *path = fg_asprintf(BLOCK_DEVICES "/%s/serial", device);
+        fg_autofree char *virtio = fg_asprintf(BLOCK_DEVICES "/%s/serial", device);
+        fg_autofree char *scsi = fg_asprintf(BLOCK_DEVICES "/%s/device/vpd_pg80", device);
         struct fg_error ignored;
 
-        if (fg_buf_read_file(&found, path, &ignored) < 0 || !found.data)
-                return false;
-        found.data[strcspn(found.data, "\n")] = '\0';
-        return fg_streq(found.data, serial);
+        if (fg_buf_read_file(&found, virtio, &ignored) == 0)
+                return same(found.data, found.len, serial);
+        fg_buf_clear(&found);
+        return fg_buf_read_file(&found, scsi, &ignored) == 0 && found.len > PAGE_HEADER &&
+               same(found.data + PAGE_HEADER, found.len - PAGE_HEADER, serial);
 }
 
 /* Return: path of the device, for the caller to free; NULL: there is none. */
@@ -32,20 +51,64 @@ static char *find_device(const char *serial)
         struct dirent *entry;
 
         while (dir && (entry = readdir(dir)))
-                if (has_serial(entry->d_name, serial))
+                if (entry->d_name[0] != '.' && has_serial(entry->d_name, serial))
                         return fg_asprintf("/dev/%s", entry->d_name);
         return NULL;
 }
 
-int fg_mounts_image(const char *serial, const char *dir, struct fg_error *err)
+/* ---- waiting ---- */
+
+/* What the events say does not matter: after each the loop's owner looks again. */
+static void drain(struct fg_source *s, uint32_t events)
+{
+        char event[4096];
+
+        (void)events;
+        while (recv(s->fd, event, sizeof(event), MSG_DONTWAIT) > 0)
+                ;
+}
+
+static void lose_patience(struct fg_timer *t)
+{
+        FG_CONTAINER_OF(t, struct fg_disks, patience)->late = true;
+}
+
+static int watch(struct fg_disks *d, struct fg_error *err)
+{
+        const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP };
+
+        d->events = (struct fg_source){ .fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
+                                                     NETLINK_KOBJECT_UEVENT),
+                                        .ready = drain };
+        if (d->events.fd < 0 ||
+            bind(d->events.fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+                return fg_fail_errno(err, errno, "watch devices");
+        d->patience = (struct fg_timer){
+                .deadline = fg_mono_ns() + PATIENCE_SECONDS * FG_NS_PER_SEC, .fire = lose_patience
+        };
+        fg_loop_add_timer(d->loop, &d->patience);
+        return fg_loop_add(d->loop, &d->events, EPOLLIN, err);
+}
+
+int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, struct fg_error *err)
 {
         fg_autofree char *device = find_device(serial);
 
+        if (!device && d->events.fd < 0) {
+                if (watch(d, err) < 0)
+                        return -1;
+                device = find_device(serial); /* it may have come before the watch began */
+        }
+        if (!device && d->late)
+                return fg_fail(err, FG_ERR_TIMEOUT, "no disk with the serial number %s after %d s",
+                               serial, PATIENCE_SECONDS);
         if (!device)
-                return fg_fail(err, FG_ERR_NOT_FOUND, "no disk has the serial number %s", serial);
-        if (mkdir(dir, 0700) < 0)
+                return 0;
+        if (mkdir(dir, 0700) < 0 && errno != EEXIST)
                 return fg_fail_errno(err, errno, "mkdir %s", dir);
         if (mount(device, dir, "erofs", MS_RDONLY | MS_NODEV, NULL) < 0)
-                return fg_fail_errno(err, errno, "mount the prepared image %s", device);
-        return 0;
+                return errno == ENOENT || errno == ENXIO /* its node is still being made */
+                               ? 0
+                               : fg_fail_errno(err, errno, "mount the prepared image %s", device);
+        return 1;
 }

@@ -9,11 +9,20 @@
 #include "core/str.h"
 #include "guest-init/console.h"
 
+void fg_link_say(struct fg_link *l, struct json_object *take_message)
+{
+        fg_autojson *m = take_message;
+        struct fg_frame f = { .type = FG_FRAME_CONTROL, .data = fg_json_text(m) };
+        struct fg_error err = FG_ERROR_INIT;
+
+        f.len = strlen(f.data);
+        if (fg_frame_append(&l->port.tx, &f, &err) < 0)
+                fg_console("%s: %s", fg_json_str(m, "type"), err.msg);
+}
+
 static void send_hello(struct fg_link *l)
 {
-        fg_autojson *m = json_object_new_object();
-        struct fg_frame f = { .type = FG_FRAME_CONTROL };
-        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *m = json_object_new_object();
         struct utsname uts;
 
         (void)uname(&uts);
@@ -23,10 +32,7 @@ static void send_hello(struct fg_link *l)
         fg_json_set_str(m, "kernel", uts.release);
         fg_json_set_int(m, "uptimeNs", (int64_t)fg_mono_ns());
         fg_json_set_str(m, "task", l->task_id);
-        f.data = fg_json_text(m);
-        f.len = strlen(f.data);
-        if (fg_frame_append(&l->port.tx, &f, &err) < 0)
-                fg_console("hello: %s", err.msg);
+        fg_link_say(l, m);
 }
 
 static void handle_sync(struct fg_link *l, const struct fg_frame *f)
@@ -75,6 +81,13 @@ static void handle_stop(struct fg_link *l, struct json_object *m)
         l->handler->stop(l->owner, reason ? reason : "");
 }
 
+static void handle_rehearse(struct fg_link *l, struct json_object *m)
+{
+        (void)m;
+        if (!l->task_id)
+                l->handler->rehearse(l->owner);
+}
+
 static void handle_blob_error(struct fg_link *l, struct json_object *m)
 {
         const char *code = fg_json_str(m, "code"), *message = fg_json_str(m, "message");
@@ -88,8 +101,12 @@ static const struct {
         const char *type;
         void (*handle)(struct fg_link *l, struct json_object *m);
 } messages[] = {
-        { "task", handle_task }, { "resume", handle_resume },         { "ack", handle_ack },
-        { "stop", handle_stop }, { "blob.error", handle_blob_error },
+        { "task", handle_task },
+        { "resume", handle_resume },
+        { "ack", handle_ack },
+        { "stop", handle_stop },
+        { "blob.error", handle_blob_error },
+        { "rehearse", handle_rehearse },
 };
 
 static void handle_control(struct fg_link *l, const struct fg_frame *f)

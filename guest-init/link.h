@@ -15,7 +15,8 @@ struct json_object;
 struct fg_link_handler {
         void (*task)(void *owner, struct json_object *message);
         void (*stop)(void *owner, const char *reason);
-        void (*blob)(void *owner); /* bytes or an error of the blob being read have come */
+        void (*rehearse)(void *owner); /* only before the task */
+        void (*blob)(void *owner);     /* bytes or an error of the blob being read have come */
 };
 
 /*
@@ -35,6 +36,8 @@ struct fg_link {
         void *owner;
 };
 
+/** fg_link_say() - a message that is not kept: lost if the host vanishes now */
+void fg_link_say(struct fg_link *l, struct json_object *take_message);
 int fg_link_open(struct fg_link *l, struct fg_loop *loop, struct fg_error *err);
 /** fg_link_flush() - send whatever may be sent now; called after every step of the loop */
 void fg_link_flush(struct fg_link *l);

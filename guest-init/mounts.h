@@ -18,7 +18,5 @@
 int fg_mounts_init(struct fg_error *err);
 /** fg_mounts_scratch() - mount the task's disk at FG_SCRATCH and make its directories */
 int fg_mounts_scratch(const char *device, struct fg_error *err);
-/** fg_mounts_image() - mount the disk of that serial number, an unpacked image, at @dir (made) */
-int fg_mounts_image(const char *serial, const char *dir, struct fg_error *err);
 /** fg_mounts_loopback() - bring the loopback interface up */
 int fg_mounts_loopback(struct fg_error *err);

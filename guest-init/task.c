@@ -10,7 +10,7 @@
 #include "core/json.h"
 #include "core/str.h"
 #include "guest-init/console.h"
-#include "guest-init/mounts.h"
+#include "guest-init/rehearse.h"
 
 struct fg_container *fg_task_container(struct fg_task *t, const char *name)
 {
@@ -77,6 +77,20 @@ static void handle_stop(void *owner, const char *reason)
                 fg_task_stop(t, "UserInitiated", reason);
 }
 
+static void handle_rehearse(void *owner)
+{
+        struct json_object *m = json_object_new_object();
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_task *t = owner;
+
+        fg_json_set_str(m, "type", "rehearsed");
+        if (fg_rehearse(&err) < 0) {
+                fg_console("rehearsal: %s", err.msg);
+                fg_json_set_str(m, "error", err.msg);
+        }
+        fg_link_say(&t->link, m);
+}
+
 static void handle_blob(void *owner)
 {
         struct fg_task *t = owner;
@@ -87,6 +101,7 @@ static void handle_blob(void *owner)
 static const struct fg_link_handler handler = {
         .task = handle_task,
         .stop = handle_stop,
+        .rehearse = handle_rehearse,
         .blob = handle_blob,
 };
 
@@ -95,6 +110,7 @@ void fg_task_init(struct fg_task *t, struct fg_loop *loop)
         *t = (struct fg_task){ .loop = loop };
         t->link.handler = &handler;
         t->link.owner = t;
+        t->disks = (struct fg_disks){ .loop = loop, .events = { .fd = -1 } };
         t->assembly.loop = loop;
         t->assembly.blobs = &t->link.blobs;
 }
@@ -148,29 +164,36 @@ void fg_task_reaped(struct fg_task *t, pid_t pid, int status)
         }
 }
 
-/* A prepared image is a disk; what the host prepared needs no child that is afraid of it. */
-static void mount_image(struct fg_task *t)
+/* A prepared image is a disk; what the host prepared needs no child that is afraid of it. Return:
+   whether it is done with. */
+static bool mount_image(struct fg_task *t)
 {
         struct fg_task_image *image = &t->images[t->image_next];
         struct fg_error err = FG_ERROR_INIT;
+        int r;
 
-        tell_image(t, "image.begin");
-        if (fg_mounts_image(image->disk, image->dir, &err) < 0) {
+        if (!image->begun)
+                tell_image(t, "image.begin");
+        image->begun = true;
+        r = fg_disks_mount(&t->disks, image->disk, image->dir, &err);
+        if (r < 0)
                 fail_image(t, err.msg);
-                return;
-        }
+        if (r <= 0)
+                return false;
         tell_image(t, "image.done");
         image->done = true;
         t->image_next++;
+        return true;
 }
 
 static void assemble_next(struct fg_task *t)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        while (!t->stopping && t->image_next < t->image_count && t->images[t->image_next].disk)
-                mount_image(t);
-        if (t->stopping || t->assembly.pid > 0 || t->image_next == t->image_count)
+        while (t->image_next < t->image_count && t->images[t->image_next].disk)
+                if (!mount_image(t))
+                        return;
+        if (t->assembly.pid > 0 || t->image_next == t->image_count)
                 return;
         tell_image(t, "image.begin");
         if (fg_assembly_start(&t->assembly, t->images[t->image_next].manifest,

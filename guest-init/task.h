@@ -7,6 +7,7 @@
 
 #include "guest-init/assembly.h"
 #include "guest-init/container.h"
+#include "guest-init/disks.h"
 #include "guest-init/link.h"
 #include "guest-init/metadata.h"
 #include "guest-init/network.h"
@@ -18,6 +19,7 @@ struct fg_task_image {
         const char *manifest; /* borrowed from the task */
         const char *disk;     /* serial number of the disk that has it; NULL: to be unpacked */
         char *dir;
+        bool begun; /* waiting for its disk */
         bool done;
 };
 
@@ -34,6 +36,7 @@ struct fg_task {
         struct fg_task_image images[FG_TASK_CONTAINERS_MAX];
         size_t image_count;
         size_t image_next; /* the one being assembled, or to be */
+        struct fg_disks disks;
         struct fg_assembly assembly;
         bool stopping;
         bool stopped; /* the last event was given */

@@ -12,6 +12,8 @@ struct fg_backend_ops {
         void (*free)(struct fg_vmm *vmm);
         void (*start)(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
                       void *userdata);
+        void (*attach)(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *disk,
+                       fg_vmm_done_fn done, void *userdata);
         void (*destroy)(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
         void (*list)(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
         const char *(*console_tail)(struct fg_vmm *vmm, const char *id);

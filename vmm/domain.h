@@ -27,5 +27,9 @@ struct fg_domain_config {
 int fg_domain_xml(const struct fg_domain_config *config, const struct fg_vm_spec *spec,
                   struct fg_buf *out, struct fg_error *err);
 
+/** fg_domain_hotplug_xml() - of the disk that is the @index-th to be added to a running VM */
+int fg_domain_hotplug_xml(const struct fg_vm_disk *disk, unsigned index, struct fg_buf *out,
+                          struct fg_error *err);
+
 /** fg_domain_overhead_mib() - the most a VM's process may use beyond the guest's RAM. */
 unsigned fg_domain_overhead_mib(enum fg_accel accel);

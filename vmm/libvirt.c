@@ -83,6 +83,7 @@ static void lv_free(struct fg_vmm *vmm)
 static const struct fg_backend_ops libvirt_ops = {
         .free = lv_free,
         .start = fg_lv_start,
+        .attach = fg_lv_attach,
         .destroy = fg_lv_destroy,
         .list = fg_lv_list,
         .console_tail = lv_console_tail,

@@ -11,7 +11,7 @@
 #include "vmm/virt.h"
 
 /* The libvirt backend: libvirt.c connects, libvirt_vm.c starts, ends and
-   adopts VMs, libvirt_list.c finds them,
+   adopts VMs, libvirt_attach.c adds disks to them, libvirt_list.c finds them,
    libvirt_cpu.c limits them. */
 
 struct fg_lv_job;
@@ -24,6 +24,7 @@ struct fg_lv_vm {
         struct fg_lv_job *ends; /* destroys that wait for the end of the start */
         struct fg_console *console; /* NULL when it could not be reached */
         bool gone, crashed;
+        unsigned attached;  /* disks that were added */
         const char *reason; /* static text */
         UT_hash_handle hh;
 };
@@ -51,6 +52,10 @@ struct fg_libvirt {
 
 void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
                  void *userdata);
+void fg_lv_attach(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *disk,
+                  fg_vmm_done_fn done, void *userdata);
+/** fg_lv_show_disk() - let QEMU's user read a file that stays ours. Any thread. */
+int fg_lv_show_disk(const struct fg_libvirt *lv, const char *path, struct fg_error *err);
 void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
 void fg_lv_limit_cpu(struct fg_vmm *vmm, const char *id, unsigned units, fg_vmm_done_fn done,
                      void *userdata);

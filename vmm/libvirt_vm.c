@@ -131,16 +131,11 @@ static int give_scratch(const struct fg_lv_job *job, struct fg_error *err)
         return 0;
 }
 
-/* Shared files stay ours: their group may read them. */
 static int show_disks(const struct fg_lv_job *job, struct fg_error *err)
 {
-        const struct fg_qemu_user *user = &job->lv->user;
-
-        for (size_t i = 0; i < FG_VM_DISKS_MAX && job->disks[i] && user->separate; i++)
-                if (fg_qemu_user_reaches(user, job->disks[i], err) < 0)
+        for (size_t i = 0; i < FG_VM_DISKS_MAX && job->disks[i]; i++)
+                if (fg_lv_show_disk(job->lv, job->disks[i], err) < 0)
                         return -1;
-                else if (lchown(job->disks[i], (uid_t)-1, user->gid) < 0)
-                        return fg_fail_errno(err, errno, "show %s to QEMU", job->disks[i]);
         return 0;
 }
 

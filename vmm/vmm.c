@@ -29,6 +29,12 @@ void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done
         vmm->ops->start(vmm, spec, done, userdata);
 }
 
+void fg_vmm_attach(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *disk,
+                   fg_vmm_done_fn done, void *userdata)
+{
+        vmm->ops->attach(vmm, id, disk, done, userdata);
+}
+
 void fg_vmm_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata)
 {
         vmm->ops->destroy(vmm, id, done, userdata);

@@ -62,6 +62,7 @@ struct fg_vm_spec {
         const char *scratch; /* raw disk file, /dev/vda in the guest; given to QEMU's user */
         const struct fg_vm_disk *disks;
         size_t n_disks;
+        bool hotplug; /* fg_vmm_attach() may add disks; 50 ms more of a boot under TCG */
 };
 
 struct fg_vm {
@@ -98,6 +99,12 @@ const struct fg_vmm_info *fg_vmm_info(const struct fg_vmm *vmm);
 /** fg_vmm_start() - define and boot; done() when libvirt has started the guest. */
 void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
                   void *userdata);
+/**
+ * fg_vmm_attach() - add a read-only disk to a running VM that was started with `hotplug`
+ * done() when QEMU has it; the guest sees it soon after. It stays until the VM ends.
+ */
+void fg_vmm_attach(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *disk,
+                   fg_vmm_done_fn done, void *userdata);
 /**
  * fg_vmm_destroy() - end a VM and remove everything vmm made for it (domain, sockets, cgroup)
  * Idempotent: an id that does not exist succeeds. Files given in the spec are the caller's.

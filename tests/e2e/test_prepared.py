@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import time
 
 import pytest
 
@@ -84,6 +85,54 @@ def test_two_containers_and_a_volume(image):
             assert lab.fgd.output_of(done["fgrun"]["id"]) == b"from app\nfrom side\n", done["stoppedReason"]
             wait_for(lambda: prepared(lab, f"{image}:latest"), "prepared", 60)
         assert [i["pull"] for i in done["fgrun"]["images"]] == ["prepared", "prepared"]
+
+
+def test_warm_guest_gets_the_disk_while_it_runs(image):
+    """The same container again, and nothing of the time before: clock and randomness are the task's own."""
+    fresh = "date +%s; head -c 8 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid; "
+    with lab_module.lab(warm_memory_mib=1024) as lab:
+        reference = f"{image}:latest"
+
+        def waiting():
+            return any(size["ready"] for size in lab.fgd.call("GET", "/v1/info")["pool"])
+
+        way, first = run(lab, reference, LOOK)
+        wait_for(lambda: prepared(lab, reference) and waiting(), "a guest and the image", 120)
+        done = lab.wait(lab.detach(definition(reference, LOOK, user="u")))
+        assert done["fgrun"]["start"] == {"way": "warm"}
+        assert done["fgrun"]["images"][0]["pull"] == "prepared"
+        assert lab.fgd.output_of(done["fgrun"]["id"]).decode() == first
+        seen = []
+        for _ in range(3):
+            wait_for(waiting, "a guest", 120)
+            begin = time.time()
+            done = lab.wait(lab.detach(definition(reference, fresh)))
+            assert done["fgrun"]["start"]["way"] == "warm"
+            stamp, *rest = lab.fgd.output_of(done["fgrun"]["id"]).decode().split("\n")
+            assert begin - 2 <= int(stamp) <= time.time() + 2
+            seen += rest[:2]
+        assert len(set(seen)) == len(seen) == 6, seen
+
+
+def test_fgd_killed_while_a_warm_guest_is_taken(image):
+    with lab_module.lab(warm_memory_mib=1024) as lab:
+        reference = f"{image}:latest"
+        run(lab, reference, "true")
+        for delay in (0.0, 0.02, 0.05, 0.1, 0.3):
+            wait_for(lambda: prepared(lab, reference)
+                     and any(size["ready"] for size in lab.fgd.call("GET", "/v1/info")["pool"] or []),
+                     "a guest and the image", 120)
+            task_id = lab.detach(definition(reference, "cat /data/plain; exit 3"))
+            time.sleep(delay)  # the moment is what is tested
+            lab.fgd.kill()
+            lab.fgd.start()
+            done = lab.wait(task_id)
+            assert done["containers"][0].get("exitCode") == 3, done["stoppedReason"]
+            assert lab.fgd.output_of(task_id) == b"plain\n"
+            run(lab, reference, "true")  # the new daemon has seen no task of this size yet
+        lab.fgd.stop()
+        assert lab.left_over() == []
+        lab.fgd.start()
 
 
 def test_tag_that_moved(image, tmp_path):

@@ -193,6 +193,11 @@ static void handle_control(struct guest *g, const struct fg_frame *f)
                 wire_stored(g, msg, false);
         } else if (fg_streq(type, "stop")) {
                 task_stop(g, "UserInitiated", fg_json_str(msg, "reason"));
+        } else if (fg_streq(type, "rehearse") && !g->task) {
+                struct json_object *answer = json_object_new_object();
+
+                fg_json_set_str(answer, "type", "rehearsed");
+                wire_control(g, answer);
         } else if (fg_streq(type, "blob.error")) {
                 image_error(g, msg);
         } else {

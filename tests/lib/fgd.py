@@ -45,6 +45,7 @@ class Fgd:
             "run-dir": f"{directory}/run",
             "hypervisor": hypervisor,
             "log-level": "debug",
+            "warm-memory-mib": "0",
             **(settings or {}),
         }
         self.socket = f"{directory}/run/fgd.sock"

@@ -80,6 +80,31 @@ static void test_acpi(void **state)
         check("acpi-kvm", &acpi, &small);
 }
 
+static void test_disks(void **state)
+{
+        const struct fg_vm_disk disks[] = { { .path = "/blobs/a",
+                                              .serial = "0123456789abcdef0123" },
+                                            { .path = "/blobs/<b>", .serial = "b" },
+                                            { .path = "/blobs/c", .serial = "c" },
+                                            { .path = "/blobs/d", .serial = "d" } };
+        fg_cleanup(fg_buf_finish) struct fg_buf xml = FG_BUF_INIT(XML_MAX),
+                                                more = FG_BUF_INIT(XML_MAX);
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_vm_spec spec = small;
+
+        spec.disks = disks;
+        spec.n_disks = 2;
+        check("disks", &tcg, &spec);
+        spec.n_disks = 4; /* more than there are slots */
+        assert_int_equal(fg_domain_xml(&tcg, &spec, &xml, &err), -1);
+        assert_int_equal(err.code, FG_ERR_INVALID);
+        spec.n_disks = 0;
+        spec.hotplug = true;
+        check("hotplug", &tcg, &spec);
+        assert_int_equal(fg_domain_hotplug_xml(&disks[1], 1, &more, &err), 0);
+        assert_golden("hotplug-disk", &more);
+}
+
 /* Nothing in a string gets out of its place. */
 static void test_escapes(void **state)
 {
@@ -146,8 +171,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tcg),     cmocka_unit_test(test_kvm),
                 cmocka_unit_test(test_acpi),    cmocka_unit_test(test_escapes),
-                cmocka_unit_test(test_refuses), cmocka_unit_test(test_cmdline),
-                cmocka_unit_test(test_tsc),
+                cmocka_unit_test(test_disks),   cmocka_unit_test(test_refuses),
+                cmocka_unit_test(test_cmdline), cmocka_unit_test(test_tsc),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/id.h"
+#include "core/json.h"
+
+struct fg_daemon;
+struct fg_taskdef;
+
+/*
+ * Warm guests: booted VMs that wait for a task. A task that finds one of its size takes it over,
+ * its id included: the task's id is then the one the VM was made with, so that VM, sockets and disk
+ * are named by it as if it had been started cold. A guest is used once. Nothing of the pool is
+ * stored: what a killed daemon leaves is claimed by no task, and removed like any such VM. Loop
+ * only.
+ */
+struct fg_pool;
+
+struct fg_pool *fg_pool_new(struct fg_daemon *d);
+/** fg_pool_free() - forget all guests; fg_pool_leave() came before. NULL is fine. */
+void fg_pool_free(struct fg_pool *pool);
+
+/**
+ * fg_pool_claim() - take over a waiting guest; its room is given back, for the task to take
+ * @ret_id: its id
+ * @ret_why: why there is none, static text
+ */
+bool fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def, char ret_id[FG_ID_LEN + 1],
+                   const char **ret_why);
+/** fg_pool_discard() - end a claimed guest that no task came to use after all. */
+void fg_pool_discard(struct fg_pool *pool, const char *id);
+/** fg_pool_yield() - give up guests until so much memory is free, or none is left. */
+void fg_pool_yield(struct fg_pool *pool, uint64_t memory_mib);
+/** fg_pool_refill() - make or end guests, as demand has it. Called when a start is over. */
+void fg_pool_refill(struct fg_pool *pool);
+/** fg_pool_gone() - a VM ended by itself. Return: was it one of ours? */
+bool fg_pool_gone(struct fg_pool *pool, const char *id);
+/** fg_pool_leave() - end all guests; @done when none is left, perhaps from within the call. */
+void fg_pool_leave(struct fg_pool *pool, void (*done)(void *userdata), void *userdata);
+/** fg_pool_to_json() - for GET /v1/info: sizes with their guests. */
+struct json_object *fg_pool_to_json(const struct fg_pool *pool);
+size_t fg_pool_ready(const struct fg_pool *pool);

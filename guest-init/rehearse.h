@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/error.h"
+
+#define FG_REHEARSAL_NAME "fgrun-rehearsal" /* argv[0] of the program that is run, and ends */
+
+/**
+ * fg_rehearse() - start a container of nothing and wait for its end, while nobody waits
+ * What is done for the first time is slow: the kernel's paths are cold, and an emulated CPU has
+ * translated none of them. Afterwards all is as before: the disk is unmounted, no group is left.
+ */
+int fg_rehearse(struct fg_error *err);

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Warm guests: taken over by tasks of their size, replaced, given up, never left behind."""
+
+import os
+import signal
+import time
+
+import pytest
+
+
+@pytest.fixture
+def fgd(start):
+    with start(warm_memory_mib="4096") as daemon:
+        yield daemon
+
+
+def wait_for(condition, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+    return value
+
+
+def ready(fgd, memory=512):
+    sizes = fgd.call("GET", "/v1/info")["pool"]
+    return next((size["ready"] for size in sizes if size["memoryMiB"] == memory), 0)
+
+
+def way(task):
+    return task["fgrun"]["start"]["way"]
+
+
+def warmed(fgd, task):
+    """A first task makes the daemon keep a guest of its size."""
+    assert way(fgd.stopped(fgd.run(task("print first")))) == "cold"
+    wait_for(lambda: ready(fgd), "a guest waits")
+
+
+def vms(fgd):
+    return sorted(name for name in os.listdir(f"{fgd.directory}/run") if len(name) == 32)
+
+
+def nothing_left(fgd):
+    return vms(fgd) == [] and os.listdir(f"{fgd.directory}/state/tasks") == []
+
+
+def test_the_next_task_is_warm(fgd, task):
+    warmed(fgd, task)
+    guest = vms(fgd)
+    done = fgd.stopped(fgd.run(task("print second", ";", "exit 4")))
+    assert way(done) == "warm" and "reason" not in done["fgrun"]["start"]
+    assert [done["fgrun"]["id"]] == guest  # the task has the id of the guest it took
+    assert done["containers"][0]["exitCode"] == 4
+    assert fgd.output_of(done["fgrun"]["id"]) == b"second\n"
+    wait_for(lambda: ready(fgd), "another guest waits")
+
+
+def test_another_size_starts_cold(fgd, task):
+    warmed(fgd, task)
+    done = fgd.stopped(fgd.run({**task("print x"), "memory": "1024"}))
+    assert way(done) == "cold" and "this size" in done["fgrun"]["start"]["reason"]
+    done = fgd.stopped(fgd.run({**task("print x"), "ephemeralStorage": {"sizeInGiB": 30}}))
+    assert way(done) == "cold" and "ephemeral storage" in done["fgrun"]["start"]["reason"]
+
+
+def test_more_tasks_than_guests(fgd, task):
+    warmed(fgd, task)
+    ids = [fgd.run(task(f"print {i}", ";", "wait"))["fgrun"]["id"] for i in range(4)]
+    ways = [way(fgd.get(task_id)) for task_id in ids]
+    assert ways.count("warm") == 1 and ways[0] == "warm"
+    for i, task_id in enumerate(ids):
+        wait_for(lambda task_id=task_id: fgd.output_of(task_id), "output")
+        assert fgd.output_of(task_id) == f"{i}\n".encode()
+        fgd.call("POST", f"/v1/tasks/{task_id}/stop", {})
+
+
+def test_a_guest_that_dies_is_no_task_s_trouble(fgd, task):
+    warmed(fgd, task)
+    guest = vms(fgd)[0]
+    os.kill(int(open(f"{fgd.directory}/run/{guest}/pid", encoding="ascii").read()), signal.SIGKILL)
+    wait_for(lambda: guest not in vms(fgd), "it is removed")
+    assert fgd.stopped(fgd.run(task("print ok")))["containers"][0]["exitCode"] == 0
+    wait_for(lambda: ready(fgd), "another one waits")
+
+
+def test_tasks_come_before_guests(start, task):
+    """A task that needs the memory of guests gets it."""
+    with start() as fgd:
+        capacity = fgd.call("GET", "/v1/info")["capacity"]["memoryMiB"]
+    with start(memory_reserve_mib=512 + capacity - 1500, warm_memory_mib=4096) as fgd:
+        warmed(fgd, task)
+        waiting = vms(fgd)
+        big = fgd.run({**task("wait"), "memory": "1024"})  # both do not fit
+        fgd.get(big["fgrun"]["id"], wait="RUNNING")
+        wait_for(lambda: not set(waiting) & set(vms(fgd)), "the guest makes way")
+        fgd.call("POST", f"/v1/tasks/{big['fgrun']['id']}/stop", {})
+        fgd.stopped(big)
+
+
+def test_left_in_peace(fgd, task):
+    """A daemon that leaves takes its guests with it."""
+    warmed(fgd, task)
+    assert fgd.stop() == 0
+    assert nothing_left(fgd)
+
+
+def test_killed_with_a_full_pool(fgd, task):
+    warmed(fgd, task)
+    waiting = vms(fgd)
+    running = fgd.get(fgd.run(task("print on", ";", "wait"))["fgrun"]["id"], wait="RUNNING")["fgrun"]["id"]
+    assert running in waiting
+    wait_for(lambda: ready(fgd), "a guest waits")
+    fgd.kill()
+    fgd.start()
+    wait_for(lambda: vms(fgd) == [running], "the guest nobody claims is removed")
+    assert fgd.get(running)["lastStatus"] == "RUNNING"
+    fgd.call("POST", f"/v1/tasks/{running}/stop", {})
+    fgd.get(running, wait="STOPPED")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_while_a_task_takes_one(fgd, task, seed):
+    warmed(fgd, task)
+    accepted = fgd.run(task("lines 50", ";", "exit 3"))["fgrun"]["id"]
+    time.sleep(seed * 0.004)  # the moment is what is tested
+    fgd.kill()
+    fgd.start()
+    done = fgd.get(accepted, wait="STOPPED")
+    if done["stopCode"] == "EssentialContainerExited":
+        assert done["containers"][0]["exitCode"] == 3
+        assert fgd.output_of(accepted) == "".join(f"line {i}\n" for i in range(1, 51)).encode()
+    else:
+        assert "while fgd was not running" in done["stoppedReason"], done["stoppedReason"]
+    # It may keep a new guest; of the task nothing is left.
+    wait_for(lambda: accepted not in vms(fgd) + os.listdir(f"{fgd.directory}/state/tasks"), "clean")
+
+
+def test_claims_and_stops_race(fgd, task):
+    warmed(fgd, task)
+    for i in range(15):
+        task_id = fgd.run(task("wait"))["fgrun"]["id"]
+        if i % 3:
+            time.sleep(i * 0.003)
+        fgd.call("POST", f"/v1/tasks/{task_id}/stop", {})
+        assert fgd.get(task_id, wait="STOPPED")["stopCode"] == "UserInitiated"
+        if i % 4 == 0:
+            wait_for(lambda: ready(fgd), "a guest waits")
+    assert fgd.call("GET", "/v1/tasks?status=ACTIVE")["tasks"] == []
+    assert fgd.stop() == 0
+    assert nothing_left(fgd)
+
+
+def test_switched_off(start, task):
+    with start(warm_memory_mib="0") as fgd:
+        for _ in range(2):
+            done = fgd.stopped(fgd.run(task("print x")))
+            assert way(done) == "cold" and "switched off" in done["fgrun"]["start"]["reason"]
+        assert nothing_left(fgd)
