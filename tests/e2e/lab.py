@@ -134,6 +134,10 @@ class Lab:
         for task in self.fgd.call("GET", "/v1/tasks?status=ACTIVE")["tasks"]:
             self.fgd.call("POST", f"/v1/tasks/{task['fgrun']['id']}/stop", {})
         wait_for(lambda: not self.fgd.call("GET", "/v1/tasks?status=ACTIVE")["tasks"], "tasks stop", 60)
+        if self.fgd.settings["warm-memory-mib"] == "0":
+            self.assert_clean()  # else guests wait, until their fgd leaves
+
+    def assert_clean(self):
         with contextlib.suppress(AssertionError):
             wait_for(lambda: not self.left_over(), "clean", 10)
         left = self.left_over()
@@ -154,6 +158,7 @@ def lab(start=True, **settings):
         if it.fgd.process:
             it.settle()
             assert it.fgd.stop() == 0
+            it.assert_clean()
         assert processes_naming(directory) == {}
         assert directory not in mounts and leftovers_in_mounts(directory) == []
     except BaseException:

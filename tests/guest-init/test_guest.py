@@ -62,6 +62,25 @@ def settings(text):
     return dict(line.split("=", 1) for line in text.decode().splitlines() if "=" in line)
 
 
+def test_rehearsal_leaves_nothing(runner):
+    """A guest that has rehearsed is as one that has just booted, only quicker."""
+    look = runner.sh("app", "mount | sort; ls /dev /sys/fs/cgroup; hostname; cat /proc/self/cgroup; df -k / | tail -1 | "
+                            "awk '{print $3 < 4000}'")
+    guest, codes = runner.run(look)
+    fresh = guest.stdout()
+    with runner.guest() as guest:
+        guest.connect()
+        assert "error" not in guest.rehearse()
+        assert "error" not in guest.rehearse()  # it may be asked again
+        begin = time.monotonic()
+        guest.start([look])
+        guest.wait("container.started")
+        print(f"figure: task to started, rehearsed: {(time.monotonic() - begin) * 1000:.0f} ms")
+        assert guest.finish() == codes == {"app": 0}
+        assert guest.stdout() == fresh
+        assert guest.stderr() == b""
+
+
 def test_output_and_exit(runner):
     before = time.time_ns()
     guest, codes = runner.run(

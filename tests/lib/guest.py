@@ -226,6 +226,13 @@ class Guest:
         else:
             self.connect()
 
+    def rehearse(self, timeout=60):
+        """As a guest in the pool does before it waits for a task. Return: what it says of it."""
+        self.rehearsed = None
+        self.control({"type": "rehearse"})
+        self.step_until(lambda: self.rehearsed, timeout)
+        return self.rehearsed
+
     def stop(self, reason="Task stopped by user"):
         self.control({"type": "stop", "reason": reason})
 
@@ -295,6 +302,8 @@ class Guest:
             self.answer(message)
         elif message["type"] == "event":
             return self.event(message)
+        elif message["type"] == "rehearsed":
+            self.rehearsed = message
         return False
 
     def event(self, event):
