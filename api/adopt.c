@@ -6,6 +6,7 @@
 #include "api/aside.h"
 #include "api/disk.h"
 #include "api/event.h"
+#include "api/network.h"
 #include "api/run.h"
 #include "core/clock.h"
 #include "core/fs.h"
@@ -177,8 +178,10 @@ static void on_list(void *userdata, const struct fg_vm *vms, size_t n, const str
                 else if (!aside_has(d, vms[i].id))
                         fg_vmm_destroy(d->vmm, vms[i].id, on_orphan_destroyed, NULL);
         }
-        HASH_ITER (hh, d->runs, run, next)
+        HASH_ITER (hh, d->runs, run, next) {
+                network_follow(run);
                 take_up(run);
+        }
         aside_end_all(d);
         remove_unclaimed(d);
 }
@@ -216,6 +219,15 @@ static struct fg_task *restore(struct json_object *stored, struct fg_error *err)
         return fg_take_ptr(t);
 }
 
+/* What it held is held again. Where that cannot be, its next step says so. */
+static void take_network(struct fg_run *run)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (run->task->network && network_reserve(run, &err) < 0)
+                fg_log_warn("task=%s its network: %s", run->task->id, err.msg);
+}
+
 static int load(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autojson *list = fg_store_load(d->store, err);
@@ -236,6 +248,7 @@ static int load(struct fg_daemon *d, struct fg_error *err)
                 reserve(d, t);
                 run = run_new(d, t);
                 run->event_state = fg_event_state(t); /* it was stored with its event */
+                take_network(run);
                 pin_images(run);
         }
         if (json_object_array_length(list) > 0)
@@ -247,6 +260,7 @@ int fg_engine_adopt(struct fg_daemon *d, struct fg_error *err)
 {
         if (load(d, err) < 0)
                 return fg_wrap(err, "stored tasks");
+        network_claim(d);
         remove_unclaimed_logs(d);
         fg_vmm_list(d->vmm, on_list, d);
         while (!d->adopted || (!d->adopt_error.code && aside_busy(d))) {

@@ -23,6 +23,9 @@ struct fg_config {
         char *region, *account, *cluster; /* parts of ARNs */
         char *image_pull;                 /* "prepared" or "guest" */
         char *log_level;
+        char *network;        /* "auto", "none", "vpc" */
+        char *network_config; /* path of subnets and groups, or NULL: the built-in ones */
+        uint64_t network_task_kib, network_quarantine_seconds;
         uint64_t vcpu_overcommit_percent; /* 100: a vCPU per host CPU */
         uint64_t memory_reserve_mib;      /* of the host's memory, never given to tasks */
         uint64_t image_cache_mib, pull_parallel, prepared_max_mib;

@@ -14,6 +14,7 @@
 #include "api/engine.h"
 #include "api/housekeeping.h"
 #include "api/kernel.h"
+#include "api/network.h"
 #include "api/pool.h"
 #include "api/routes.h"
 #include "api/token.h"
@@ -280,7 +281,8 @@ static int open_all(struct fg_daemon *d, struct fg_error *err)
         } steps[] = {
                 { "directories", open_directories }, { "event loop", open_loop },
                 { "database", open_store },          { "image store", open_images },
-                { "log store", open_logs },          { "hypervisor", open_vmm },
+                { "log store", open_logs },          { "network", network_open },
+                { "hypervisor", open_vmm },
         };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(steps); i++)
@@ -322,6 +324,7 @@ static void close_all(struct fg_daemon *d)
         fg_cwlogs_free(d->cwlogs);
         fg_lane_free(d->io);
         fg_vmm_free(d->vmm);
+        fg_net_free(d->net);
         fg_images_free(d->images);
         fg_logstore_free(d->logs);
         fg_store_free(d->store);

@@ -13,6 +13,7 @@
 #include "api/task.h"
 #include "core/lane.h"
 #include "images/images.h"
+#include "net/net.h"
 #include "vmm/vmm.h"
 
 struct fg_pool;
@@ -26,6 +27,7 @@ struct fg_daemon {
         struct fg_images *images;
         struct fg_vmm *vmm;
         struct fg_cwlogs *cwlogs;
+        struct fg_net *net;
         struct fg_logstore *logs;
         struct fg_lane *io;
         struct fg_capacity capacity;

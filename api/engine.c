@@ -7,8 +7,8 @@
 
 #include "api/aside.h"
 #include "api/event_feed.h"
+#include "api/network.h"
 #include "api/pool.h"
-#include "api/run.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -69,6 +69,16 @@ static void on_accepted(void *userdata, const struct fg_error *err)
         free(submit);
 }
 
+/* A waiting guest was booted without a network card, and none can be added later. */
+static bool claim(struct fg_daemon *d, const struct fg_taskdef *def, char id[FG_ID_LEN + 1],
+                  const char **ret_why)
+{
+        if (!fg_net_info(d->net)->usable)
+                return fg_pool_claim(d->pool, def, id, ret_why);
+        *ret_why = "a waiting guest has no network card";
+        return false;
+}
+
 /* With a warm guest that waits for such a task, or room of its own. NULL: neither. */
 static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s, size_t i,
                              struct fg_error *err)
@@ -80,7 +90,7 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         struct fg_task *t;
         bool warm;
 
-        warm = fg_pool_claim(d->pool, s->def, id, &cold_reason);
+        warm = claim(d, s->def, id, &cold_reason);
         if (!warm)
                 fg_pool_yield(d->pool, memory);
         if (fg_capacity_take(&d->capacity, (uint64_t)s->def->cpu_units, memory, err) < 0)
@@ -93,13 +103,17 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         t->tags = json_object_get(s->tags);
         t->cluster = fg_strdup(s->cluster ? s->cluster : d->names.cluster);
         t->revision = s->revision;
+        t->network = s->network ? fg_task_network_copy(s->network) : NULL;
         t->started_by = fg_strdup(s->started_by);
         t->group = s->group ? fg_strdup(s->group) : fg_asprintf("family:%s", t->def->family);
         if (s->capacity_provider)
                 t->capacity_provider = fg_strdup(s->capacity_provider[i]);
         run->client_token = fg_strdup(s->client_token);
         run->request_hash = fg_strdup(s->request_hash);
-        return run;
+        if (network_reserve(run, err) == 0)
+                return run;
+        run_free(run);
+        return NULL;
 }
 
 void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_done_fn done,
@@ -107,6 +121,7 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
 {
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = s->def;
         fg_autojson *overrides = s->overrides, *tags = s->tags;
+        fg_cleanup(fg_task_network_freep) struct fg_task_network *network = s->network;
         struct fg_token token = { .token = s->client_token, .hash = s->request_hash };
         struct submit *submit = fg_calloc(1, sizeof(*submit));
 
@@ -120,6 +135,7 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
                 submit->runs[submit->n++] = run;
         }
         s->def = NULL;
+        s->network = NULL;
         s->overrides = s->tags = NULL;
         if (submit->n > 0) {
                 run_add(d, submit->runs, submit->n, token.token ? &token : NULL, on_accepted,

@@ -10,11 +10,12 @@
 struct fg_run;
 
 struct fg_submission {
-        struct fg_taskdef *def;        /* overrides applied; taken */
-        struct json_object *overrides; /* as shown in the task; taken; may be NULL */
-        struct json_object *tags;      /* taken; may be NULL */
-        const char *cluster;           /* borrowed; NULL: the default one */
-        int64_t revision;              /* of the registered definition; 0: there is none */
+        struct fg_taskdef *def;          /* overrides applied; taken */
+        struct json_object *overrides;   /* as shown in the task; taken; may be NULL */
+        struct json_object *tags;        /* taken; may be NULL */
+        struct fg_task_network *network; /* taken; NULL: the default one, where there is one */
+        const char *cluster;             /* borrowed; NULL: the default one */
+        int64_t revision;                /* of the registered definition; 0: there is none */
         const char *started_by, *group, *client_token, *request_hash; /* borrowed; may be NULL */
         size_t count;                         /* 1 to FG_SUBMIT_MAX equal tasks */
         const char *const *capacity_provider; /* of each of them, borrowed; NULL: none */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/disk.h"
-#include "api/run.h"
+#include "api/network.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -12,7 +12,7 @@
 #define LAST_WORDS_SECONDS 2  /* for output still in the socket of a dead VM */
 #define STOP_EXTRA_SECONDS 20 /* beyond the containers' own stop timeouts */
 
-/* ---- tear-down: VM, then files, then the row ---- */
+/* ---- tear-down: VM, then network and files, then the row ---- */
 
 static void tear_down(struct fg_run *run);
 
@@ -44,10 +44,19 @@ static void on_removed(void *userdata, const struct fg_error *err)
         run_save(run, NULL, NULL);
 }
 
+static void on_detached(struct fg_run *run, const struct fg_error *err)
+{
+        fg_autofree char *dir = run_dir(run);
+
+        if (err)
+                retry_tear_down(run, err);
+        else
+                fg_disk_remove(run->d->io, dir, on_removed, run_ref_new(run));
+}
+
 static void on_destroyed(void *userdata, const char *id, const struct fg_error *err)
 {
         struct fg_run *run = run_find(userdata, id);
-        fg_autofree char *dir = NULL;
 
         if (!run)
                 return;
@@ -57,8 +66,7 @@ static void on_destroyed(void *userdata, const char *id, const struct fg_error *
         }
         fg_session_free(fg_take_ptr(run->session));
         fg_cwlogs_task_end(run->d->cwlogs, run->task);
-        dir = run_dir(run);
-        fg_disk_remove(run->d->io, dir, on_removed, run_ref_new(run));
+        network_detach(run, on_detached);
 }
 
 static void tear_down(struct fg_run *run)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/disk.h"
 #include "api/metadata.h"
-#include "api/run.h"
+#include "api/network.h"
 #include "api/spec.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -95,19 +96,29 @@ static void on_started(void *userdata, const char *id, const struct fg_error *er
                 start_vm_runs(run, err);
 }
 
+/* With its disks and its network card there. */
 void start_vm(struct fg_run *run)
 {
+        const struct fg_task_network *network = run->task->network;
         fg_autofree char *dir = run_dir(run);
         fg_autofree char *scratch = fg_asprintf("%s/scratch.img", dir);
         struct fg_vm_disk disks[FG_VM_DISKS_MAX];
         struct fg_vm_spec spec = { .scratch = scratch, .disks = disks };
+        struct fg_vm_nic nic;
 
-        if (run->ending || run->vm_asked || !run->disk_made || !disks_settled(run))
+        if (run->ending || run->vm_asked || !run->disk_made || run->net_attaching ||
+            !disks_settled(run))
                 return;
         memcpy(spec.id, run->task->id, sizeof(spec.id));
         spec.vcpus = (unsigned)((run->task->def->cpu_units + 1023) / 1024);
         spec.memory_mib = (unsigned)run->task->def->memory_mib;
         spec.n_disks = disks_attach(run, disks);
+        if (network) {
+                nic = (struct fg_vm_nic){ .netns = fg_net_info(run->d->net)->namespace_path,
+                                          .tap = network->a.tap,
+                                          .mac = network->a.mac };
+                spec.nic = &nic;
+        }
         run->vm_asked = run->vm_starting = true;
         if (run->warm)
                 warm_attach(run, disks, spec.n_disks);
@@ -186,6 +197,7 @@ void start_begin(struct fg_run *run)
         run_save(run, NULL, NULL);
         run->disk_made = run->warm;
         run->disk_making = !run->warm;
+        network_attach(run, start_vm);
         if (!run->warm)
                 fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
                              (unsigned)fg_taskdef_storage_gib(run->task->def), on_disk,
@@ -307,6 +319,15 @@ static struct json_object *metadata_of(const struct fg_run *run)
         return fg_metadata_to_json(&m);
 }
 
+/* As on Fargate, where a host is named for its address. */
+static const char *hostname_of(const struct fg_task *t, char short_id[13])
+{
+        if (t->network)
+                return t->network->a.name;
+        (void)snprintf(short_id, 13, "%.12s", t->id);
+        return short_id;
+}
+
 static struct json_object *task_message(const struct fg_run *run)
 {
         fg_autojson *metadata = metadata_of(run);
@@ -314,11 +335,12 @@ static struct json_object *task_message(const struct fg_run *run)
         struct fg_spec_image images[FG_CONTAINERS_MAX];
         char serials[FG_CONTAINERS_MAX][FG_VM_SERIAL_LEN + 1];
         unsigned char random[32];
-        char random_hex[2 * sizeof(random) + 1], hostname[13];
+        char random_hex[2 * sizeof(random) + 1], short_id[13];
         struct fg_spec spec = { .id = t->id,
                                 .now_ns = (int64_t)fg_now_ns(),
                                 .random = random_hex,
-                                .hostname = hostname,
+                                .hostname = hostname_of(t, short_id),
+                                .network = t->network ? &t->network->a : NULL,
                                 .scratch = "/dev/vda",
                                 .metadata = metadata,
                                 .def = t->def,
@@ -326,8 +348,6 @@ static struct json_object *task_message(const struct fg_run *run)
 
         fg_random(random, sizeof(random));
         fg_hex(random, sizeof(random), random_hex);
-        memcpy(hostname, t->id, sizeof(hostname) - 1);
-        hostname[sizeof(hostname) - 1] = '\0';
         for (size_t i = 0; i < t->n_containers; i++) {
                 const struct fg_container *c = &t->containers[i];
 

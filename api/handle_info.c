@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "api/engine.h"
+#include "api/network.h"
 #include "api/pool.h"
 #include "api/routes.h"
 #include "core/clock.h"
@@ -61,6 +61,7 @@ void handle_info(void *daemon, struct fg_request *r)
         fg_json_set(body, "capacity", capacity_json(&d->capacity));
         fg_json_set(body, "pool", fg_pool_to_json(d->pool));
         fg_json_set(body, "hypervisor", hypervisor_json(info));
+        fg_json_set(body, "network", network_info_json(d));
         fg_json_set(body, "directories", directories_json(&d->config));
         fg_json_set_int(body, "imageBytes", (int64_t)fg_images_bytes(d->images));
         if (*info->warning)

@@ -67,6 +67,15 @@ static void put_room(struct fg_promtext *t, struct fg_daemon *d)
                 fg_images_bytes(d->images));
 }
 
+static void put_network(struct fg_promtext *t, struct fg_daemon *d)
+{
+        put_one(t, "fgrun_network_tasks", "gauge", "Tasks that have a network, or a place in it.",
+                fg_net_tasks(d->net));
+        put_one(t, "fgrun_network_tasks_max", "gauge", "Tasks that the VPC has room for.",
+                fg_net_info(d->net)->usable ? FG_NET_TASKS_MAX : 0);
+        put_one(t, "fgrun_network_ports", "gauge", "Published ports.", fg_net_ports(d->net));
+}
+
 static void put_starts(struct fg_promtext *t, struct fg_daemon *d)
 {
         fg_promtext_family(t, "fgrun_start_seconds", "histogram",
@@ -85,6 +94,7 @@ void handle_metrics(void *daemon, struct fg_request *r)
         put_tasks(&t, d);
         put_counters(&t, d);
         put_room(&t, d);
+        put_network(&t, d);
         put_starts(&t, d);
         if (fg_promtext_end(&t, &err) < 0)
                 fg_reply_error(r, &err);

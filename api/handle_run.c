@@ -23,6 +23,7 @@ struct order {
 static void order_free(struct order *o)
 {
         fg_taskdef_free(o->s.def);
+        fg_task_network_free(o->s.network);
         json_object_put(o->s.overrides);
         json_object_put(o->s.tags);
         free(o->token);
@@ -43,27 +44,26 @@ static void reply_problems(struct fg_request *r, const struct fg_problems *probl
 
 /* ---- the members around the task definition ---- */
 
-static const char *const members[] = { "taskDefinition", "overrides", "startedBy",
-                                       "group",          "tags",      "clientToken" };
-
-static bool known_member(const char *key)
-{
-        for (size_t i = 0; i < FG_ARRAY_SIZE(members); i++)
-                if (fg_streq(members[i], key))
-                        return true;
-        return false;
-}
+static const char *const members[] = { "taskDefinition",
+                                       "overrides",
+                                       "startedBy",
+                                       "group",
+                                       "tags",
+                                       "clientToken",
+                                       "networkConfiguration",
+                                       "publish",
+                                       "networkBytesPerSecond",
+                                       NULL };
 
 static void check_members(struct json_object *body, struct fg_problems *problems)
 {
         json_object_object_foreach(body, key, value)
         {
                 (void)value;
-                if (!known_member(key))
+                if (!fg_one_of(key, members))
                         fg_problems_take(problems, fg_asprintf("$.%.*s", FG_CLIP(key)),
                                          fg_strdup("unknown member of the request"),
-                                         fg_strdup("taskDefinition, overrides, startedBy, group, "
-                                                   "tags, clientToken"));
+                                         fg_join(members));
         }
 }
 
@@ -132,6 +132,7 @@ static int decode(struct order *o, struct fg_problems *problems)
         tags = bare ? NULL : fg_json_arr(o->body, "tags");
         check_tags(tags, problems);
         if (!bare) {
+                o->s.network = fg_task_network_decode(o->body, problems);
                 o->s.started_by = take_text(o->body, "startedBy", STARTED_BY_MAX, problems);
                 o->s.group = take_text(o->body, "group", 255, problems);
                 o->token = fg_strdup(take_text(o->body, "clientToken", TOKEN_MAX, problems));

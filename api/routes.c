@@ -22,6 +22,7 @@ const struct fg_route fg_routes[] = {
         { "GET", "/v1/events", handle_events, "since limit follow format" },
         { "GET", "/v1/usage", handle_usage, "by since until" },
         { "GET", "/v1/info", handle_info },
+        { "GET", "/v1/network", handle_network },
         { "GET", "/healthz", handle_health, FG_QUERY_ANY },
         { "GET", "/metrics", handle_metrics, FG_QUERY_ANY },
         { NULL, NULL, NULL, NULL },

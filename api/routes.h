@@ -18,6 +18,7 @@ void handle_prune(void *daemon, struct fg_request *r);
 void handle_events(void *daemon, struct fg_request *r);
 void handle_usage(void *daemon, struct fg_request *r);
 void handle_info(void *daemon, struct fg_request *r);
+void handle_network(void *daemon, struct fg_request *r);
 void handle_health(void *daemon, struct fg_request *r);
 void handle_metrics(void *daemon, struct fg_request *r);
 

@@ -54,6 +54,7 @@ void run_free(struct fg_run *run)
 
         HASH_DEL(d->runs, run);
         fg_session_free(run->session);
+        fg_net_release(d->net, t->id);
         for (size_t i = 0; i < t->n_containers; i++) {
                 if (run->images[i].pull)
                         fg_pull_cancel(run->images[i].pull);

@@ -27,6 +27,7 @@ struct fg_run {
         struct fg_session *session;
         sd_event_source *deadline; /* one at a time: boot, stop, or the last words of a dead VM */
         sd_event_source *retry;    /* of a failed save or tear-down */
+        bool net_attaching;        /* the VM waits for its TAP */
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
         bool disk_made, vm_asked;      /* the scratch disk is there; the VM was started */
         bool warm;                     /* it took over a guest that waited */

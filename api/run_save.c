@@ -4,7 +4,7 @@
 
 #include "api/event.h"
 #include "api/event_feed.h"
-#include "api/run.h"
+#include "api/network.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -170,6 +170,7 @@ void run_save(struct fg_run *run, fg_store_done_fn done, void *userdata)
                                .userdata = userdata };
         memcpy(save->ref.id, t->id, sizeof(save->ref.id));
         fg_store_save(run->d->store, &v.record, on_saved, save);
+        network_follow(run);
         version_finish(&v);
 }
 

@@ -83,6 +83,8 @@ struct json_object *fg_spec_to_json(const struct fg_spec *spec)
         fg_json_set_int(json, "cpuUnits", spec->def->cpu_units);
         fg_json_set_int(json, "memoryMiB", spec->def->memory_mib);
         fg_json_set_str(json, "scratch", spec->scratch);
+        if (spec->network)
+                fg_json_set(json, "network", fg_task_network_guest(spec->network));
         fg_json_set(json, "volumes", volumes_to_json(spec->def));
         fg_json_set(json, "containers", containers_to_json(spec));
         if (spec->metadata)

@@ -45,6 +45,7 @@ void fg_task_free(struct fg_task *t)
         free(t->cold_reason);
         json_object_put(t->overrides);
         json_object_put(t->tags);
+        fg_task_network_free(t->network);
         fg_taskdef_free(t->def);
         free(t);
 }

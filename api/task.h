@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/task_network.h"
 #include "api/taskdef.h"
 #include "api/taskstate.h"
 #include "core/cleanup.h"
@@ -57,7 +58,8 @@ struct fg_task {
         int64_t revision; /* of the registered definition; 0: the definition came with the request
                            */
         struct json_object *overrides, *tags;
-        struct fg_taskdef *def; /* overrides applied */
+        struct fg_taskdef *def;          /* overrides applied */
+        struct fg_task_network *network; /* NULL: loopback only */
         struct fg_container *containers;
         size_t n_containers;
         char *cold_reason;  /* why no warm guest took it; NULL: one did */

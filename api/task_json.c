@@ -76,7 +76,7 @@ static struct json_object *container_json(const struct fg_task *t, const struct 
                 fg_json_set_int(obj, "exitCode", c->exit_code);
         fg_json_set_str(obj, "reason", c->reason);
         fg_json_set_str(obj, "healthStatus", "UNKNOWN");
-        fg_json_set(obj, "networkInterfaces", json_object_new_array());
+        fg_json_set(obj, "networkInterfaces", fg_task_network_interfaces(t->network));
         set_number_text(obj, "cpu", c->def->cpu);
         if (c->def->memory)
                 set_number_text(obj, "memory", c->def->memory);
@@ -137,6 +137,8 @@ struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names 
         fg_json_set_str(start, "reason", t->cold_reason);
         fg_json_set(obj, "start", start);
         fg_json_set(obj, "images", images_json(t));
+        if (t->network && t->network->publish.n > 0)
+                fg_json_set(obj, "publish", fg_task_network_publish(t->network));
         fg_json_set(obj, "phases", phases_json(t));
         return obj;
 }
@@ -160,6 +162,21 @@ static struct json_object *attributes_json(void)
         fg_json_set_str(attribute, "name", "ecs.cpu-architecture");
         fg_json_set_str(attribute, "value", "x86_64");
         json_object_array_add(array, attribute);
+        return array;
+}
+
+static struct json_object *attachments_json(const struct fg_task *t)
+{
+        struct json_object *array = json_object_new_array();
+        const char *status = "PRECREATED";
+
+        if (!t->network)
+                return array;
+        if (t->state == FG_TASK_STOPPED)
+                status = "DELETED";
+        else if (*t->network->a.id)
+                status = "ATTACHED";
+        json_object_array_add(array, fg_task_network_attachment(t->network, status));
         return array;
 }
 
@@ -214,7 +231,7 @@ static struct json_object *task_json(const struct fg_task *t, const struct fg_na
         fg_json_set(obj, "overrides",
                     t->overrides ? json_object_get(t->overrides) : json_object_new_object());
         fg_json_set(obj, "attributes", attributes_json());
-        fg_json_set(obj, "attachments", json_object_new_array());
+        fg_json_set(obj, "attachments", attachments_json(t));
         fg_json_set(obj, "inferenceAccelerators", json_object_new_array());
         for (size_t i = 0; i < t->n_containers; i++)
                 json_object_array_add(containers, container_json(t, &t->containers[i], names));

@@ -61,6 +61,8 @@ struct json_object *fg_task_snapshot(const struct fg_task *t)
                 fg_json_set(obj, "overrides", json_object_get(t->overrides));
         if (t->tags)
                 fg_json_set(obj, "tags", json_object_get(t->tags));
+        if (t->network)
+                fg_json_set(obj, "network", fg_task_network_snapshot(t->network));
         fg_json_set(obj, "definition", fg_taskdef_to_json(t->def));
         fg_json_set_int(obj, "event_seq", (int64_t)t->event_seq);
         for (size_t i = 0; i < t->n_containers; i++)
@@ -115,6 +117,7 @@ static void restore_values(struct fg_task *t, struct json_object *obj)
         t->cold_reason = fg_strdup(fg_json_str(obj, "cold_reason"));
         t->overrides = json_object_get(fg_json_obj(obj, "overrides"));
         t->tags = json_object_get(fg_json_arr(obj, "tags"));
+        t->network = fg_task_network_restore(fg_json_obj(obj, "network"));
         t->event_seq = (uint64_t)fg_json_int(obj, "event_seq", 0);
 }
 

@@ -41,6 +41,13 @@ struct fg_tmpfs {
         struct fg_strings mount_options;
 };
 
+struct fg_port_mapping {
+        int64_t container_port, host_port; /* equal; 0 with a range */
+        char *container_port_range;        /* "8000-8010" */
+        char *protocol;                    /* "tcp" or "udp" */
+        char *name, *app_protocol;
+};
+
 struct fg_linux_parameters {
         struct fg_capabilities *capabilities;
         bool init_process_enabled;
@@ -66,6 +73,7 @@ struct fg_container_def {
         int64_t stop_timeout;               /* s, 0: FG_STOP_TIMEOUT_DEFAULT */
         FG_LIST(struct fg_dependency) depends_on;
         FG_LIST(struct fg_mount_point) mount_points;
+        FG_LIST(struct fg_port_mapping) port_mappings;
         FG_LIST(struct fg_ulimit) ulimits;
         struct fg_linux_parameters *linux_parameters;
         struct fg_pairs docker_labels;

@@ -202,6 +202,7 @@ static void check_container(struct fg_decode *d, void *obj)
 
         check_mounted_once(d, c);
         check_ulimit_names(d, c);
+        fg_taskdef_check_mappings(d, c);
 }
 
 #define REFUSED(name)                                                                              \
@@ -229,13 +230,14 @@ static const struct fg_field container_fields[] = {
         FG_ROW_OBJECTS(fg_container_def, depends_on, "dependsOn", &dependency_object, .max = 64),
         FG_ROW_OBJECTS(fg_container_def, mount_points, "mountPoints", &mount_object, .max = 64,
                        .always = true),
+        FG_ROW_OBJECTS(fg_container_def, port_mappings, "portMappings", &fg_port_mapping_object,
+                       .max = 100, .always = true),
         FG_ROW_OBJECTS(fg_container_def, ulimits, "ulimits", &fg_ulimit_object, .max = 64),
         FG_ROW_OBJECT(fg_container_def, linux_parameters, "linuxParameters",
                       &fg_linux_parameters_object),
         FG_ROW_MAP(fg_container_def, docker_labels, "dockerLabels", .status = FG_FIELD_RECORDED),
         FG_ROW_OBJECT(fg_container_def, log_configuration, "logConfiguration",
                       &fg_log_configuration_object),
-        FG_ROW_LATER("portMappings", .always = true),
         FG_ROW_LATER("volumesFrom", .always = true),
         FG_ROW_LATER("systemControls", .always = true),
         FG_ROW_LATER("credentialSpecs"),

@@ -15,6 +15,7 @@ extern const struct fg_object fg_linux_parameters_object;
 extern const struct fg_object fg_ulimit_object;
 extern const struct fg_object fg_log_configuration_object;
 extern const struct fg_object fg_environment_object;
+extern const struct fg_object fg_port_mapping_object;
 extern const struct fg_object fg_ephemeral_storage_object;
 extern const struct fg_object fg_overrides_object;
 
@@ -28,6 +29,8 @@ bool fg_same_path(const char *a, const char *b);
 /** fg_taskdef_names() - the containers, for the allowed values of a problem; caller frees. */
 char *fg_taskdef_names(const struct fg_taskdef *def);
 
+/** fg_taskdef_check_mappings() - no port twice, no mapping without one. */
+void fg_taskdef_check_mappings(struct fg_decode *d, const struct fg_container_def *c);
 /** fg_taskdef_check_sizes() - parse cpu and memory, normalise them, and check the sums. */
 void fg_taskdef_check_sizes(struct fg_decode *d, struct fg_taskdef *def);
 /** fg_taskdef_check_links() - names, essential containers, dependencies, volumes. */

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/exitstatus.h"
 #include "cli/localimage.h"
+#include "cli/publish.h"
 #include "cli/task.h"
 #include "core/clock.h"
 #include "core/id.h"
@@ -16,7 +17,7 @@
 #define DEFINITION_MAX (4U << 20)
 
 static const char *arg_override, *arg_started_by, *arg_group;
-static struct json_object *arg_tags;
+static struct json_object *arg_tags, *arg_publish;
 static bool arg_detach, arg_phases;
 
 static void add_tag(const char *text, struct argp_state *state)
@@ -34,12 +35,26 @@ static void add_tag(const char *text, struct argp_state *state)
         (void)json_object_array_add(arg_tags, tag);
 }
 
+static void add_publish(const char *text, struct argp_state *state)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *port = fg_publish_parse(text, &err);
+
+        if (!port)
+                argp_error(state, "%s", err.msg);
+        if (!arg_publish)
+                arg_publish = json_object_new_array();
+        (void)json_object_array_add(arg_publish, port);
+}
+
 static const struct fg_option options[] = {
         { "detach", 'd', NULL, "Print the task's id and leave it running", .flag = &arg_detach },
         { "override", 0, "FILE|JSON", "Overrides, as in RunTask", .text = &arg_override },
         { "started-by", 0, "TEXT", "Recorded with the task", .text = &arg_started_by },
         { "group", 0, "NAME", "The task's group (family:FAMILY)", .text = &arg_group },
         { "tag", 0, "KEY=VALUE", "Tag the task; may be repeated", .set = add_tag },
+        { "publish", 'p', "[ADDR:]HOST:CONTAINER[/udp]",
+          "Reach a port of the task through the host; may be repeated", .set = add_publish },
         { "phases", 0, NULL, "Print phases and cost even when not on a terminal",
           .flag = &arg_phases },
         { 0 },
@@ -91,6 +106,8 @@ static int build_body(struct json_object *definition, struct json_object **ret,
         fg_json_set_str(body, "group", arg_group);
         if (arg_tags)
                 fg_json_set(body, "tags", json_object_get(arg_tags));
+        if (arg_publish)
+                fg_json_set(body, "publish", json_object_get(arg_publish));
         *ret = fg_take_ptr(body);
         return 0;
 }

@@ -7,7 +7,7 @@ _fgrun_ids() {
 
 _fgrun() {
         local cur=${COMP_WORDS[COMP_CWORD]} command="" word i
-        local commands="run ps inspect logs stop events pull images image prune usage info version help"
+        local commands="run ps inspect logs stop events pull images image prune usage network info version help"
         local global="--host --json --quiet --help"
 
         for ((i = 1; i < COMP_CWORD; i++)); do
@@ -20,7 +20,7 @@ _fgrun() {
         case $command:$cur in
         :-*) COMPREPLY=($(compgen -W "$global --detach --phases --version" -- "$cur")) ;;
         :*) COMPREPLY=($(compgen -W "$commands" -- "$cur") $(compgen -f -X '!*.json' -- "$cur") $(compgen -d -S / -- "$cur")) ;;
-        run:-*) COMPREPLY=($(compgen -W "$global --detach --override= --started-by= --group= --tag= --phases" -- "$cur")) ;;
+        run:-*) COMPREPLY=($(compgen -W "$global --detach --override= --started-by= --group= --tag= --publish= --phases" -- "$cur")) ;;
         run:*) COMPREPLY=($(compgen -f -X '!*.json' -- "$cur") $(compgen -d -S / -- "$cur")) ;;
         ps:-*) COMPREPLY=($(compgen -W "$global --all --status= --family=" -- "$cur")) ;;
         inspect:-*) COMPREPLY=($(compgen -W "$global" -- "$cur")) ;;

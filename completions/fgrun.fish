@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for fgrun
 
-set -l commands run ps inspect logs stop events pull images image prune usage info version help
+set -l commands run ps inspect logs stop events pull images image prune usage network info version help
 
 function __fgrun_ids
     fgrun --quiet ps $argv 2>/dev/null | awk 'NR > 1 { print $1 "\t" $2 " " $3 }'
@@ -24,6 +24,7 @@ complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'image' -
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'prune' -d 'Remove what is not used'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'usage' -d 'Show usage and cost'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'info' -d 'Show the host'
+complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'network' -d 'Show addresses and ports'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'version' -d 'Show the version'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'help' -d "Show a command's options"
 complete -c fgrun -n "not __fish_seen_subcommand_from $commands" -a '(__fish_complete_suffix .json)'
@@ -34,6 +35,7 @@ complete -c fgrun -n '__fish_seen_subcommand_from run' -l override -r -d 'Overri
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l started-by -x -d 'Recorded'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l group -x -d 'Group'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l tag -x -d 'KEY=VALUE'
+complete -c fgrun -n '__fish_seen_subcommand_from run' -s p -l publish -x -d '[ADDR:]HOST:CONTAINER[/udp]'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l phases -d 'Print phases and cost'
 
 complete -c fgrun -f -n '__fish_seen_subcommand_from ps' -s a -l all -d 'Stopped ones too'

@@ -5,9 +5,11 @@ usage: leftovers.py snapshot > FILE
        leftovers.py compare FILE
 """
 
+import contextlib
 import glob
 import json
 import os
+import subprocess
 import sys
 
 PROGRAMS = ("fgd", "fgrun", "fg-fake-guest", "fg-archive", "qemu-system", "docker-registr", "libvirtd",
@@ -39,12 +41,21 @@ def cgroups():
     return [path for path in glob.glob("/sys/fs/cgroup/**/*fgrun*", recursive=True) if os.path.isdir(path)]
 
 
+def tables():
+    """nftables, where its tool is installed."""
+    with contextlib.suppress(FileNotFoundError):
+        done = subprocess.run(["nft", "list", "tables"], stdout=subprocess.PIPE, check=False, text=True)
+        return sorted(done.stdout.splitlines())
+    return []
+
+
 def snapshot():
     return {
         "process": processes(),
         "mount": [line.split()[1] for line in lines("/proc/self/mounts", lambda line: True)],
         "network device": sorted(os.listdir("/sys/class/net")),
         "network namespace": sorted(glob.glob("/run/netns/*")),
+        "nftables table": tables(),
         "loop device": [dev for dev in glob.glob("/sys/block/loop*/loop/backing_file")],
         "cgroup": cgroups(),
         "file": sorted(glob.glob("/tmp/fgrun-*") + glob.glob("/tmp/pytest-of-*/**/fgd.sock", recursive=True)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/fs.h"
+#include "core/netns.h"
 #include "core/str.h"
 #include "vmm/cgroup.h"
 #include "vmm/embed.h"
@@ -22,6 +23,7 @@ struct fg_lv_job {
         unsigned limit_mib; /* of QEMU's process, 0: none */
         char *scratch;
         char *disks[FG_VM_DISKS_MAX];
+        char *netns; /* where the VM's TAP is; NULL: none */
         char *xml;
         bool failed;
         bool rejected; /* failed before it began; the VM of this id is not this job's */
@@ -47,6 +49,7 @@ static void job_free(struct fg_lv_job *job)
         free(job->scratch);
         for (size_t i = 0; i < FG_VM_DISKS_MAX; i++)
                 free(job->disks[i]);
+        free(job->netns);
         free(job->xml);
         free(job);
 }
@@ -139,6 +142,22 @@ static int show_disks(const struct fg_lv_job *job, struct fg_error *err)
         return 0;
 }
 
+/* The embedded driver opens the TAP, and starts QEMU, in the namespace of the calling thread. */
+static virDomainPtr create_domain(const struct fg_lv_job *job, struct fg_error *err)
+{
+        int back = job->netns ? fg_netns_enter_path(job->netns, err) : -1;
+        virDomainPtr dom;
+
+        if (job->netns && back < 0)
+                return NULL;
+        dom = virDomainCreateXML(job->lv->conn, job->xml, 0);
+        if (!dom)
+                fg_virt_fail(err, "start QEMU");
+        if (back >= 0)
+                fg_netns_leave(back);
+        return dom;
+}
+
 /* The limit comes after the start: in the XML libvirt would take it for locked memory as well and
    raise a resource limit, which a process without CAP_SYS_RESOURCE may not. */
 static int create(const struct fg_lv_job *job, struct fg_error *err)
@@ -147,9 +166,9 @@ static int create(const struct fg_lv_job *job, struct fg_error *err)
 
         if (give_scratch(job, err) < 0 || show_disks(job, err) < 0)
                 return -1;
-        dom = virDomainCreateXML(job->lv->conn, job->xml, 0);
+        dom = create_domain(job, err);
         if (!dom)
-                return fg_virt_fail(err, "start QEMU");
+                return -1;
         if (job->limit_mib && limit_memory(dom, job->limit_mib, err) < 0) {
                 (void)virDomainDestroy(dom);
                 return -1;
@@ -224,6 +243,7 @@ void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_
         job->scratch = fg_strdup(spec->scratch);
         for (size_t i = 0; i < spec->n_disks && i < FG_VM_DISKS_MAX; i++)
                 job->disks[i] = fg_strdup(spec->disks[i].path);
+        job->netns = spec->nic ? fg_strdup(spec->nic->netns) : NULL;
         if (lv->limits)
                 job->limit_mib = spec->memory_mib + lv->base.info.overhead_mib;
         if (fg_domain_xml(&lv->domain, spec, &xml, &job->err) < 0)

@@ -54,6 +54,12 @@ struct fg_vm_disk {
         char serial[FG_VM_SERIAL_LEN + 1]; /* by which the guest finds it; letters and digits */
 };
 
+/* A network card: a TAP that exists already. Strings are borrowed for the call; copied. */
+struct fg_vm_nic {
+        const char *netns; /* path of the network namespace in which the TAP is */
+        const char *tap, *mac;
+};
+
 /* A VM to start. Borrowed for the call; copied. */
 struct fg_vm_spec {
         char id[FG_ID_LEN + 1]; /* 128 bits; the domain's UUID; its name is fgrun-<id> */
@@ -63,6 +69,7 @@ struct fg_vm_spec {
         const struct fg_vm_disk *disks;
         size_t n_disks;
         bool hotplug; /* fg_vmm_attach() may add disks; 50 ms more of a boot under TCG */
+        const struct fg_vm_nic *nic; /* NULL: none */
 };
 
 struct fg_vm {

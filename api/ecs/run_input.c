@@ -35,18 +35,19 @@ static bool check_security_group(struct fg_decode *d, const char *s)
 static const char *const on_off[] = { "ENABLED", "DISABLED", NULL };
 
 static const struct fg_field awsvpc_fields[] = {
-        FG_ROW_STRINGS(ecs_awsvpc, subnets, "subnets", .required = true, .min = 1, .max = 16,
+        FG_ROW_STRINGS(fg_awsvpc, subnets, "subnets", .required = true, .min = 1, .max = 16,
                        .text = "subnets can not be empty.", .check = check_subnet),
-        FG_ROW_STRINGS(ecs_awsvpc, security_groups, "securityGroups", .max = 5,
+        FG_ROW_STRINGS(fg_awsvpc, security_groups, "securityGroups", .max = 5,
                        .check = check_security_group),
-        FG_ROW_STRING(ecs_awsvpc, assign_public_ip, "assignPublicIp", .allowed = on_off),
+        FG_ROW_STRING(fg_awsvpc, assign_public_ip, "assignPublicIp", .allowed = on_off),
 };
-static const struct fg_object awsvpc_object = FG_OBJECT(ecs_awsvpc, awsvpc_fields);
+static const struct fg_object awsvpc_object = FG_OBJECT(fg_awsvpc, awsvpc_fields);
 
 static const struct fg_field network_fields[] = {
-        FG_ROW_OBJECT(ecs_network, awsvpc, "awsvpcConfiguration", &awsvpc_object, .required = true),
+        FG_ROW_OBJECT(fg_network_configuration, awsvpc, "awsvpcConfiguration", &awsvpc_object,
+                      .required = true),
 };
-static const struct fg_object network_object = FG_OBJECT(ecs_network, network_fields);
+static const struct fg_object network_object = FG_OBJECT(fg_network_configuration, network_fields);
 
 /* ---- the request ---- */
 

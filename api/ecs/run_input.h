@@ -2,17 +2,9 @@
 #pragma once
 
 #include "api/ecs/ecs_private.h"
+#include "api/task_network.h"
 
 /* The input of RunTask. */
-struct ecs_awsvpc {
-        struct fg_strings subnets, security_groups;
-        char *assign_public_ip;
-};
-
-struct ecs_network {
-        struct ecs_awsvpc *awsvpc;
-};
-
 struct ecs_run_input {
         char *cluster, *definition, *group, *launch_type, *platform, *propagate, *started_by;
         char *client_token, *reference;
@@ -21,7 +13,7 @@ struct ecs_run_input {
         struct json_object *overrides; /* decoded when the definition is known (overrides.h) */
         struct fg_pairs tags;
         FG_LIST(struct ecs_strategy_item) strategy;
-        struct ecs_network *network;
+        struct fg_network_configuration *network;
 };
 
 extern const struct fg_object ecs_run_task_input;

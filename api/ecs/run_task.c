@@ -198,6 +198,9 @@ static int make_submission(struct fg_aws_call *call, struct fg_submission *s,
                 return -1;
         }
         s->overrides = fg_overrides_to_json(overrides, run->def);
+        /* Where tasks have no network they run all the same, as fgrun info says. */
+        if (in->network && fg_net_info(call->d->net)->usable)
+                s->network = fg_task_network_of(in->network);
         s->cluster = run->cluster;
         s->revision = run->revision;
         s->started_by = in->started_by;

@@ -60,15 +60,15 @@ static void all_problems_come_at_once(void **state)
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
         fg_autojson *json = fg_test_document(
                 "{\"family\":null,\"cpu\":\"300\",\"placement\":1}",
-                "{\"comand\":[\"x\"],\"portMappings\":[{\"containerPort\":80}],\"user\":7}");
+                "{\"comand\":[\"x\"],\"credentialSpecs\":[\"x\"],\"user\":7}");
         struct fg_error err = FG_ERROR_INIT;
 
         assert_null(fg_taskdef_decode(json, NULL, &problems));
         assert_int_equal(problems.n, 6);
         fg_test_problem_equal(&problems, 0, C0 ".comand",
                               "unknown field; did you mean \"command\"?");
-        fg_test_problem_equal(&problems, 1, C0 ".portMappings",
-                              "portMappings is not supported by this version of fgrun");
+        fg_test_problem_equal(&problems, 1, C0 ".credentialSpecs",
+                              "credentialSpecs is not supported by this version of fgrun");
         fg_test_problem_equal(&problems, 2, C0 ".user", "expected a string, found an integer");
         fg_test_problem_equal(&problems, 3, "$.placement",
                               "unknown field (allowed: family, containerDefinitions, …");

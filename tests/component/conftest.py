@@ -12,6 +12,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import fgd as fgd_harness  # noqa: E402
+import ownnet  # noqa: E402
+
+ownnet.enter()
 
 BUILD = pathlib.Path(os.environ["FGRUN_BUILD"])
 PROGRAM = str(BUILD / "api" / "fgd")

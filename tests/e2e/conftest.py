@@ -12,6 +12,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import lab as lab_module  # noqa: E402
 from lab import BUILD, ROOT, definition  # noqa: E402
+import ownnet  # noqa: E402
+
+ownnet.enter()
 
 
 @pytest.fixture(scope="session", autouse=True)

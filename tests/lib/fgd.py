@@ -46,6 +46,7 @@ class Fgd:
             "hypervisor": hypervisor,
             "log-level": "debug",
             "warm-memory-mib": "0",
+            "network": "none",
             **(settings or {}),
         }
         self.socket = f"{directory}/run/fgd.sock"

@@ -10,7 +10,7 @@ from sources import c_files, read, report
 # What each folder may use beside itself. core_base is what the static guest can be linked with.
 CORE_BASE = {f'core/{n}.h' for n in
              ('ban', 'buf', 'cleanup', 'clock', 'digest', 'error', 'fs', 'id', 'json', 'str')}
-PUBLIC = {'vmm/vmm.h', 'images/images.h', 'billing/billing.h', 'guest-init/protocol.h'}
+PUBLIC = {'net/net.h', 'vmm/vmm.h', 'images/images.h', 'billing/billing.h', 'guest-init/protocol.h'}
 MAY_USE = {
     'core': set(),
     'guest-init': CORE_BASE,
@@ -18,6 +18,7 @@ MAY_USE = {
     'images': {'core/*'},
     'billing': {'core/*'},
     'bench': {'core/*'},
+    'net': {'core/*'},
     'cli': {'core/*'},
     'api': {'core/*'} | PUBLIC,
 }

@@ -105,6 +105,17 @@ static void test_disks(void **state)
         assert_golden("hotplug-disk", &more);
 }
 
+static void test_nic(void **state)
+{
+        static const struct fg_vm_nic nic = { .netns = "/run/fgrun/vpc/net",
+                                              .tap = "tap7",
+                                              .mac = "02:11:22:33:44:55" };
+        struct fg_vm_spec spec = small;
+
+        spec.nic = &nic;
+        check("nic", &tcg, &spec);
+}
+
 /* Nothing in a string gets out of its place. */
 static void test_escapes(void **state)
 {
@@ -171,8 +182,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tcg),     cmocka_unit_test(test_kvm),
                 cmocka_unit_test(test_acpi),    cmocka_unit_test(test_escapes),
-                cmocka_unit_test(test_disks),   cmocka_unit_test(test_refuses),
-                cmocka_unit_test(test_cmdline), cmocka_unit_test(test_tsc),
+                cmocka_unit_test(test_disks),   cmocka_unit_test(test_nic),
+                cmocka_unit_test(test_refuses), cmocka_unit_test(test_cmdline),
+                cmocka_unit_test(test_tsc),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

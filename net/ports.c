@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/str.h"
+
+/* A socket that is bound and never used: packets to a published port turn off before it. */
+static int hold(const struct fg_net_port *p)
+{
+        fg_autoclose int fd = socket(AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
+                                     0);
+        struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(p->host) };
+
+        if (fd < 0)
+                return -1;
+        if (*p->address && inet_pton(AF_INET, p->address, &at.sin_addr) != 1) {
+                errno = EINVAL;
+                return -1;
+        }
+        if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+                return -1;
+        return fg_take_fd(fd);
+}
+
+static const char *protocol(const struct fg_net_port *p)
+{
+        return p->udp ? "udp" : "tcp";
+}
+
+static bool same_port(const struct fg_net_port *a, const struct fg_net_port *b)
+{
+        return a->udp == b->udp && a->host == b->host &&
+               (!*a->address || !*b->address || fg_streq(a->address, b->address));
+}
+
+static int fail_port(const struct fg_net_port *p, const char *who, struct fg_error *err)
+{
+        return fg_fail(err, FG_ERR_CONFLICT, "port %s%s%u/%s of the host is in use: %s", p->address,
+                       *p->address ? ":" : "", p->host, protocol(p), who);
+}
+
+static int check_members(struct fg_net *net, const struct fg_net_member *m, size_t i,
+                         struct fg_error *err)
+{
+        const struct fg_net_port *p = &m->eni->ports[i].port;
+        struct fg_net_member *other, *next;
+
+        HASH_ITER (hh, net->members, other, next)
+                for (size_t j = 0; j < other->eni->n_ports; j++)
+                        if ((other != m || j < i) && same_port(p, &other->eni->ports[j].port))
+                                return fail_port(
+                                        p, other == m ? "it is published twice" : other->task, err);
+        return 0;
+}
+
+/* Where the host's rules send it inside: any port that no other publication has. */
+static int choose_transfer(struct fg_net *net, struct fg_net_member *m, size_t i,
+                           struct fg_error *err)
+{
+        struct fg_rules_port *p = &m->eni->ports[i];
+        fg_autofree bool *taken = fg_calloc(65536, sizeof(*taken));
+        struct fg_net_member *other, *next;
+
+        HASH_ITER (hh, net->members, other, next)
+                for (size_t j = 0; j < other->eni->n_ports; j++)
+                        if (other->eni->ports[j].port.udp == p->port.udp)
+                                taken[other->eni->ports[j].transfer] = true;
+        for (unsigned transfer = 1; transfer < 65536; transfer++)
+                if (!taken[transfer]) {
+                        p->transfer = (uint16_t)transfer;
+                        return 0;
+                }
+        return fg_fail(err, FG_ERR_CAPACITY, "no more ports can be published");
+}
+
+int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *err)
+{
+        m->held = fg_calloc(m->eni->n_ports + 1, sizeof(*m->held));
+        for (size_t i = 0; i < m->eni->n_ports; i++)
+                m->held[i] = -1;
+        for (size_t i = 0; i < m->eni->n_ports; i++) {
+                const struct fg_net_port *p = &m->eni->ports[i].port;
+
+                if (check_members(net, m, i, err) < 0 || choose_transfer(net, m, i, err) < 0)
+                        return -1;
+                m->held[i] = hold(p);
+                if (m->held[i] >= 0)
+                        continue;
+                if (errno == EADDRINUSE)
+                        return fail_port(p, "by another program", err);
+                return fg_fail_errno(err, errno, "port %s%s%u/%s of the host", p->address,
+                                     *p->address ? ":" : "", p->host, protocol(p));
+        }
+        return 0;
+}
+
+void fg_ports_hold_again(struct fg_net_member *m)
+{
+        m->held = fg_calloc(m->eni->n_ports + 1, sizeof(*m->held));
+        for (size_t i = 0; i < m->eni->n_ports; i++)
+                m->held[i] = hold(&m->eni->ports[i].port);
+}
+
+void fg_ports_drop(struct fg_net_member *m)
+{
+        for (size_t i = 0; m->held && i < m->eni->n_ports; i++)
+                fg_closep(&m->held[i]);
+        free(m->held);
+        m->held = NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "core/lane.h"
+#include "core/table.h"
+#include "net/vpc.h"
+
+/* The loop's side of net/: net.c, reserve.c, attach.c and ports.c. */
+
+struct fg_net_member {
+        char task[FG_ID_LEN + 1]; /* key */
+        struct fg_eni *eni;       /* as requested; as it is once attached */
+        bool attached;            /* the journal has it */
+        bool leaving;
+        char *names; /* more names than the task's own, one a line; NULL: none */
+        int *held;   /* sockets that keep its ports; as many as ports, -1: not held */
+        UT_hash_handle hh;
+};
+
+struct fg_net {
+        struct fg_net_config config; /* a copy; subnets and groups are owned below */
+        struct fg_net_subnet *subnets;
+        struct fg_net_group *groups;
+        struct fg_net_info info;
+        struct fg_net_member *members;
+        struct fg_lane *lane; /* one thread, which owns the VPC from then on */
+        struct fg_vpc vpc;
+};
+
+struct fg_net_member *fg_member_find(struct fg_net *net, const char *task);
+struct fg_net_member *fg_member_new(struct fg_net *net, const char *task);
+void fg_member_free(struct fg_net *net, struct fg_net_member *m);
+
+/* attach.c */
+void fg_net_refill(struct fg_net *net); /* make TAPs in advance, behind what waits already */
+
+/* ports.c: a published port is bound in the host's namespace, so that nobody else takes it. */
+
+/** fg_ports_hold() - CONFLICT when a task or a program has one of the member's ports. */
+int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *err);
+void fg_ports_hold_again(struct fg_net_member *m); /* after a restart; as far as it goes */
+void fg_ports_drop(struct fg_net_member *m);

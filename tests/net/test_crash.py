@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 at any moment, and many tasks in a row: what the journal says is what there is."""
+
+import os
+import random
+import signal
+import time
+
+import netlab
+from netlab import HOST, OUTSIDE, Server, ask
+
+
+def taps(lab):
+    return [line.split()[0] for line in lab.vpc_run("ip", "-br", "link").splitlines() if line.startswith("tap")]
+
+
+def elements(lab):
+    """Elements of the VPC's sets that belong to tasks."""
+    text = lab.vpc_run("nft", "list", "ruleset")
+    return text.count('"tap') - text.count('"tap*')
+
+
+def test_tasks_outlive_it(lab):
+    a, b = lab.guest("port=8080:80"), lab.guest()
+    server = Server(a.ns, a.ipv4, 80)
+    lab.net.kill()
+    # Nobody is there, and everything goes on.
+    assert ask(b.ns, a.ipv4, 80) == b.ipv4
+    assert ask(lab.outside, HOST, 8080) == OUTSIDE
+    assert netlab.resolve(b.ns, a.a["name"]) == [a.ipv4]
+    resolver = netlab.resolvers(lab.directory)
+    assert lab.net.start()["usable"]
+    assert netlab.resolvers(lab.directory) == resolver  # taken up, not started again
+    assert sorted(lab.net.do("list")["tasks"], key=lambda t: t["task"]) == [a.a, b.a]
+    assert ask(lab.outside, HOST, 8080) == OUTSIDE
+    refused = lab.net.do("attach", lab.new_task(), "port=8080:1")
+    assert refused["code"] == "CONFLICT"
+    # The same attachment for who asks again.
+    assert lab.net.do("attach", a.a["task"]) == a.a
+    # What nobody claims goes.
+    assert lab.net.do("claim", a.a["task"]) == {}
+    deadline = time.monotonic() + 10
+    while len(lab.net.do("list")["tasks"]) > 1:
+        assert time.monotonic() < deadline
+    assert ask(b.ns, a.ipv4, 80, timeout=0.5) is None
+    server.close()
+
+
+def test_a_stop_leaves_tasks_and_a_start_takes_them_up(lab):
+    a = lab.guest()
+    lab.net.stop()
+    assert a.ping(a.a["gateway4"])
+    assert lab.net.start()["usable"]
+    assert lab.net.do("list")["tasks"] == [a.a]
+
+
+def test_killed_at_random_points(lab):
+    dice = random.Random(os.environ.get("FG_SEED", time.time_ns()))
+    for _ in range(15):
+        for _ in range(4):
+            lab.net.send("attach", lab.new_task(), f"port={dice.randrange(20000, 60000)}:80", "rate=100000")
+            if lab.task > 3 and dice.random() < 0.5:
+                lab.net.send("detach", f"{lab.task - 3:032x}")
+        time.sleep(dice.random() * 0.12)
+        os.kill(lab.net.process.pid, signal.SIGKILL)
+        lab.net.kill()
+        assert lab.net.start()["usable"]
+        tasks = lab.net.do("list")["tasks"]
+        assert len({t["ipv4"] for t in tasks}) == len(tasks)
+        assert {t["tap"] for t in tasks} <= set(taps(lab))
+        # mac, arp, ip4, two of ip6; its two rates name it twice
+        assert elements(lab) == 9 * len(tasks)
+    for task in lab.net.do("list")["tasks"]:
+        assert lab.net.do("detach", task["task"]) == {}
+    assert elements(lab) == 0
+
+
+def test_killed_while_it_starts(lab):
+    a = lab.guest("port=8080:80")
+    dice = random.Random(os.environ.get("FG_SEED", time.time_ns()))
+    for _ in range(10):
+        lab.net.kill()
+        with netlab.ownnet.inside(lab.host):
+            lab.net.process = netlab.subprocess.Popen(
+                [lab.net.tool, f"{lab.directory}/state", f"{lab.directory}/run", lab.config], text=True,
+                stdin=netlab.subprocess.PIPE, stdout=netlab.subprocess.PIPE)
+        time.sleep(dice.random() * 0.05)
+    lab.net.kill()
+    assert lab.net.start()["usable"]
+    server = Server(a.ns, a.ipv4, 80)
+    assert ask(lab.outside, HOST, 8080) == OUTSIDE
+    server.close()
+
+
+def test_a_thousand_in_a_row(lab):
+    begin = time.monotonic()
+    lab.net.send("cycle", 1000)
+    assert lab.net.answer() == {}
+    print(f"figure: 1000 attachments in {time.monotonic() - begin:.1f} s")
+    assert len(taps(lab)) == 4  # the pool, and nothing else
+    assert elements(lab) == 0 and "172.31.0" not in lab.vpc_run("ip", "neigh")
+    assert "proxy" not in lab.vpc_run("ip", "-6", "neigh", "show", "proxy")
+    assert os.listdir(f"{lab.directory}/run/vpc/names") == []
+    host = netlab.run(lab.host, "nft", "list", "ruleset").stdout
+    assert "elements" not in host
+
+
+def test_rules_of_others_stay(lab):
+    for words in ("add table ip others",
+                  "add chain ip others input { type filter hook input priority 5 ; policy accept ; }",
+                  "add rule ip others input counter"):
+        netlab.run(lab.host, "nft", words)
+    before = netlab.run(lab.host, "nft", "list", "table", "ip", "others").stdout.split("packets")[0]
+    a = lab.guest("port=8080:80")
+    lab.leave(a)
+    lab.net.stop()
+    assert netlab.run(lab.host, "nft", "list", "table", "ip", "others").stdout.startswith(before)
+    netlab.run(lab.host, "nft", "delete", "table", "ip", "others")
+    assert lab.left_over() == []
+
+
+def test_forwarding_is_put_back_only_if_it_was_off(lab):
+    lab.net.stop()
+    netlab.run(lab.host, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+    lab.net.start()
+    lab.net.stop()
+    assert netlab.run(lab.host, "cat", "/proc/sys/net/ipv4/ip_forward").stdout == "1\n"
+    netlab.run(lab.host, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward")
+
+
+def test_what_is_missing_is_named(lab):
+    lab.net.stop()
+    info = lab.net.start(["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"])
+    assert not info["usable"] and "CAP_NET_ADMIN" in info["reason"]
+    refused = lab.net.do("attach", lab.new_task())
+    assert refused["code"] == "DENIED" and "CAP_NET_ADMIN" in refused["error"]
