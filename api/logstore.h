@@ -68,6 +68,9 @@ struct fg_logwriter_events {
 int fg_logwriter_new(struct fg_logstore *store, const char *task, const char *container,
                      const struct fg_logwriter_events *events, void *userdata,
                      struct fg_logwriter **ret, struct fg_error *err);
+/** fg_logwriter_lossy() - from now on a gap is no error: the bytes are missing, and readers are
+ * told. */
+void fg_logwriter_lossy(struct fg_logwriter *w);
 /** fg_logwriter_free() - what is queued is still written, in the background. */
 void fg_logwriter_free(struct fg_logwriter *w);
 FG_DEFINE_CLEANUP(struct fg_logwriter *, fg_logwriter_free)

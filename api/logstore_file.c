@@ -22,12 +22,18 @@ struct fg_logfile {
         uint64_t size;  /* of the last segment, buffered bytes included */
         uint64_t total; /* of all segments */
         struct fg_segment_end end;
+        bool lossy;
         struct fg_buf out;
 };
 
 const uint64_t *fg_logfile_next(const struct fg_logfile *f)
 {
         return f->end.next;
+}
+
+void fg_logfile_lossy(struct fg_logfile *f)
+{
+        f->lossy = true;
 }
 
 void fg_logfile_free(struct fg_logfile *f)
@@ -114,16 +120,18 @@ int fg_logfile_append(struct fg_logfile *f, const struct fg_segment_record *r, c
         struct fg_segment_record cut = *r;
         const uint64_t *next = &f->end.next[r->stream];
 
-        if (r->offset > *next)
+        if (r->offset > *next && !f->lossy)
                 return fg_fail(err, FG_ERR_INVALID,
                                "gap in stream %" PRIu64 ": expected offset %" PRIu64
                                ", got %" PRIu64,
                                r->stream, *next, r->offset);
-        if (*next - r->offset >= r->len)
-                return 0;
-        data += *next - r->offset;
-        cut.len -= (uint32_t)(*next - r->offset);
-        cut.offset = *next;
+        if (*next > r->offset) {
+                if (*next - r->offset >= r->len)
+                        return 0;
+                data += *next - r->offset;
+                cut.len -= (uint32_t)(*next - r->offset);
+                cut.offset = *next;
+        }
         /* The streams of a log arrive side by side: in the file, time never goes back. */
         if (cut.time_ns < f->end.time_ns)
                 cut.time_ns = f->end.time_ns;

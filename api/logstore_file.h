@@ -21,10 +21,11 @@ FG_DEFINE_CLEANUP(struct fg_logfile *, fg_logfile_free)
 /**
  * fg_logfile_append() - buffer one record, rotating when the segment is full
  * @r: len, time, offset and stream are set. What is stored already is cut off its front; a record
- *     that would leave a gap is INVALID.
+ *     that would leave a gap is INVALID, but in a lossy log.
  */
 int fg_logfile_append(struct fg_logfile *f, const struct fg_segment_record *r, const char *data,
                       struct fg_error *err);
+void fg_logfile_lossy(struct fg_logfile *f);
 /** fg_logfile_flush() - write what is buffered. After an error the log must be opened anew. */
 int fg_logfile_flush(struct fg_logfile *f, struct fg_error *err);
 const uint64_t *fg_logfile_next(const struct fg_logfile *f); /* of each stream, buffered included */

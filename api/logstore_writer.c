@@ -20,6 +20,7 @@ struct fg_logwriter {
         bool busy;           /* a job is running, or its callbacks are */
         bool paused;         /* append() has returned 1 */
         bool failed;
+        bool lossy;
         struct fg_error error;
         struct fg_logfile *file; /* the lane's while a job is running */
 };
@@ -31,6 +32,7 @@ struct write_job {
         const char *path;            /* of the writer: immutable */
         struct fg_logfile_limits limits;
         struct fg_logfile *file; /* opened by the first job */
+        bool lossy;
         struct fg_buf batch;
         uint64_t next[FG_LOG_STREAMS];
         int result;
@@ -43,6 +45,8 @@ static int write_batch(struct write_job *j)
 
         if (!j->file && fg_logfile_open(j->path, &j->limits, &j->file, &j->err) < 0)
                 return -1;
+        if (j->lossy)
+                fg_logfile_lossy(j->file);
         for (size_t at = 0; at < j->batch.len; at += sizeof(record) + record.len) {
                 memcpy(&record, j->batch.data + at, sizeof(record));
                 if (fg_logfile_append(j->file, &record, j->batch.data + at + sizeof(record),
@@ -72,6 +76,7 @@ static void submit(struct fg_logwriter *w)
                                  .path = w->path,
                                  .limits = w->store->limits,
                                  .file = w->file,
+                                 .lossy = w->lossy,
                                  .batch = w->queue };
         w->in_flight = w->queue.len;
         w->queue = FG_BUF_INIT(w->queue.max);
@@ -155,6 +160,11 @@ int fg_logwriter_new(struct fg_logstore *store, const char *task, const char *co
         submit(w); /* an empty batch opens the file */
         *ret = w;
         return 0;
+}
+
+void fg_logwriter_lossy(struct fg_logwriter *w)
+{
+        w->lossy = true;
 }
 
 void fg_logwriter_free(struct fg_logwriter *w)

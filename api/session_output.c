@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/cwlogs/awslogs.h"
 #include "api/session_private.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/str.h"
 
 #define TIME_BYTES 8
@@ -91,21 +93,34 @@ int outputs_open(struct fg_session *s, struct fg_error *err)
         fg_cwlogs_task_resume(s->parts.cwlogs, s->task);
         s->outputs = fg_calloc(s->task->n_containers, sizeof(*s->outputs));
         for (size_t i = 0; i < s->task->n_containers; i++) {
+                const struct fg_container_def *def = s->task->containers[i].def;
                 struct output *o = &s->outputs[i];
+                struct fg_awslogs logs;
 
                 o->session = s;
                 o->index = (unsigned)i;
-                if (fg_logwriter_new(s->parts.logs, s->task->id, s->task->containers[i].def->name,
-                                     &events, o, &o->writer, err) < 0)
+                if (fg_logwriter_new(s->parts.logs, s->task->id, def->name, &events, o, &o->writer,
+                                     err) < 0)
                         return -1;
+                o->lossy = fg_awslogs_get(def->log_configuration, &logs) && logs.non_blocking;
+                if (o->lossy)
+                        fg_logwriter_lossy(o->writer);
         }
         return 0;
 }
 
 void outputs_close(struct fg_session *s)
 {
-        for (size_t i = 0; s->outputs && i < s->task->n_containers; i++)
-                fg_logwriter_free(s->outputs[i].writer);
+        for (size_t i = 0; s->outputs && i < s->task->n_containers; i++) {
+                struct output *o = &s->outputs[i];
+
+                if (o->lost > 0)
+                        fg_log_warn("task=%s container=%s lost %llu bytes of output (mode "
+                                    "non-blocking)",
+                                    s->task->id, s->task->containers[i].def->name,
+                                    (unsigned long long)o->lost);
+                fg_logwriter_free(o->writer);
+        }
         free(s->outputs);
         s->outputs = NULL;
 }
@@ -120,6 +135,14 @@ static uint64_t read_time(const struct fg_frame *f)
         return time < now ? time : now;
 }
 
+static void note_lost(struct output *o, uint64_t bytes)
+{
+        o->lost += bytes;
+        fg_log_debug("task=%s container=%s %llu bytes of output were dropped, the buffer was full",
+                     o->session->task->id, o->session->task->containers[o->index].def->name,
+                     (unsigned long long)bytes);
+}
+
 int outputs_frame(struct fg_session *s, const struct fg_frame *f, struct fg_error *err)
 {
         unsigned index = f->stream / FG_LOG_STREAMS, stream = f->stream % FG_LOG_STREAMS;
@@ -131,9 +154,11 @@ int outputs_frame(struct fg_session *s, const struct fg_frame *f, struct fg_erro
                 return fg_fail(err, FG_ERR_INVALID, "output of stream %u", f->stream);
         o = &s->outputs[index];
         end = f->offset + (f->len - TIME_BYTES);
-        if (end < f->offset || f->offset > o->received[stream])
+        if (end < f->offset || (f->offset > o->received[stream] && !o->lossy))
                 return fg_fail(err, FG_ERR_INVALID, "output with a gap in stream %u", f->stream);
-        if (end <= o->stored[stream])
+        if (f->offset > o->received[stream])
+                note_lost(o, f->offset - o->received[stream]);
+        if (end <= o->stored[stream] || f->len == TIME_BYTES)
                 return 0; /* repeated, or only the end mark */
         time = read_time(f);
         if (!s->output_seen) {

@@ -13,6 +13,8 @@ struct output { /* one container's two streams */
         uint64_t stored[FG_LOG_STREAMS];
         uint64_t received[FG_LOG_STREAMS];
         bool opened;
+        bool lossy;    /* a gap is what the guest had no room for */
+        uint64_t lost; /* bytes */
 };
 
 struct blob_request {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/spec.h"
 
+#include "api/cwlogs/awslogs.h"
 #include "api/taskdef_private.h"
 #include "core/json.h"
 #include "core/str.h"
@@ -39,6 +40,7 @@ static struct json_object *container_to_json(const struct fg_container_def *c,
 {
         fg_autojson *full = fg_object_encode(&fg_container_object, c);
         struct json_object *json = json_object_new_object();
+        struct fg_awslogs logs;
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(passed_on); i++) {
                 struct json_object *member = fg_json_get(full, passed_on[i]);
@@ -47,6 +49,8 @@ static struct json_object *container_to_json(const struct fg_container_def *c,
                         fg_json_set(json, passed_on[i], json_object_get(member));
         }
         fg_json_set(json, "image", image_to_json(image));
+        if (fg_awslogs_get(c->log_configuration, &logs) && logs.non_blocking)
+                fg_json_set_int(json, "outputBufferBytes", (int64_t)logs.buffer_bytes);
         fg_json_set_int(json, "stopTimeout",
                         c->stop_timeout > 0 ? c->stop_timeout : FG_STOP_TIMEOUT_DEFAULT);
         return json;

@@ -168,6 +168,7 @@ static int start(struct fg_container *c, struct json_object *task, const char *i
                               .spec = c->spec,
                               .image_dir = image_dir,
                               .cgroup = cgroup };
+        const int64_t buffer = fg_json_int(c->spec, "outputBufferBytes", 0);
 
         if (cgroup < 0 || open_pipes(&p, err) < 0)
                 return -1;
@@ -177,6 +178,8 @@ static int start(struct fg_container *c, struct json_object *task, const char *i
         for (uint16_t i = 0; i < 2; i++) {
                 if (fg_output_init(&outputs[i], c->loop, (uint16_t)(2 * c->index + i),
                                    fg_take_fd(p.read[i]), err) < 0)
+                        return -1;
+                if (buffer > 0 && fg_output_lossy(&outputs[i], (size_t)buffer, err) < 0)
                         return -1;
         }
         if (fcntl(p.read[2], F_SETFL, O_NONBLOCK) < 0)

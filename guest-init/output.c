@@ -19,16 +19,16 @@
 #define PAYLOAD_MAX    (64u * 1024)
 #define READ_MAX       (64u * 1024)
 #define SAME_CHUNK_NS  FG_NS_PER_MSEC /* reads closer than this share a timestamp */
-#define RING_POS(o, x) ((size_t)((x) % FG_OUTPUT_RING))
+#define RING_POS(o, x) ((size_t)((x) % (o)->size))
 
 static struct fg_chunk *chunk_at(const struct fg_output *o, size_t i)
 {
-        return &o->chunks[(o->first + i) % FG_OUTPUT_CHUNKS];
+        return &o->chunks[(o->first + i) % o->n_chunks];
 }
 
 static size_t room(const struct fg_output *o)
 {
-        return o->count < FG_OUTPUT_CHUNKS ? FG_OUTPUT_RING - (size_t)(o->end - o->acked) : 0;
+        return o->count < o->n_chunks ? o->size - (size_t)(o->end - o->acked) : 0;
 }
 
 static void close_pipe(struct fg_output *o)
@@ -47,11 +47,33 @@ static void add_chunk(struct fg_output *o, size_t len)
         const struct fg_chunk *last = o->count > 0 ? chunk_at(o, o->count - 1) : NULL;
 
         /* Never into a chunk that was sent in part: its frame carries its time already. */
-        if (!last || last->offset < o->sent || now - last->at > SAME_CHUNK_NS) {
-                *chunk_at(o, o->count) = (struct fg_chunk){ .offset = o->end, .at = now };
+        if (!last || last->offset < o->sent || now - last->at > SAME_CHUNK_NS ||
+            last->skipped < o->dropped) {
+                *chunk_at(o, o->count) = (struct fg_chunk){ .offset = o->end,
+                                                            .at = now,
+                                                            .skipped = o->dropped };
                 o->count++;
         }
         o->end += len;
+}
+
+/* The writers of a lossy stream are not kept waiting while they live. */
+static bool drops(const struct fg_output *o)
+{
+        return o->lossy && !o->exited;
+}
+
+static ssize_t drop(struct fg_output *o)
+{
+        static char waste[READ_MAX];
+        ssize_t n;
+
+        do
+                n = read(o->source.fd, waste, sizeof(waste));
+        while (n < 0 && errno == EINTR);
+        if (n > 0)
+                o->dropped += (uint64_t)n;
+        return n;
 }
 
 /* Return: as read(2); EAGAIN also when there is no room. */
@@ -59,11 +81,13 @@ static ssize_t read_pipe(struct fg_output *o)
 {
         const size_t pos = RING_POS(o, o->end);
         size_t len = room(o) < READ_MAX ? room(o) : READ_MAX;
-        size_t head = len < FG_OUTPUT_RING - pos ? len : FG_OUTPUT_RING - pos;
+        size_t head = len < o->size - pos ? len : o->size - pos;
         struct iovec iov[2] = { { .iov_base = o->ring + pos, .iov_len = head },
                                 { .iov_base = o->ring, .iov_len = len - head } };
         ssize_t n;
 
+        if (len == 0 && drops(o))
+                return drop(o);
         if (len == 0) {
                 errno = EAGAIN;
                 return -1;
@@ -79,7 +103,7 @@ static ssize_t read_pipe(struct fg_output *o)
 /* A closed pipe reports EPOLLHUP for ever, whatever is asked for: a full ring leaves the loop. */
 static void watch(struct fg_output *o)
 {
-        const bool want = o->source.fd >= 0 && room(o) > 0;
+        const bool want = o->source.fd >= 0 && (room(o) > 0 || drops(o));
         struct fg_error err = FG_ERROR_INIT;
 
         if (want == o->watched)
@@ -101,17 +125,37 @@ static void ready(struct fg_source *s, uint32_t events)
         watch(o);
 }
 
+/* Memory that is never written to costs nothing: a large ring is as large as it was needed. */
+static int make_ring(struct fg_output *o, size_t bytes, struct fg_error *err)
+{
+        free(o->ring);
+        free(o->chunks);
+        o->size = bytes;
+        o->n_chunks = (bytes + FG_OUTPUT_RING - 1) / FG_OUTPUT_RING * FG_OUTPUT_CHUNKS;
+        o->ring = malloc(o->size);
+        o->chunks = calloc(o->n_chunks, sizeof(*o->chunks));
+        if (!o->ring || !o->chunks)
+                return fg_fail(err, FG_ERR_CAPACITY, "no memory for output");
+        return 0;
+}
+
+int fg_output_lossy(struct fg_output *o, size_t bytes, struct fg_error *err)
+{
+        if (bytes == 0 || bytes > FG_OUTPUT_RING_MAX)
+                return fg_fail(err, FG_ERR_INVALID, "an output buffer of %zu bytes", bytes);
+        o->lossy = true;
+        return make_ring(o, bytes, err);
+}
+
 int fg_output_init(struct fg_output *o, struct fg_loop *loop, uint16_t stream, int take_fd,
                    struct fg_error *err)
 {
         *o = (struct fg_output){ .source = { .fd = take_fd, .ready = ready },
                                  .loop = loop,
                                  .stream = stream };
-        o->ring = malloc(FG_OUTPUT_RING);
-        o->chunks = calloc(FG_OUTPUT_CHUNKS, sizeof(*o->chunks));
-        if (!o->ring || !o->chunks) {
+        if (make_ring(o, FG_OUTPUT_RING, err) < 0) {
                 close_pipe(o);
-                return fg_fail(err, FG_ERR_CAPACITY, "no memory for output");
+                return -1;
         }
         if (fcntl(take_fd, F_SETFL, O_NONBLOCK) < 0)
                 return fg_fail_errno(err, errno, "fcntl");
@@ -136,10 +180,24 @@ void fg_output_exited(struct fg_output *o)
         watch(o);
 }
 
+/* An offset of the stream, as it is on the wire, in bytes that were taken. */
+static uint64_t taken(const struct fg_output *o, uint64_t offset)
+{
+        for (size_t i = 0; i < o->count; i++) {
+                const struct fg_chunk *c = chunk_at(o, i);
+                const uint64_t next = i + 1 < o->count ? chunk_at(o, i + 1)->offset : o->end;
+
+                if (offset <= c->offset + c->skipped)
+                        return c->offset;
+                if (offset <= next + c->skipped)
+                        return offset - c->skipped;
+        }
+        return o->end;
+}
+
 void fg_output_ack(struct fg_output *o, uint64_t offset)
 {
-        if (offset > o->end)
-                offset = o->end;
+        offset = taken(o, offset);
         if (offset <= o->acked)
                 return;
         o->acked = offset;
@@ -176,17 +234,17 @@ static size_t find_chunk(const struct fg_output *o, uint64_t offset)
         return low;
 }
 
-static int append_frame(struct fg_output *o, size_t len, uint64_t at, bool last, struct fg_buf *out,
-                        struct fg_error *err)
+static int append_frame(struct fg_output *o, size_t len, const struct fg_chunk *c, bool last,
+                        struct fg_buf *out, struct fg_error *err)
 {
         char payload[TIMESTAMP_LEN + PAYLOAD_MAX];
-        const uint64_t stamp = htole64(at);
+        const uint64_t stamp = htole64(c->at);
         const size_t pos = RING_POS(o, o->sent);
-        const size_t head = len < FG_OUTPUT_RING - pos ? len : FG_OUTPUT_RING - pos;
+        const size_t head = len < o->size - pos ? len : o->size - pos;
         const struct fg_frame f = { .type = FG_FRAME_OUTPUT,
                                     .flags = last ? FG_FRAME_LAST : 0,
                                     .stream = o->stream,
-                                    .offset = o->sent,
+                                    .offset = o->sent + c->skipped,
                                     .data = payload,
                                     .len = TIMESTAMP_LEN + len };
 
@@ -199,13 +257,14 @@ static int append_frame(struct fg_output *o, size_t len, uint64_t at, bool last,
 
 int fg_output_append(struct fg_output *o, struct fg_buf *out, struct fg_error *err)
 {
+        const struct fg_chunk end = { .at = fg_now_ns(), .skipped = o->dropped };
         uint64_t limit;
         size_t i, len;
 
         if (o->sent == o->end) {
                 if (!o->eof || o->last_sent)
                         return 0;
-                if (append_frame(o, 0, fg_now_ns(), true, out, err) < 0)
+                if (append_frame(o, 0, &end, true, out, err) < 0)
                         return -1;
                 o->last_sent = true;
                 return 1;
@@ -213,7 +272,7 @@ int fg_output_append(struct fg_output *o, struct fg_buf *out, struct fg_error *e
         i = find_chunk(o, o->sent);
         limit = i + 1 < o->count ? chunk_at(o, i + 1)->offset : o->end;
         len = limit - o->sent < PAYLOAD_MAX ? (size_t)(limit - o->sent) : PAYLOAD_MAX;
-        if (append_frame(o, len, chunk_at(o, i)->at, false, out, err) < 0)
+        if (append_frame(o, len, chunk_at(o, i), false, out, err) < 0)
                 return -1;
         o->sent += len;
         return 1;

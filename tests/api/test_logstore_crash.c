@@ -161,6 +161,79 @@ static void test_write_error(void **state)
         reader_close(&r);
 }
 
+/* ---- what a lossy log and time may do ---- */
+
+struct times {
+        uint64_t expected;
+        size_t records;
+        bool answered, ended;
+};
+
+static void on_times(void *userdata, const struct fg_logrecord *records, size_t n,
+                     const struct fg_error *err)
+{
+        struct times *t = userdata;
+
+        assert_null(err);
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(records[i].time_ns, t->expected);
+        t->records += n;
+        t->ended = n == 0;
+        t->answered = true;
+}
+
+static void check_times(struct fixture *f, uint64_t expected)
+{
+        struct times t = { .expected = expected };
+        struct fg_logreader *r = fg_logreader_new(f->store, &ALL, on_times, &t);
+
+        while (!t.ended) {
+                t.answered = false;
+                fg_logreader_read(r);
+                while (!t.answered)
+                        run_once(f);
+        }
+        assert_int_equal(t.records, 4);
+        fg_logreader_free(r);
+}
+
+static void test_gap_of_a_lossy_log(void **state)
+{
+        struct fixture *f = *state;
+        struct writer w;
+        struct reader r;
+
+        store_open(f);
+        writer_open(f, &w, TASK, "app");
+        fg_logwriter_lossy(w.w);
+        append(&w, 0, 0, 1, "ab", 2);
+        append(&w, 0, 10, 1, "cd", 2);
+        append(&w, 0, 8, 1, "xxcde", 5); /* sent again, from within what is missing */
+        wait_stored(f, &w, 0, 13);
+        fg_logwriter_free(w.w);
+        read_all(f, &r, &ALL);
+        assert_string_equal(r.data[0].data, "abcde");
+        assert_int_equal(r.lost, 8);
+        reader_close(&r);
+}
+
+/* What arrives late from the other stream does not make time go back. */
+static void test_time_does_not_go_back(void **state)
+{
+        struct fixture *f = *state;
+        struct writer w;
+
+        store_open(f);
+        for (unsigned i = 0; i < 2; i++) { /* also over a restart */
+                writer_open(f, &w, TASK, "app");
+                append(&w, 0, 2 * (uint64_t)i, 5000, "a\n", 2);
+                append(&w, 1, 2 * (uint64_t)i, 4000, "b\n", 2);
+                wait_stored(f, &w, 1, 2 * (uint64_t)i + 2);
+                fg_logwriter_free(w.w);
+        }
+        check_times(f, 5000);
+}
+
 /* ---- kill -9 at any moment ---- */
 
 enum { ROUNDS = 30, STEP = 997 };
@@ -261,9 +334,10 @@ static void test_kill_loses_nothing_acknowledged(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                TEST(test_torn_at_every_byte), TEST(test_damaged_at_every_byte),
-                TEST(test_torn_header),        TEST(test_reader_survives_torn_tail),
-                TEST(test_write_error),        TEST(test_kill_loses_nothing_acknowledged),
+                TEST(test_torn_at_every_byte),    TEST(test_damaged_at_every_byte),
+                TEST(test_torn_header),           TEST(test_reader_survives_torn_tail),
+                TEST(test_write_error),           TEST(test_gap_of_a_lossy_log),
+                TEST(test_time_does_not_go_back), TEST(test_kill_loses_nothing_acknowledged),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

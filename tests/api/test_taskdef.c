@@ -248,7 +248,7 @@ static void dependencies_may_not_wait_for_themselves(void **state)
 
 static void the_examples_are_valid(void **state)
 {
-        static const char *const names[] = { "hello", "two-containers", "limits", "user" };
+        static const char *const names[] = { "hello", "two-containers", "limits", "user", "logs" };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(names); i++) {
                 fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;

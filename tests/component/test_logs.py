@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """CloudWatch Logs: tasks that log to awslogs, groups and streams, reading and filtering events."""
 
+import contextlib
 import json
+import os
 import random
+import sqlite3
+import subprocess
 import threading
 import time
 
@@ -136,6 +140,22 @@ def test_stdout_and_stderr_are_one_stream(fgd, task, logs):
     assert times == sorted(times)
 
 
+def test_dropped_output_is_counted(fgd, task, logs):
+    """A guest's buffer was full: bytes are missing, and the readers are told."""
+    done = fgd.stopped(fgd.run(task(r"print be\c", ";", "skip 1000", ";", "print fore", ";", "print after", ";", "skip 7",
+                                    ";", "exit 0", container=awslogs(awslogs_create_group="true", mode="non-blocking"))))
+    assert done["stopCode"] == "EssentialContainerExited"
+    assert messages(logs("FilterLogEvents", logGroupName="/g")) == ["be", "fore", "after"]
+    assert [record["lost"] for record in fgd.logs(task_id(done)) if "lost" in record] == [1000]
+    assert "lost 1007 bytes of output" in fgd.output()
+
+
+def test_a_gap_is_no_right_of_a_blocking_container(fgd, task, logs):
+    done = fgd.stopped(fgd.run(task("print be", ";", "skip 10", ";", "print fore",
+                                    container=awslogs(awslogs_create_group="true", mode="blocking"))))
+    assert "output with a gap" in done["stoppedReason"]
+
+
 def test_bytes_that_are_not_utf8(fgd, task, logs):
     logs("CreateLogGroup", logGroupName="/g")
     done = fgd.stopped(fgd.run(task("binary 300", ";", "exit 0", container=awslogs())))
@@ -149,10 +169,8 @@ def test_streams_live_as_long_as_the_group_says(fgd, task, logs, start):
     kept = fgd.stopped(fgd.run(task("print kept", container=awslogs())))
     fgd.kill()
     # Its record goes at the next start: as if it were long ago.
-    import sqlite3
-    with sqlite3.connect(f"{fgd.directory}/state/fgd.db") as db:
+    with contextlib.closing(sqlite3.connect(f"{fgd.directory}/state/fgd.db")) as db, db:
         db.execute("UPDATE tasks SET stopped_ns = 1")
-    db.close()
     fgd.start()
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and fgd.call("GET", "/v1/tasks")["tasks"]:
@@ -162,7 +180,6 @@ def test_streams_live_as_long_as_the_group_says(fgd, task, logs, start):
     fgd.start()
     assert messages(logs("FilterLogEvents", logGroupName="/g")) == ["kept"]
     logs("DeleteLogStream", logGroupName="/g", logStreamName=f"p/app/{task_id(kept)}")
-    import os
     while time.monotonic() < deadline and os.listdir(f"{fgd.directory}/state/logs"):
         pass
     assert os.listdir(f"{fgd.directory}/state/logs") == []
@@ -447,6 +464,63 @@ def test_old_events_are_not_shown(logs, stream):
     assert put(logs, stream, [("older", t - 4 * 86400000)])["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
 
 
+def test_a_million_lines(fgd, task, logs):
+    """Page by page, in bounded answers; others are served meanwhile."""
+    count = 1000000
+    logs("CreateLogGroup", logGroupName="/g")
+    fgd.stopped(fgd.run(task(f"lines {count}", container=awslogs(mode="blocking"))))
+    waits, over = [], threading.Event()
+
+    def others():
+        while not over.is_set():
+            begin = time.monotonic()
+            fgd.call("GET", "/v1/info")
+            waits.append(time.monotonic() - begin)
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    expected, token, begin = 1, {}, time.monotonic()
+    try:
+        while True:
+            page = logs("FilterLogEvents", logGroupName="/g", **token)
+            assert len(page["events"]) <= 10000
+            for event in page["events"]:
+                assert event["message"] == f"line {expected}"
+                expected += 1
+            if "nextToken" not in page:
+                break
+            token = {"nextToken": page["nextToken"]}
+        paged = time.monotonic() - begin
+        begin = time.monotonic()
+        found = logs("FilterLogEvents", logGroupName="/g", filterPattern='"line 999999"')
+        assert messages(found) == ["line 999999"] and "nextToken" not in found
+        searched = time.monotonic() - begin
+    finally:
+        over.set()
+        thread.join()
+    assert expected == count + 1
+    print(f"{paged:.1f} s for all pages, {searched:.2f} s for a search, others waited {max(waits):.3f} s at most")
+    assert max(waits) < 5  # on a loaded machine; a page takes some 50 ms
+
+
+def test_old_events_go(fgd, logs, stream):
+    """A stream that has become too old as a whole: its file goes, the stream stays."""
+    put(logs, stream, [("old", now_ms())])
+    logs("PutRetentionPolicy", logGroupName="g", retentionInDays=1)
+    assert len(os.listdir(f"{fgd.directory}/state/logs")) == 1
+    fgd.kill()
+    with contextlib.closing(sqlite3.connect(f"{fgd.directory}/state/logs.db")) as db, db:
+        db.execute("UPDATE log_stream SET created_ms = 1, first_ms = 1, last_ms = 1")
+    fgd.start()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and os.listdir(f"{fgd.directory}/state/logs"):
+        time.sleep(0.1)
+    assert os.listdir(f"{fgd.directory}/state/logs") == []
+    assert "lastEventTimestamp" not in logs("DescribeLogStreams", logGroupName="g")["logStreams"][0]
+    put(logs, stream, [("new", now_ms())])
+    assert messages(logs("FilterLogEvents", logGroupName="g")) == ["new"]
+
+
 def test_live_tail_is_refused_by_name(logs):
     error = refused(logs, "StartLiveTail", logGroupIdentifiers=["x"])
     assert error.name == "UnsupportedFeatureException" and "StartLiveTail" in error.message
@@ -463,13 +537,51 @@ def test_the_aws_cli(fgd, task, tmp_path):
         tail = cli.run("logs", "tail", "/ecs/app", "--format", "short")
         assert tail.returncode == 0, tail.stderr
         assert [line.split(" ", 1)[1] for line in tail.stdout.splitlines()] == ["line 1", "line 2", "line 3"]
+        follow = subprocess.Popen(["/usr/bin/aws", "--endpoint-url", endpoint, "logs", "tail", "/ecs/app", "--follow",
+                                   "--format", "short", "--filter-pattern", "?more ?end"],
+                                  env={**cli.env, "PYTHONUNBUFFERED": "1"},
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        limit = threading.Timer(240, follow.kill)
+        limit.start()
+        try:
+            fgd.stopped(fgd.run(task("print one", ";", "print more", ";", "print end", container=awslogs("/ecs/app"))))
+            assert [follow.stdout.readline().split(" ", 1)[1] for _ in range(2)] == ["more\n", "end\n"]
+        finally:
+            limit.cancel()
+            follow.kill()
+            follow.communicate()
         got = cli("logs", "get-log-events", "--log-group-name", "/ecs/app", "--log-stream-name", stream)
         assert messages(got) == ["line 1", "line 2", "line 3"]
         got = cli("logs", "filter-log-events", "--log-group-name", "/ecs/app", "--filter-pattern", '"line 2"')
         assert messages(got) == ["line 2"]
         assert cli("logs", "describe-log-groups")["logGroups"][0]["logGroupName"] == "/ecs/app"
         streams = cli("logs", "describe-log-streams", "--log-group-name", "/ecs/app", "--order-by", "LastEventTime")
-        assert [s["logStreamName"] for s in streams["logStreams"]] == [stream]
+        assert [s["logStreamName"] for s in streams["logStreams"]][0] == stream and len(streams["logStreams"]) == 2
         assert cli.fails("logs", "get-log-events", "--log-group-name", "/x", "--log-stream-name", "y").endswith(
             "(ResourceNotFoundException) when calling the GetLogEvents operation: "
             "The specified log group does not exist.")
+
+
+def test_boto3(fgd, task):
+    """Paginators, and what an SDK makes of the answers."""
+    boto3 = pytest.importorskip("boto3")
+    with awsapi.bridge(fgd.socket) as endpoint:
+        client = boto3.client("logs", endpoint_url=endpoint, region_name="local-1", aws_access_key_id="AKIDEXAMPLE",
+                              aws_secret_access_key="secret")
+        client.create_log_group(logGroupName="/g", tags={"a": "b"})
+        fgd.stopped(fgd.run(task("lines 25000", container=awslogs(mode="blocking"))))
+        got = [event["message"] for page in client.get_paginator("filter_log_events").paginate(logGroupName="/g")
+               for event in page["events"]]
+        assert got == [f"line {n}" for n in range(1, 25001)]
+        for n in range(120):
+            client.create_log_stream(logGroupName="/g", logStreamName=f"s{n:03}")
+        streams = [s["logStreamName"] for page in client.get_paginator("describe_log_streams").paginate(
+            logGroupName="/g", logStreamNamePrefix="s") for s in page["logStreams"]]
+        assert streams == [f"s{n:03}" for n in range(120)]
+        with pytest.raises(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName="/g")
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.get_log_events(logGroupName="/g", logStreamName="none")
+        with pytest.raises(client.exceptions.InvalidParameterException):
+            client.filter_log_events(logGroupName="/g", filterPattern="{")
+        assert client.list_tags_log_group(logGroupName="/g")["tags"] == {"a": "b"}

@@ -45,6 +45,18 @@ static enum outcome run_print(struct guest *g, struct container *c, const char *
         return write_line(c, 0, arg);
 }
 
+/* Bytes of stdout that are dropped, as by a lossy output whose buffer is full. */
+static enum outcome run_skip(struct guest *g, struct container *c, const char *arg)
+{
+        struct stream *s = &c->streams[0];
+
+        if (s->ring.len > 0)
+                return BLOCKED;
+        s->acked += number(arg);
+        s->sent = s->acked;
+        return DONE;
+}
+
 static enum outcome run_err(struct guest *g, struct container *c, const char *arg)
 {
         return write_line(c, 1, arg);
@@ -167,7 +179,7 @@ static const struct verb {
         { "lines", run_lines },     { "flood", run_flood }, { "binary", run_binary },
         { "sleep", run_sleep },     { "wait", run_wait },   { "ignore-stop", run_ignore_stop },
         { "exit", run_exit },       { "oom", run_oom },     { "crash", run_crash },
-        { "garbage", run_garbage },
+        { "garbage", run_garbage }, { "skip", run_skip },
 };
 
 /* The verb of the current statement, and its argument. */

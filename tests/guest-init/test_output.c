@@ -192,6 +192,56 @@ static void does_not_wait_for_a_borrowed_pipe(void **state)
         assert_int_equal(f->output.end, 2);
 }
 
+/* What does not fit is dropped: on the wire the offsets jump over it, whatever is sent again. */
+static void a_lossy_stream_never_waits(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_frame frame = { 0 };
+
+        assert_int_equal(fg_output_lossy(&f->output, 8, &f->err), 0);
+        write_text(f, "12345678dropped");
+        assert_true(f->output.watched);
+        fg_loop_step(&f->loop);
+        assert_int_equal(f->output.dropped, 7);
+        expect(f, 0, "12345678");
+        fg_output_ack(&f->output, 6);
+        write_text(f, "abcdef");
+        write_text(f, "more");
+        assert_int_equal(f->output.dropped, 11);
+        fg_output_rewind(&f->output);
+        expect(f, 6, "78");
+        expect(f, 15, "abcdef");
+        assert_false(next(f, &frame));
+        fg_output_ack(&f->output, 10); /* inside of what was dropped */
+        fg_output_rewind(&f->output);
+        expect(f, 15, "abcdef");
+        fg_output_ack(&f->output, 21);
+        write_text(f, "end");
+        expect(f, 25, "end");
+        fg_output_ack(&f->output, 28);
+        assert_int_equal(f->output.acked, f->output.end);
+}
+
+/* Nobody waits for a container that is gone: its last bytes are not dropped. */
+static void a_lossy_stream_keeps_its_end(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_frame frame = { 0 };
+
+        assert_int_equal(fg_output_lossy(&f->output, 8, &f->err), 0);
+        assert_int_equal(write(f->pipe, "12345678last", 12), 12);
+        fg_output_exited(&f->output);
+        assert_int_equal(close(f->pipe), 0);
+        f->pipe = -1;
+        expect(f, 0, "12345678");
+        fg_output_ack(&f->output, 8);
+        expect(f, 8, "last");
+        assert_int_equal(f->output.dropped, 0);
+        assert_true(next(f, &frame));
+        assert_true(frame.flags & FG_FRAME_LAST);
+        assert_int_equal(frame.offset, 12);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -202,6 +252,8 @@ int main(void)
                 TEST(ends_once_with_its_last_frame),
                 TEST(stops_reading_when_full),
                 TEST(does_not_wait_for_a_borrowed_pipe),
+                TEST(a_lossy_stream_never_waits),
+                TEST(a_lossy_stream_keeps_its_end),
 #undef TEST
         };
 
