@@ -51,6 +51,8 @@ static const struct setting {
         TEXT_SETTING(docker_config, NULL, "registry credentials (a Docker config.json)"),
         TEXT_SETTING(ca_file, NULL, "extra CA certificates for registries (PEM)"),
         TEXT_SETTING(insecure_registries, NULL, "HOST[:PORT] to be spoken to without TLS"),
+        TEXT_SETTING(seal_key, NULL, "key file that secrets are sealed with"),
+        TEXT_SETTING(s3_root, NULL, "directory of environment files: arn:aws:s3:::BUCKET/KEY"),
         TEXT_SETTING(region, "local-1", "region in ARNs"),
         TEXT_SETTING(account, "000000000000", "account in ARNs"),
         TEXT_SETTING(cluster, "default", "cluster in ARNs"),
@@ -220,6 +222,8 @@ static void set_derived(struct fg_config *c)
                 c->cache_dir = fg_path_cache_dir();
         if (!c->run_dir)
                 c->run_dir = fg_path_run_dir();
+        if (!c->seal_key)
+                c->seal_key = fg_asprintf("%s/seal.key", c->state_dir);
         if (!c->listen)
                 c->listen = fg_asprintf("unix:%s/fgd.sock", c->run_dir);
 }

@@ -20,6 +20,8 @@ struct fg_config {
         char *initrd;     /* path, or NULL: the installed one */
         char *price_book; /* path, or NULL: built-in list prices */
         char *docker_config, *ca_file, *insecure_registries;
+        char *seal_key;                   /* path, or NULL: seal.key in the state directory */
+        char *s3_root;                    /* where environment files lie, or NULL */
         char *region, *account, *cluster; /* parts of ARNs */
         char *image_pull;                 /* "prepared" or "guest" */
         char *log_level;

@@ -125,6 +125,17 @@ static int open_logs(struct fg_daemon *d, struct fg_error *err)
                                                                       : open_log_groups(d, err);
 }
 
+static int open_keeper(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("%s/secrets.db", d->config.state_dir);
+        struct fg_vault_config config = { .db = path,
+                                          .key = d->config.seal_key,
+                                          .region = d->config.region,
+                                          .account = d->config.account };
+
+        return fg_keeper_new(d->event, &config, &d->keeper, err);
+}
+
 static int parse_accel(const char *text, enum fg_accel *ret, struct fg_error *err)
 {
         if (fg_streq(text, "auto"))
@@ -281,8 +292,8 @@ static int open_all(struct fg_daemon *d, struct fg_error *err)
         } steps[] = {
                 { "directories", open_directories }, { "event loop", open_loop },
                 { "database", open_store },          { "image store", open_images },
-                { "log store", open_logs },          { "network", network_open },
-                { "hypervisor", open_vmm },
+                { "log store", open_logs },          { "secrets", open_keeper },
+                { "network", network_open },         { "hypervisor", open_vmm },
         };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(steps); i++)
@@ -326,6 +337,7 @@ static void close_all(struct fg_daemon *d)
         fg_vmm_free(d->vmm);
         fg_net_free(d->net);
         fg_images_free(d->images);
+        fg_keeper_free(d->keeper);
         fg_logstore_free(d->logs);
         fg_store_free(d->store);
         sd_event_unref(d->event);

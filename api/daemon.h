@@ -7,6 +7,7 @@
 #include "api/config.h"
 #include "api/cwlogs/cwlogs.h"
 #include "api/http.h"
+#include "api/keeper.h"
 #include "api/logstore.h"
 #include "api/promtext.h"
 #include "api/store.h"
@@ -29,6 +30,7 @@ struct fg_daemon {
         struct fg_cwlogs *cwlogs;
         struct fg_net *net;
         struct fg_logstore *logs;
+        struct fg_keeper *keeper;
         struct fg_lane *io;
         struct fg_capacity capacity;
         struct fg_pool *pool;

@@ -116,6 +116,20 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         return NULL;
 }
 
+/* Said at once, not when the task starts. */
+static int check_files(const struct fg_daemon *d, const struct fg_taskdef *def,
+                       struct fg_error *err)
+{
+        for (size_t i = 0; i < def->containers.n && !d->config.s3_root; i++)
+                if (def->containers.v[i].environment_files.n > 0)
+                        return fg_fail(
+                                err, FG_ERR_INVALID,
+                                "environmentFiles of container %s: this fgd has no buckets; "
+                                "s3_root = DIR in fgd.conf makes BUCKET/KEY a file below DIR",
+                                def->containers.v[i].name);
+        return 0;
+}
+
 void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_done_fn done,
                       void *userdata)
 {
@@ -127,7 +141,7 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
 
         assert(s->count >= 1 && s->count <= FG_SUBMIT_MAX);
         *submit = (struct submit){ .d = d, .done = done, .userdata = userdata };
-        for (size_t i = 0; i < s->count; i++) {
+        for (size_t i = 0; i < s->count && check_files(d, def, &submit->err) == 0; i++) {
                 struct fg_run *run = run_of(d, s, i, &submit->err);
 
                 if (!run)

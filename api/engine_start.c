@@ -195,6 +195,7 @@ void start_begin(struct fg_run *run)
         if (run->task->pull_started_ns == 0)
                 run->task->pull_started_ns = now;
         run_save(run, NULL, NULL);
+        start_variables(run);
         run->disk_made = run->warm;
         run->disk_making = !run->warm;
         network_attach(run, start_vm);
@@ -370,10 +371,15 @@ void start_try_send(struct fg_run *run)
                 return;
         if (run->task_sent || run->ending || !run->guest_ready || !run->sendable)
                 return;
+        start_variables(run); /* after a restart they are fetched again */
+        if (!run->variables_ready)
+                return;
         message = task_message(run);
-        if (fg_session_send_task(run->session, message, &err) < 0) {
+        if (fg_session_send_variables(run->session, &run->variables, &err) < 0 ||
+            fg_session_send_task(run->session, message, &err) < 0) {
                 end_failed(run, "ResourceInitializationError", &err);
                 return;
         }
         run->task_sent = true;
+        fg_secret_finish(&run->variables);
 }

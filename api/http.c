@@ -72,7 +72,7 @@ static struct fg_request *request_new(struct listener *l, struct MHD_Connection 
 
         r->listener = l;
         r->connection = connection;
-        r->body = FG_BUF_INIT(l->http->limits.body);
+        r->body = FG_BUF_INIT_SECRET(l->http->limits.body);
         fg_id_new(id);
         fg_id_to_uuid(id, r->id);
         r->next = l->http->requests;

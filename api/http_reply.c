@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/http_private.h"
@@ -76,14 +77,37 @@ void fg_request_on_left(struct fg_request *r, void (*left)(void *userdata), void
         r->left_userdata = userdata;
 }
 
+/* An answer may have been a secret: no copy of it stays behind. */
+struct answer {
+        size_t len;
+        char text[];
+};
+
+static void answer_free(void *text)
+{
+        struct answer *a = FG_CONTAINER_OF(text, struct answer, text);
+
+        explicit_bzero(a->text, a->len);
+        free(a);
+}
+
+static struct MHD_Response *text_response(const char *text)
+{
+        size_t len = strlen(text);
+        struct answer *a = fg_calloc(1, sizeof(*a) + len + 1);
+
+        a->len = len;
+        memcpy(a->text, text, len);
+        return MHD_create_response_from_buffer_with_free_callback(len, a->text, answer_free);
+}
+
 void fg_reply_text(struct fg_request *r, int status, const char *content_type, const char *text)
 {
         if (!r->connection) {
                 http_request_free(r);
                 return;
         }
-        r->response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-                                                      MHD_RESPMEM_MUST_COPY);
+        r->response = text_response(text);
         finish(r, status, content_type);
 }
 

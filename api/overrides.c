@@ -19,7 +19,8 @@ static const struct fg_field container_fields[] = {
         FG_ROW_INT(fg_container_override, memory, "memory", .min = FG_MEMORY_MIN),
         FG_ROW_INT(fg_container_override, memory_reservation, "memoryReservation",
                    .min = FG_MEMORY_MIN),
-        FG_ROW_LATER("environmentFiles"),
+        FG_ROW_OBJECTS(fg_container_override, environment_files, "environmentFiles",
+                       &fg_environment_file_object, .max = FG_ENVIRONMENT_FILES_MAX),
         FG_ROW_REFUSED("resourceRequirements",
                        "Tasks using the Fargate launch type do not support GPU resource "
                        "requirements"),
@@ -165,10 +166,28 @@ static void merge_environment(struct fg_pairs *pairs, const struct fg_pairs *wit
         }
 }
 
+/* In place of the definition's, not beside them. */
+static void replace_files(struct fg_container_def *c, const struct fg_container_override *with)
+{
+        if (with->environment_files.n == 0)
+                return;
+        for (size_t i = 0; i < c->environment_files.n; i++)
+                fg_object_finish(&fg_environment_file_object, &c->environment_files.v[i]);
+        free(c->environment_files.v);
+        c->environment_files.v = fg_calloc(with->environment_files.n,
+                                           sizeof(*c->environment_files.v));
+        c->environment_files.n = with->environment_files.n;
+        for (size_t i = 0; i < with->environment_files.n; i++) {
+                c->environment_files.v[i].value = fg_strdup(with->environment_files.v[i].value);
+                c->environment_files.v[i].type = fg_strdup(with->environment_files.v[i].type);
+        }
+}
+
 static void apply_container(struct fg_container_def *c, const struct fg_container_override *with)
 {
         replace_strings(&c->command, &with->command);
         merge_environment(&c->environment, &with->environment);
+        replace_files(c, with);
         if (with->cpu > 0)
                 c->cpu = with->cpu;
         if (with->memory > 0)
@@ -206,5 +225,6 @@ struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,
         }
         fg_decode_init(&d, "$", problems);
         fg_taskdef_check_sizes(&d, copy);
+        fg_taskdef_check_secrets(&d, copy);
         return problems->n == before ? fg_take_ptr(copy) : NULL;
 }

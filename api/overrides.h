@@ -10,6 +10,7 @@ struct fg_container_override {
         char *name;
         struct fg_strings command;
         struct fg_pairs environment;
+        FG_LIST(struct fg_environment_file) environment_files;
         int64_t cpu, memory, memory_reservation;
 };
 

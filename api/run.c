@@ -70,6 +70,7 @@ void run_free(struct fg_run *run)
         free(run->client_token);
         free(run->request_hash);
         free(run->end_reason);
+        fg_secret_finish(&run->variables);
         free(run->event_state);
         fg_task_free(t);
         free(run);

@@ -3,6 +3,7 @@
 
 #include "api/engine.h"
 #include "api/session.h"
+#include "core/secret.h"
 #include "core/table.h"
 
 /* What the engine does with one task at the moment. Nothing in it needs to survive the daemon. */
@@ -32,6 +33,8 @@ struct fg_run {
         bool disk_made, vm_asked;      /* the scratch disk is there; the VM was started */
         bool warm;                     /* it took over a guest that waited */
         unsigned attaching;            /* disks on their way into a warm guest */
+        struct fg_secret variables;    /* until the guest has them; engine_variables.c */
+        bool fetching, variables_ready;
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
         bool guest_ready, task_sent, stop_sent;
         bool stopping; /* the guest ends its containers, within a deadline */
@@ -69,6 +72,9 @@ void run_limit_cpu(struct fg_run *run);
 char *run_dir(const struct fg_run *run);   /* of the task's files; caller frees */
 void run_tell_changed(struct fg_run *run); /* durably */
 void run_tell_pull(struct fg_run *run, const char *image, const struct fg_pull_progress *p);
+
+/* engine_variables.c */
+void start_variables(struct fg_run *run); /* fetches them, then start_try_send() */
 
 /* engine_start.c */
 void start_begin(struct fg_run *run); /* PROVISIONING: fetch images, make the disk, boot */

@@ -179,6 +179,22 @@ int fg_session_send_task(struct fg_session *s, struct json_object *task, struct 
         return session_send_json(s, json_object_get(task), err);
 }
 
+int fg_session_send_variables(struct fg_session *s, const struct fg_secret *lines,
+                              struct fg_error *err)
+{
+        for (size_t start = 0; start < lines->len;) {
+                const char *line = lines->data + start;
+                struct fg_frame f = { .type = FG_FRAME_CONTROL,
+                                      .data = line,
+                                      .len = (size_t)(strchrnul(line, '\n') - line) };
+
+                if (session_send(s, &f, err) < 0)
+                        return fg_wrap(err, "message variable");
+                start += f.len + 1;
+        }
+        return 0;
+}
+
 int fg_session_resume(struct fg_session *s, struct fg_error *err)
 {
         struct json_object *message = message_new("resume");

@@ -7,6 +7,7 @@
 #include "api/logstore.h"
 #include "api/task.h"
 #include "core/lane.h"
+#include "core/secret.h"
 #include "images/images.h"
 #include "vmm/vmm.h"
 
@@ -42,6 +43,9 @@ int fg_session_new(const struct fg_session_parts *parts, const struct fg_task *t
 void fg_session_free(struct fg_session *s);
 FG_DEFINE_CLEANUP(struct fg_session *, fg_session_free)
 int fg_session_send_task(struct fg_session *s, struct json_object *task, struct fg_error *err);
+/** fg_session_send_variables() - before the task: a message per line of @lines. */
+int fg_session_send_variables(struct fg_session *s, const struct fg_secret *lines,
+                              struct fg_error *err);
 /** fg_session_resume() - after ready(has_task): the guest repeats what is not stored yet. */
 int fg_session_resume(struct fg_session *s, struct fg_error *err);
 int fg_session_stop(struct fg_session *s, const char *reason, struct fg_error *err);

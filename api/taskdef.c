@@ -154,6 +154,7 @@ static void check_taskdef(struct fg_decode *d, void *obj)
         fg_tags_check(d, "tags", &def->tags);
         fg_taskdef_check_sizes(d, def);
         fg_taskdef_check_links(d, def);
+        fg_taskdef_check_secrets(d, def);
 }
 
 const struct fg_object fg_taskdef_object = FG_OBJECT(fg_taskdef, taskdef_fields,

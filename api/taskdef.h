@@ -59,12 +59,24 @@ struct fg_log_configuration {
         struct fg_pairs options;
 };
 
+struct fg_secret_ref {
+        char *name;
+        char *value_from; /* fg_value_from_parse() */
+};
+
+struct fg_environment_file {
+        char *value; /* ARN of S3 */
+        char *type;
+};
+
 struct fg_container_def {
         char *name;
         char *image;
         bool essential;                         /* true when absent */
         struct fg_strings entry_point, command; /* empty: the image's */
         struct fg_pairs environment;
+        FG_LIST(struct fg_secret_ref) secrets;
+        FG_LIST(struct fg_environment_file) environment_files;
         char *working_directory;
         char *user;
         bool readonly_root_filesystem;

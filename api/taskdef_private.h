@@ -16,6 +16,9 @@ extern const struct fg_object fg_ulimit_object;
 extern const struct fg_object fg_log_configuration_object;
 extern const struct fg_object fg_environment_object;
 extern const struct fg_object fg_port_mapping_object;
+extern const struct fg_object fg_secret_object;
+extern const struct fg_object fg_environment_file_object;
+#define FG_ENVIRONMENT_FILES_MAX 10
 extern const struct fg_object fg_ephemeral_storage_object;
 extern const struct fg_object fg_overrides_object;
 
@@ -33,5 +36,7 @@ char *fg_taskdef_names(const struct fg_taskdef *def);
 void fg_taskdef_check_mappings(struct fg_decode *d, const struct fg_container_def *c);
 /** fg_taskdef_check_sizes() - parse cpu and memory, normalise them, and check the sums. */
 void fg_taskdef_check_sizes(struct fg_decode *d, struct fg_taskdef *def);
+/** fg_taskdef_check_secrets() - a variable is set once: by environment or by a secret. */
+void fg_taskdef_check_secrets(struct fg_decode *d, const struct fg_taskdef *def);
 /** fg_taskdef_check_links() - names, essential containers, dependencies, volumes. */
 void fg_taskdef_check_links(struct fg_decode *d, const struct fg_taskdef *def);

@@ -7,7 +7,7 @@ _fgrun_ids() {
 
 _fgrun() {
         local cur=${COMP_WORDS[COMP_CWORD]} command="" word i
-        local commands="run ps inspect logs stop events pull images image prune usage network info version help"
+        local commands="run ps inspect logs stop events pull images image prune secret usage network info version help"
         local global="--host --json --quiet --help"
 
         for ((i = 1; i < COMP_CWORD; i++)); do
@@ -31,6 +31,8 @@ _fgrun() {
         events:*) COMPREPLY=($(compgen -W "$global --follow --since=" -- "$cur")) ;;
         prune:*) COMPREPLY=($(compgen -W "$global --all --yes" -- "$cur")) ;;
         usage:*) COMPREPLY=($(compgen -W "$global --by=task --by=family --by=day --since= --until=" -- "$cur")) ;;
+        secret:-*) COMPREPLY=($(compgen -W "$global --file= --description= --arn= --replace --days=" -- "$cur")) ;;
+        secret:*) COMPREPLY=($(compgen -W "create get list rm" -- "$cur")) ;;
         image:*) COMPREPLY=($(compgen -W "rm" -- "$cur")) ;;
         help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
         *:-*) COMPREPLY=($(compgen -W "$global" -- "$cur")) ;;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for fgrun
 
-set -l commands run ps inspect logs stop events pull images image prune usage network info version help
+set -l commands run ps inspect logs stop events pull images image prune secret usage network info version help
 
 function __fgrun_ids
     fgrun --quiet ps $argv 2>/dev/null | awk 'NR > 1 { print $1 "\t" $2 " " $3 }'
@@ -22,6 +22,7 @@ complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'pull' -d
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'images' -d 'List images'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'image' -d 'Remove images'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'prune' -d 'Remove what is not used'
+complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'secret' -d 'Store, print and remove secrets'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'usage' -d 'Show usage and cost'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'info' -d 'Show the host'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'network' -d 'Show addresses and ports'
@@ -54,6 +55,12 @@ complete -c fgrun -f -n '__fish_seen_subcommand_from events' -s f -l follow -d '
 complete -c fgrun -f -n '__fish_seen_subcommand_from events' -l since -x -d 'After this one'
 
 complete -c fgrun -f -n '__fish_seen_subcommand_from image' -a rm
+complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -a 'create get list rm'
+complete -c fgrun -n '__fish_seen_subcommand_from secret' -l file -r -d 'Take the value from'
+complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -l description -x
+complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -l arn -x
+complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -l replace -d 'A new version'
+complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -l days -x -d 'Only in N days'
 complete -c fgrun -f -n '__fish_seen_subcommand_from prune' -s a -l all -d 'Stopped tasks too'
 complete -c fgrun -f -n '__fish_seen_subcommand_from prune' -s y -l yes -d 'Do not ask'
 complete -c fgrun -f -n '__fish_seen_subcommand_from usage' -l by -x -a 'task family day'

@@ -13,8 +13,16 @@
 
 #define READ_CHUNK 65536
 
+/* Overwrites what lies behind the first @keep bytes of those that were used. */
+static void wipe(struct fg_buf *b, size_t keep, size_t used)
+{
+        if (b->wipe && b->data && used > keep)
+                explicit_bzero(b->data + keep, used - keep);
+}
+
 void fg_buf_finish(struct fg_buf *b)
 {
+        wipe(b, 0, b->len);
         free(b->data);
         b->data = NULL;
         b->len = b->cap = 0;
@@ -22,9 +30,25 @@ void fg_buf_finish(struct fg_buf *b)
 
 void fg_buf_clear(struct fg_buf *b)
 {
+        wipe(b, 0, b->len);
         b->len = 0;
         if (b->data)
                 b->data[0] = '\0';
+}
+
+static char *grow(struct fg_buf *b, size_t cap)
+{
+        char *data;
+
+        if (!b->wipe || !b->data)
+                return realloc(b->data, cap);
+        data = malloc(cap);
+        if (!data)
+                return NULL;
+        memcpy(data, b->data, b->len);
+        wipe(b, 0, b->len);
+        free(b->data);
+        return data;
 }
 
 int fg_buf_reserve(struct fg_buf *b, size_t len, struct fg_error *err)
@@ -40,7 +64,7 @@ int fg_buf_reserve(struct fg_buf *b, size_t len, struct fg_error *err)
         cap = b->cap ? b->cap : 64;
         while (cap < need)
                 cap *= 2;
-        data = realloc(b->data, cap);
+        data = grow(b, cap);
         if (!data)
                 return fg_fail(err, FG_ERR_CAPACITY, "out of memory for %zu bytes", cap);
         b->data = data;
@@ -92,6 +116,7 @@ void fg_buf_consume(struct fg_buf *b, size_t len)
         }
         b->len -= len;
         memmove(b->data, b->data + len, b->len + 1);
+        wipe(b, b->len + 1, b->len + len);
 }
 
 static ssize_t read_some(int fd, void *data, size_t len)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -14,11 +15,13 @@ struct fg_buf {
         char *data;
         size_t len;
         size_t cap;
+        bool wipe;  /* no copy of the bytes is left in memory that was given up */
         size_t max; /* bytes; an append that would pass it fails with CAPACITY and changes nothing
                      */
 };
 
-#define FG_BUF_INIT(limit) ((struct fg_buf){ .max = (limit) })
+#define FG_BUF_INIT(limit)        ((struct fg_buf){ .max = (limit) })
+#define FG_BUF_INIT_SECRET(limit) ((struct fg_buf){ .max = (limit), .wipe = true })
 
 void fg_buf_finish(
         struct fg_buf *b); /* frees the bytes; safe on a zeroed buffer; for fg_cleanup() */

@@ -10,7 +10,14 @@
 #include "core/buf.h"
 #include "core/str.h"
 
-FG_DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
+/* The tokener's buffer holds strings of what was parsed, which may have been a secret. */
+static void tokener_free(struct json_tokener *tok)
+{
+        if (tok->pb)
+                explicit_bzero(tok->pb->buf, (size_t)tok->pb->size);
+        json_tokener_free(tok);
+}
+FG_DEFINE_CLEANUP(struct json_tokener *, tokener_free)
 
 static void position(const char *text, size_t offset, unsigned *ret_line, unsigned *ret_column)
 {
@@ -77,8 +84,7 @@ static bool has_duplicates(struct json_object *value, size_t members)
 
 struct json_object *fg_json_parse(const char *text, size_t len, struct fg_error *err)
 {
-        fg_cleanup(json_tokener_freep) struct json_tokener *tok = json_tokener_new_ex(
-                FG_JSON_DEPTH);
+        fg_cleanup(tokener_freep) struct json_tokener *tok = json_tokener_new_ex(FG_JSON_DEPTH);
         fg_autojson *value = NULL;
         enum json_tokener_error code;
         size_t lenient, members;
@@ -231,6 +237,27 @@ struct json_object *fg_json_raw(const char *text)
 
         json_object_set_serializer(obj, print_raw, fg_strdup(text), free_raw);
         return obj;
+}
+
+static int wipe(struct json_object *value, int flags, struct json_object *parent, const char *key,
+                size_t *index, void *userarg)
+{
+        (void)flags;
+        (void)parent;
+        (void)key;
+        (void)index;
+        (void)userarg;
+        if (json_object_is_type(value, json_type_string))
+                explicit_bzero((char *)(uintptr_t)json_object_get_string(value),
+                               (size_t)json_object_get_string_len(value));
+        return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+void fg_json_wipe(struct json_object *value)
+{
+        if (!value)
+                return;
+        (void)json_c_visit(value, 0, wipe, NULL);
 }
 
 const char *fg_json_text(struct json_object *obj)

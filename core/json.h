@@ -40,5 +40,7 @@ void fg_json_set_int(struct json_object *obj, const char *key, int64_t value);
 void fg_json_set_bool(struct json_object *obj, const char *key, bool value);
 /** fg_json_raw() - a value whose text is @text as it is, which must be JSON; it has no members. */
 struct json_object *fg_json_raw(const char *text);
+/** fg_json_wipe() - overwrite the strings below @value (or NULL) before it is put. */
+void fg_json_wipe(struct json_object *value);
 /** fg_json_text() - compact text, borrowed from @obj until it changes. */
 const char *fg_json_text(struct json_object *obj);

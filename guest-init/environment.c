@@ -72,9 +72,25 @@ static void set_endpoint(char **env, const struct fg_start *s)
         set(env, fg_asprintf("ECS_AGENT_URI=" FG_METADATA_URI "/api/%s", id));
 }
 
+/* What the definition only points to, and the host has looked up: the last one of a name counts. */
+static void add_variables(char **env, const struct fg_start *s, struct json_object *list)
+{
+        const char *container = fg_json_str(s->spec, "name");
+
+        for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+                struct json_object *m = json_object_array_get_idx(list, i);
+                const char *of = fg_json_str(m, "container"), *name = fg_json_str(m, "name");
+                const char *value = fg_json_str(m, "value");
+
+                if (of && name && value && container && fg_streq(of, container))
+                        set(env, fg_asprintf("%s=%s", name, value));
+        }
+}
+
 char **fg_environment_new(const struct fg_start *s, const char *home)
 {
         struct json_object *own = fg_json_arr(s->spec, "environment");
+        struct json_object *variables = fg_json_arr(s->task, "variables");
         const size_t own_count = own ? json_object_array_length(own) : 0;
         const char *hostname = fg_json_str(s->task, "hostname");
         size_t image_count = 0;
@@ -82,12 +98,15 @@ char **fg_environment_new(const struct fg_start *s, const char *home)
 
         while (s->image->env[image_count])
                 image_count++;
-        env = fg_calloc(own_count + image_count + OURS_MAX + 1, sizeof(*env));
+        env = fg_calloc(own_count + image_count + OURS_MAX + 1 +
+                                (variables ? json_object_array_length(variables) : 0),
+                        sizeof(*env));
         set(env, fg_strdup(DEFAULT_PATH));
         set(env, fg_asprintf("HOSTNAME=%s", hostname ? hostname : ""));
         set_region(env, s->task);
         for (size_t i = 0; i < image_count; i++)
                 set(env, fg_strdup(s->image->env[i]));
+        add_variables(env, s, variables);
         for (size_t i = 0; i < own_count; i++) {
                 struct json_object *pair = json_object_array_get_idx(own, i);
                 const char *name = fg_json_str(pair, "name"), *value = fg_json_str(pair, "value");

@@ -35,9 +35,16 @@ static void send_hello(struct fg_link *l)
         fg_link_say(l, m);
 }
 
+static void forget_variables(struct fg_link *l)
+{
+        fg_json_wipe(l->variables);
+        json_object_put(fg_take_ptr(l->variables));
+}
+
 static void handle_sync(struct fg_link *l, const struct fg_frame *f)
 {
         l->live = false;
+        forget_variables(l);
         fg_blobs_rewind(&l->blobs);
         fg_events_rewind(&l->events);
         for (size_t i = 0; i < l->output_count; i++)
@@ -61,11 +68,22 @@ static void handle_ack(struct fg_link *l, struct json_object *m)
         }
 }
 
+/* They belong to the task that follows them in the same conversation. */
+static void handle_variable(struct fg_link *l, struct json_object *m)
+{
+        if (!l->variables)
+                l->variables = json_object_new_array();
+        json_object_array_add(l->variables, json_object_get(m));
+}
+
 static void handle_task(struct fg_link *l, struct json_object *m)
 {
         l->live = true;
-        if (!l->task_id)
-                l->handler->task(l->owner, m);
+        if (l->task_id)
+                return;
+        if (l->variables)
+                fg_json_set(m, "variables", fg_take_ptr(l->variables));
+        l->handler->task(l->owner, m);
 }
 
 static void handle_resume(struct fg_link *l, struct json_object *m)
@@ -101,11 +119,9 @@ static const struct {
         const char *type;
         void (*handle)(struct fg_link *l, struct json_object *m);
 } messages[] = {
-        { "task", handle_task },
-        { "resume", handle_resume },
-        { "ack", handle_ack },
-        { "stop", handle_stop },
-        { "blob.error", handle_blob_error },
+        { "variable", handle_variable }, { "task", handle_task },
+        { "resume", handle_resume },     { "ack", handle_ack },
+        { "stop", handle_stop },         { "blob.error", handle_blob_error },
         { "rehearse", handle_rehearse },
 };
 

@@ -29,9 +29,10 @@ struct fg_link {
         struct fg_blobs blobs;
         struct fg_output *outputs; /* stdout and stderr of each container, or NULL */
         size_t output_count;
-        size_t turn;         /* whose output is next */
-        const char *task_id; /* NULL before a task was given */
-        bool live;           /* the host has said where it stands */
+        size_t turn;                   /* whose output is next */
+        const char *task_id;           /* NULL before a task was given */
+        struct json_object *variables; /* `variable` messages since SYNC; an array, or NULL */
+        bool live;                     /* the host has said where it stands */
         const struct fg_link_handler *handler;
         void *owner;
 };

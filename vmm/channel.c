@@ -274,7 +274,7 @@ int fg_channel_new(struct fg_vmm *vmm, const char *id, const struct fg_channel_o
         ch->ops = ops;
         ch->userdata = userdata;
         ch->fd = -1;
-        ch->out = FG_BUF_INIT(2 * HARD_CAP);
+        ch->out = FG_BUF_INIT_SECRET(2 * HARD_CAP);
         fg_parser_init(&ch->parser);
         fg_random(nonce, sizeof(nonce));
         fg_parser_expect_sync(&ch->parser, nonce);

@@ -68,9 +68,9 @@ static void bad_overrides_are_refused(void **state)
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"environment\":"
                   "[{\"name\":\"A=B\"}]}]}",
                   O0 ".environment[0].name", "the name of a variable must not contain '='" },
-                { "{\"containerOverrides\":[{\"name\":\"app\",\"environmentFiles\":[{}]}]}",
-                  O0 ".environmentFiles",
-                  "environmentFiles is not supported by this version of fgrun" },
+                { "{\"containerOverrides\":[{\"name\":\"app\",\"environmentFiles\":[{\"type\":"
+                  "\"s3\"}]}]}",
+                  O0 ".environmentFiles[0].value", "is required" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"resourceRequirements\":[{}]}]}",
                   O0 ".resourceRequirements",
                   "Tasks using the Fargate launch type do not support GPU resource "

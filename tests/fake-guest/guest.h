@@ -83,6 +83,7 @@ struct guest {
         struct fg_parser parser;
         struct fg_buf out;
 
+        struct json_object *variables; /* that came before the task; NULL: none */
         struct json_object *task;
         bool talking; /* hello was answered: by task or resume */
         struct container containers[CONTAINERS_MAX];

@@ -62,6 +62,21 @@ static enum outcome run_err(struct guest *g, struct container *c, const char *ar
         return write_line(c, 1, arg);
 }
 
+/* The last `variable` message of the name, as in guest-init. */
+static const char *variable(const struct guest *g, const struct container *c, const char *name)
+{
+        struct json_object *list = fg_json_arr(g->task, "variables");
+
+        for (size_t i = list ? json_object_array_length(list) : 0; i-- > 0;) {
+                struct json_object *m = json_object_array_get_idx(list, i);
+
+                if (fg_streq(fg_json_str(m, "container"), c->name) &&
+                    fg_streq(fg_json_str(m, "name"), name))
+                        return fg_json_str(m, "value");
+        }
+        return NULL;
+}
+
 static enum outcome run_env(struct guest *g, struct container *c, const char *arg)
 {
         struct json_object *env = fg_json_arr(c->spec, "environment");
@@ -75,6 +90,8 @@ static enum outcome run_env(struct guest *g, struct container *c, const char *ar
                 if (name && value && fg_streq(name, arg))
                         return write_line(c, 0, value);
         }
+        if (variable(g, c, arg))
+                return write_line(c, 0, variable(g, c, arg));
         return write_line(c, 1, "not set");
 }
 

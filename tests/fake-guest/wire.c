@@ -168,6 +168,7 @@ static void handle_sync(struct guest *g, const struct fg_frame *f)
         struct fg_error err = FG_ERROR_INIT;
 
         g->talking = false;
+        json_object_put(fg_take_ptr(g->variables));
         image_forget(g);
         if (fg_sync_append(&g->out, (const uint8_t *)f->data, false, &err) < 0)
                 abort();
@@ -182,7 +183,13 @@ static void handle_control(struct guest *g, const struct fg_frame *f)
 
         if (!type) {
                 (void)fprintf(stderr, "fake guest: bad control frame: %s\n", err.msg);
+        } else if (fg_streq(type, "variable") && !g->task) {
+                if (!g->variables)
+                        g->variables = json_object_new_array();
+                json_object_array_add(g->variables, json_object_get(msg));
         } else if (fg_streq(type, "task") && !g->task) {
+                if (g->variables)
+                        fg_json_set(msg, "variables", fg_take_ptr(g->variables));
                 g->talking = true;
                 task_begin(g, msg);
         } else if (fg_streq(type, "resume")) {

@@ -46,7 +46,7 @@ def mentions(root):
         for name in re.findall(r'docs/[\w./-]*\w', read(root, path)):
             if not os.path.exists(os.path.join(root, name)):
                 yield f'{path}: {name} does not exist'
-    folders = 'api|billing|cli|core|guest-init|images|net|vmm|tests|bench|scripts|packaging|examples|docs'
+    folders = 'api|billing|cli|core|guest-init|images|net|secrets|vmm|tests|bench|scripts|packaging|examples|docs'
     for path in documents(root):
         for name in re.findall(rf'`((?:{folders})/[\w./-]*\w)`', read(root, path)):
             if not os.path.exists(os.path.join(root, name)):

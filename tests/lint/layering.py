@@ -10,7 +10,8 @@ from sources import c_files, read, report
 # What each folder may use beside itself. core_base is what the static guest can be linked with.
 CORE_BASE = {f'core/{n}.h' for n in
              ('ban', 'buf', 'cleanup', 'clock', 'digest', 'error', 'fs', 'id', 'json', 'str')}
-PUBLIC = {'net/net.h', 'vmm/vmm.h', 'images/images.h', 'billing/billing.h', 'guest-init/protocol.h'}
+PUBLIC = {'net/net.h', 'vmm/vmm.h', 'images/images.h', 'billing/billing.h', 'guest-init/protocol.h',
+          'secrets/secrets.h'}
 MAY_USE = {
     'core': set(),
     'guest-init': CORE_BASE,
@@ -19,6 +20,7 @@ MAY_USE = {
     'billing': {'core/*'},
     'bench': {'core/*'},
     'net': {'core/*'},
+    'secrets': {'core/*'},
     'cli': {'core/*'},
     'api': {'core/*'} | PUBLIC,
 }

@@ -2,7 +2,7 @@
 """The C files of the tree, for the lint tests."""
 import os
 
-FOLDERS = ('api', 'bench', 'billing', 'cli', 'core', 'guest-init', 'images', 'net', 'vmm', 'tests')
+FOLDERS = ('api', 'bench', 'billing', 'cli', 'core', 'guest-init', 'images', 'net', 'secrets', 'vmm', 'tests')
 
 
 def c_files(root):

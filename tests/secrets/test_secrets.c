@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka wants the four at the top first */
+#include <cmocka.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/fs.h"
+#include "core/str.h"
+#include "secrets/secrets.h"
+
+#define TOKEN   "0123456789abcdef0123456789abcdef"
+#define ARN     "arn:aws:secretsmanager:local-1:000000000000:secret:"
+#define SSM_ARN "arn:aws:ssm:local-1:000000000000:parameter/"
+
+struct fixture {
+        char dir[32];
+        char *db, *key;
+        struct fg_vault *v;
+};
+
+static int open_vault(struct fixture *f, struct fg_error *err)
+{
+        struct fg_vault_config config = {
+                .db = f->db, .key = f->key, .region = "local-1", .account = "000000000000"
+        };
+
+        return fg_vault_open(&config, &f->v, err);
+}
+
+static int setup(void **state)
+{
+        struct fixture *f = fg_calloc(1, sizeof(*f));
+        struct fg_error err = FG_ERROR_INIT;
+
+        (void)snprintf(f->dir, sizeof(f->dir), "/tmp/fgrun-vault-XXXXXX");
+        assert_non_null(mkdtemp(f->dir));
+        f->db = fg_asprintf("%s/secrets.db", f->dir);
+        f->key = fg_asprintf("%s/key", f->dir);
+        assert_int_equal(open_vault(f, &err), 0);
+        *state = f;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_error err = FG_ERROR_INIT;
+
+        fg_vault_free(f->v);
+        assert_int_equal(fg_rm_rf(f->dir, &err), 0);
+        free(f->db);
+        free(f->key);
+        free(f);
+        return 0;
+}
+
+static char *create(struct fixture *f, const char *name, const char *value)
+{
+        struct fg_secret_input in = { .id = name, .value = value, .len = strlen(value) };
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *out = fg_secret_create(f->v, &in, &err);
+
+        assert_non_null(out);
+        return fg_strdup(fg_json_str(out, "ARN"));
+}
+
+static void put(struct fixture *f, const char *id, const char *version, const char *value)
+{
+        struct fg_secret_input in = {
+                .id = id, .version = version, .value = value, .len = strlen(value)
+        };
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *out = fg_secret_put(f->v, &in, &err);
+
+        assert_non_null(out);
+}
+
+static void expect(struct fixture *f, const char *from, const char *value)
+{
+        fg_autosecret got = FG_SECRET_INIT;
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_value_from_resolve(f->v, from, &got, &err) < 0)
+                fail_msg("%s: %s", from, err.msg);
+        assert_string_equal(got.data, value);
+}
+
+static void expect_error(struct fixture *f, const char *from, const char *text)
+{
+        fg_autosecret got = FG_SECRET_INIT;
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_value_from_resolve(f->v, from, &got, &err), -1);
+        assert_non_null(strstr(err.msg, text));
+        assert_null(got.data);
+}
+
+static void test_versions_and_stages(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *arn = create(f, "app/db", "one");
+        fg_autofree char *partial = fg_strdup(ARN "app/db");
+        fg_autofree char *previous = fg_asprintf("%s::AWSPREVIOUS:", arn);
+        fg_autofree char *by_id = fg_asprintf("%s:::" TOKEN, arn);
+
+        expect(f, arn, "one");
+        expect(f, partial, "one");
+        put(f, "app/db", TOKEN, "two");
+        expect(f, arn, "two");
+        expect(f, previous, "one");
+        expect(f, by_id, "two");
+        put(f, arn, TOKEN, "two"); /* again: the same */
+        expect(f, previous, "one");
+        put(f, "app/db", NULL, "three");
+        expect(f, arn, "three");
+        expect(f, previous, "two");
+        expect_error(f, ARN "app/other", "can't find the specified secret");
+        expect_error(f, "arn:aws:secretsmanager:eu-west-1:1:secret:app/db", "region and account");
+}
+
+static void test_a_version_keeps_its_value(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *arn = create(f, "a", "one");
+        struct fg_secret_input in = { .id = "a", .version = TOKEN, .value = "two", .len = 3 };
+        struct fg_error err = FG_ERROR_INIT;
+
+        put(f, "a", TOKEN, "one and a half");
+        assert_null(fg_secret_put(f->v, &in, &err));
+        assert_int_equal(err.code, FG_ERR_CONFLICT);
+        assert_int_equal(err.sys, EEXIST);
+        assert_null(strstr(err.msg, "half"));
+        expect(f, arn, "one and a half");
+}
+
+static void test_json_key(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *arn = create(f, "j", "{\"user\":\"me\",\"port\":5432}");
+        fg_autofree char *plain = create(f, "p", "not-json-but-secret");
+        fg_autofree char *user = fg_asprintf("%s:user::", arn);
+        fg_autofree char *port = fg_asprintf("%s:port:AWSCURRENT:", arn);
+        fg_autofree char *none = fg_asprintf("%s:password::", arn);
+        fg_autofree char *bad = fg_asprintf("%s:user::", plain);
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autosecret got = FG_SECRET_INIT;
+
+        expect(f, user, "me");
+        expect(f, port, "5432");
+        expect_error(f, none, "did not contain json key password");
+        assert_int_equal(fg_value_from_resolve(f->v, bad, &got, &err), -1);
+        assert_null(strstr(err.msg, "but-secret"));
+}
+
+static void test_deletion(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *arn = create(f, "gone", "x");
+        struct fg_secret_input in = { .id = "gone", .value = "y", .len = 1 };
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *out = fg_secret_delete(f->v, arn, 7, &err);
+
+        assert_non_null(out);
+        json_object_put(out);
+        expect_error(f, arn, "marked for deletion");
+        assert_null(fg_secret_create(f->v, &in, &err));
+        assert_int_equal(err.sys, EBUSY);
+        out = fg_secret_restore(f->v, "gone", &err);
+        json_object_put(out);
+        expect(f, arn, "x");
+        out = fg_secret_delete(f->v, "gone", 0, &err);
+        json_object_put(out);
+        expect_error(f, arn, "can't find");
+        out = fg_secret_create(f->v, &in, &err);
+        assert_non_null(out);
+        json_object_put(out);
+}
+
+static void test_arn_of_elsewhere(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_secret_input in = {
+                .id = "from-aws", .arn = ARN "from-aws-AbCdEf", .value = "v", .len = 1
+        };
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *out = fg_secret_create(f->v, &in, &err);
+
+        assert_non_null(out);
+        json_object_put(out);
+        expect(f, ARN "from-aws-AbCdEf", "v");
+        expect_error(f, ARN "from-aws-AbCdEg", "can't find");
+        in.id = "other";
+        assert_null(fg_secret_create(f->v, &in, &err));
+        assert_int_equal(err.code, FG_ERR_INVALID);
+}
+
+static void test_names(void **state)
+{
+        struct fixture *f = *state;
+        static const char *const bad[] = { "", "a b", "a\nb", "a:b" };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(bad); i++) {
+                struct fg_secret_input in = { .id = bad[i], .value = "v", .len = 1 };
+                struct fg_error err = FG_ERROR_INIT;
+
+                assert_null(fg_secret_create(f->v, &in, &err));
+                assert_int_equal(err.code, FG_ERR_INVALID);
+        }
+}
+
+static struct json_object *put_parameter(struct fixture *f, const char *name, const char *type,
+                                         const char *value, bool overwrite, struct fg_error *err)
+{
+        struct fg_parameter_input in = { .name = name,
+                                         .type = type,
+                                         .value = value,
+                                         .len = strlen(value),
+                                         .overwrite = overwrite };
+
+        return fg_parameter_put(f->v, &in, err);
+}
+
+static void test_parameters(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autosecret value = FG_SECRET_INIT;
+        fg_autojson *one = put_parameter(f, "/app/port", "String", "80", false, &err);
+        fg_autojson *two = put_parameter(f, "/app/port", NULL, "81", true, &err);
+        fg_autojson *secure = put_parameter(f, "plain", "SecureString", "hush", false, &err);
+        fg_autojson *got = NULL, *list = NULL;
+
+        assert_int_equal(fg_json_int(one, "Version", 0), 1);
+        assert_int_equal(fg_json_int(two, "Version", 0), 2);
+        assert_non_null(secure);
+        expect(f, "/app/port", "81");
+        expect(f, "/app/port:1", "80");
+        expect(f, SSM_ARN "app/port", "81");
+        expect(f, SSM_ARN "plain", "hush");
+        expect(f, "plain", "hush");
+        expect_error(f, "/app/port:3", "not found");
+        expect_error(f, "nothing", "Parameter nothing not found");
+        assert_null(put_parameter(f, "plain", "String", "x", false, &err));
+        assert_int_equal(err.sys, EEXIST);
+        assert_null(put_parameter(f, "new", NULL, "x", true, &err));
+        assert_null(put_parameter(f, "a/b", "String", "x", false, &err));
+        assert_null(put_parameter(f, "/aws/b", "String", "x", false, &err));
+        got = fg_parameter_get(f->v, "plain", false, &value, &err);
+        assert_non_null(got);
+        assert_null(strstr(value.data, "hush"));
+        list = fg_parameter_list(f->v, NULL, "/app/", "", NULL, 10, &err);
+        assert_int_equal(json_object_array_length(list), 1);
+        assert_int_equal(fg_parameter_delete(f->v, SSM_ARN "plain", &err), 0);
+        expect_error(f, "plain", "not found");
+}
+
+/* Neither the database nor its log shows a value, and another key does not open it. */
+static void test_what_lies_on_disk(void **state)
+{
+        struct fixture *f = *state;
+        static const char *const files[] = { "secrets.db", "secrets.db-wal", "key" };
+        fg_autofree char *arn = create(f, "s", "plain-value-that-must-not-be-seen");
+        struct fg_error err = FG_ERROR_INIT;
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(files); i++) {
+                fg_cleanup(fg_buf_finish) struct fg_buf bytes = FG_BUF_INIT(16u << 20);
+                fg_autofree char *path = fg_asprintf("%s/%s", f->dir, files[i]);
+                struct stat st;
+
+                assert_int_equal(fg_buf_read_file(&bytes, path, &err), 0);
+                assert_true(bytes.len > 0);
+                assert_null(memmem(bytes.data, bytes.len, "must-not-be", 11));
+                assert_int_equal(stat(path, &st), 0);
+                assert_int_equal(st.st_mode & 077, 0);
+        }
+        fg_vault_free(fg_take_ptr(f->v));
+        assert_int_equal(open_vault(f, &err), 0);
+        expect(f, arn, "plain-value-that-must-not-be-seen");
+        fg_vault_free(fg_take_ptr(f->v));
+        assert_int_equal(unlink(f->key), 0);
+        assert_int_equal(open_vault(f, &err), -1); /* a lost key is not replaced in silence */
+        assert_int_equal(err.code, FG_ERR_NOT_FOUND);
+        assert_false(fg_exists(f->key));
+}
+
+static void test_value_from(void **state)
+{
+        static const char *const bad[] = { "",        "arn:aws:s3:::x", ARN,
+                                           ARN "n:k", ARN "n:k:s:v:x",  "arn:aws:ssm:r:a:x" };
+
+        (void)state;
+        for (size_t i = 0; i < FG_ARRAY_SIZE(bad); i++) {
+                struct fg_value_from from;
+                struct fg_error err = FG_ERROR_INIT;
+
+                assert_int_equal(fg_value_from_parse(bad[i], &from, &err), -1);
+                assert_int_equal(err.code, FG_ERR_INVALID);
+        }
+}
+
+/* ---- environment files ---- */
+
+static int collect(void *userdata, const char *name, size_t name_len, const char *value,
+                   size_t value_len, struct fg_error *err)
+{
+        return fg_buf_printf(userdata, err, "[%.*s|%.*s]", (int)name_len, name, (int)value_len,
+                             value);
+}
+
+static void test_envfile(void **state)
+{
+        static const struct {
+                const char *text, *expected; /* in brackets, or the error */
+        } cases[] = {
+                { "", "" },
+                { "A=1\nB=two words \n", "[A|1][B|two words ]" },
+                { "A=1\r\n\r\n# comment\n   \nB=x=y", "[A|1][B|x=y]" },
+                { "Q=\"quoted\"\nE=\n#A=1\n", "[Q|\"quoted\"][E|]" },
+                { "A=1\nhush\n", "f.env, line 2: expected NAME=VALUE" },
+                { "=hush\n", "f.env, line 1: expected NAME=VALUE" },
+                { "export A=hush\n", "f.env, line 1: a name has no blanks" },
+                { "A=\xff\n", "f.env, line 1: not text" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < FG_ARRAY_SIZE(cases); i++) {
+                fg_cleanup(fg_buf_finish) struct fg_buf out = FG_BUF_INIT(4096);
+                struct fg_error err = FG_ERROR_INIT;
+                int r = fg_envfile_parse("f.env", cases[i].text, strlen(cases[i].text), collect,
+                                         &out, &err);
+
+                assert_string_equal(r < 0 ? err.msg : out.data ? out.data : "", cases[i].expected);
+                assert_null(strstr(err.msg, "hush"));
+        }
+}
+
+static void write_text(const char *dir, const char *name, const char *text)
+{
+        fg_autofree char *path = fg_asprintf("%s/%s", dir, name);
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_write_file(path, text, strlen(text), 0600, &err), 0);
+}
+
+static void expect_no_file(const char *root, const char *arn, const char *text)
+{
+        fg_autosecret got = FG_SECRET_INIT;
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_envfile_read(root, arn, &got, &err), -1);
+        if (!strstr(err.msg, text))
+                fail_msg("%s: %s", arn, err.msg);
+}
+
+static void test_files_stay_beneath_the_root(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *root = fg_asprintf("%s/s3", f->dir);
+        fg_autofree char *bucket = fg_asprintf("%s/bucket", root);
+        fg_autofree char *link = fg_asprintf("%s/link.env", bucket);
+        fg_autofree char *fifo = fg_asprintf("%s/fifo.env", bucket);
+        fg_autosecret got = FG_SECRET_INIT;
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_mkdir_p(bucket, 0700, &err), 0);
+        write_text(bucket, "a.env", "A=1\n");
+        write_text(f->dir, "outside.env", "A=1\n");
+        assert_int_equal(symlink("../../outside.env", link), 0);
+        assert_int_equal(mkfifo(fifo, 0600), 0);
+        assert_int_equal(fg_envfile_read(root, "arn:aws:s3:::bucket/a.env", &got, &err), 0);
+        assert_string_equal(got.data, "A=1\n");
+        expect_no_file(root, "arn:aws:s3:::bucket/link.env", "leads out");
+        expect_no_file(root, "arn:aws:s3:::../outside.env", "leads out");
+        expect_no_file(root, "arn:aws:s3:::bucket/../../outside.env", "leads out");
+        expect_no_file(root, "arn:aws:s3:::bucket/fifo.env", "not a regular file");
+        expect_no_file(root, "arn:aws:s3:::bucket/none.env", "No such file");
+        expect_no_file(root, "arn:aws:s3:::bucket/a.txt", "ends in .env");
+        expect_no_file(root, "arn:aws:s3:::/a.env", "a bucket");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_versions_and_stages, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_version_keeps_its_value, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_json_key, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_deletion, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_arn_of_elsewhere, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_parameters, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_what_lies_on_disk, setup, teardown),
+                cmocka_unit_test(test_value_from),
+                cmocka_unit_test(test_envfile),
+                cmocka_unit_test_setup_teardown(test_files_stay_beneath_the_root, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
