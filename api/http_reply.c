@@ -117,6 +117,7 @@ void fg_reply_json(struct fg_request *r, int status, struct json_object *take_bo
 
         json_object_put(take_body);
         fg_reply_text(r, status, "application/json", text);
+        explicit_bzero(text, strlen(text));
 }
 
 struct json_object *fg_error_json(const struct fg_error *err)

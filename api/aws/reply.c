@@ -15,7 +15,10 @@
 
 static void reply_json(struct fg_request *r, int status, struct json_object *body)
 {
-        fg_reply_text(r, status, "application/x-amz-json-1.1", fg_json_text(body));
+        const char *text = fg_json_text(body);
+
+        fg_reply_text(r, status, "application/x-amz-json-1.1", text);
+        explicit_bzero((char *)(uintptr_t)text, strlen(text)); /* it may have been a secret */
 }
 
 static void reply_json_error(struct fg_request *r, int status, const char *exception,
