@@ -51,6 +51,8 @@ static const struct setting {
         TEXT_SETTING(docker_config, NULL, "registry credentials (a Docker config.json)"),
         TEXT_SETTING(ca_file, NULL, "extra CA certificates for registries (PEM)"),
         TEXT_SETTING(insecure_registries, NULL, "HOST[:PORT] to be spoken to without TLS"),
+        TEXT_SETTING(webhook, NULL, "URL that every event is posted to"),
+        TEXT_SETTING(webhook_secret, NULL, "file with the secret that signs what is posted"),
         TEXT_SETTING(seal_key, NULL, "key file that secrets are sealed with"),
         TEXT_SETTING(s3_root, NULL, "directory of environment files: arn:aws:s3:::BUCKET/KEY"),
         TEXT_SETTING(region, "local-1", "region in ARNs"),

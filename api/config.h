@@ -20,6 +20,7 @@ struct fg_config {
         char *initrd;     /* path, or NULL: the installed one */
         char *price_book; /* path, or NULL: built-in list prices */
         char *docker_config, *ca_file, *insecure_registries;
+        char *webhook, *webhook_secret;   /* URL that events go to; file that signs them; or NULL */
         char *seal_key;                   /* path, or NULL: seal.key in the state directory */
         char *s3_root;                    /* where environment files lie, or NULL */
         char *region, *account, *cluster; /* parts of ARNs */

@@ -18,6 +18,7 @@
 #include "api/pool.h"
 #include "api/routes.h"
 #include "api/token.h"
+#include "api/webhook.h"
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/log.h"
@@ -314,8 +315,8 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
         if (*info->warning)
                 fg_log_warn("%s", info->warning);
         d->pool = fg_pool_new(d);
-        if (fg_engine_adopt(d, err) < 0 || open_http(d, err) < 0 ||
-            fg_housekeeping_start(d, err) < 0)
+        if (fg_webhook_new(d, &d->webhook, err) < 0 || fg_engine_adopt(d, err) < 0 ||
+            open_http(d, err) < 0 || fg_housekeeping_start(d, err) < 0)
                 return -1;
         fg_log_info("fgd %s serves on %s", FG_VERSION, d->config.listen);
         tell_ready(d);
@@ -328,6 +329,7 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
 static void close_all(struct fg_daemon *d)
 {
         fg_http_free(d->http);
+        fg_webhook_free(d->webhook);
         fg_engine_shutdown(d);
         fg_pool_free(d->pool);
         d->pool = NULL;

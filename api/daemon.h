@@ -39,6 +39,7 @@ struct fg_daemon {
         struct fg_aside *asides; /* stored tasks that cannot be read, until they are stopped */
         struct fg_watcher *watchers;
         struct fg_event_feed *event_feeds;
+        struct fg_webhook *webhook;         /* NULL: none is configured */
         sd_event_source *beat;              /* housekeeping, while there is something to do */
         uint64_t idle_since_ns, expired_ns; /* CLOCK_MONOTONIC */
         uint64_t idle_requests;

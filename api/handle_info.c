@@ -4,6 +4,7 @@
 #include "api/network.h"
 #include "api/pool.h"
 #include "api/routes.h"
+#include "api/webhook.h"
 #include "core/clock.h"
 #include "core/str.h"
 
@@ -46,12 +47,29 @@ static struct json_object *directories_json(const struct fg_config *c)
         return obj;
 }
 
+static struct json_object *webhook_json(const struct fg_webhook_state *s)
+{
+        struct json_object *obj = json_object_new_object();
+
+        fg_json_set_str(obj, "url", s->url);
+        fg_json_set_str(obj, "state", s->failing_ns ? "failing" : "ok");
+        if (s->failing_ns) {
+                fg_json_set_int(obj, "failingSeconds", (int64_t)(s->failing_ns / FG_NS_PER_SEC));
+                fg_json_set_str(obj, "error", s->error);
+        }
+        fg_json_set_int(obj, "delivered", (int64_t)s->delivered);
+        fg_json_set_int(obj, "refused", (int64_t)s->refused);
+        fg_json_set_int(obj, "lost", (int64_t)s->lost);
+        return obj;
+}
+
 void handle_info(void *daemon, struct fg_request *r)
 {
         struct fg_daemon *d = daemon;
         const struct fg_vmm_info *info = fg_vmm_info(d->vmm);
         struct json_object *body = json_object_new_object();
         struct json_object *warnings = json_object_new_array();
+        struct fg_webhook_state webhook = fg_webhook_state(d->webhook);
         char started[FG_RFC3339_MAX];
 
         fg_rfc3339(d->started_ns, started);
@@ -66,6 +84,8 @@ void handle_info(void *daemon, struct fg_request *r)
         fg_json_set_int(body, "imageBytes", (int64_t)fg_images_bytes(d->images));
         if (*info->warning)
                 json_object_array_add(warnings, json_object_new_string(info->warning));
+        if (d->webhook)
+                fg_json_set(body, "webhook", webhook_json(&webhook));
         fg_json_set(body, "warnings", warnings);
         fg_reply_json(r, 200, body);
 }

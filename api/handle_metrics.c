@@ -4,6 +4,7 @@
 #include "api/promtext.h"
 #include "api/routes.h"
 #include "api/run.h"
+#include "api/webhook.h"
 #include "core/clock.h"
 
 #define METRICS_MAX (1u << 20)
@@ -47,6 +48,21 @@ static void put_counters(struct fg_promtext *t, struct fg_daemon *d)
                 d->tasks_failed);
         put_one(t, "fgrun_http_requests_total", "counter", "HTTP requests since start.",
                 fg_http_total_requests(d->http));
+}
+
+static void put_webhook(struct fg_promtext *t, struct fg_daemon *d)
+{
+        struct fg_webhook_state s = fg_webhook_state(d->webhook);
+
+        put_one(t, "fgrun_webhook_delivered_total", "counter", "Events that the webhook has taken.",
+                s.delivered);
+        put_one(t, "fgrun_webhook_failures_total", "counter", "Attempts that failed.", s.failures);
+        put_one(t, "fgrun_webhook_refused_total", "counter", "Events that it has refused for good.",
+                s.refused);
+        put_one(t, "fgrun_webhook_lost_total", "counter",
+                "Events that retention took before it had them.", s.lost);
+        put_one(t, "fgrun_webhook_failing_seconds", "gauge",
+                "How long it has not taken anything; 0: it does.", s.failing_ns / FG_NS_PER_SEC);
 }
 
 static void put_room(struct fg_promtext *t, struct fg_daemon *d)
@@ -93,6 +109,7 @@ void handle_metrics(void *daemon, struct fg_request *r)
         fg_promtext_begin(&t, &out);
         put_tasks(&t, d);
         put_counters(&t, d);
+        put_webhook(&t, d);
         put_room(&t, d);
         put_network(&t, d);
         put_starts(&t, d);

@@ -104,6 +104,10 @@ void fg_store_events(struct fg_store *s, uint64_t after, unsigned limit, fg_stor
                      void *userdata);
 /** fg_store_keep_events() - how many are kept at most. */
 void fg_store_keep_events(struct fg_store *s, uint64_t max);
+/** fg_store_cursor() - up to which event a sink has got; a new sink begins with those to come.
+ * Blocks (start-up only). */
+int fg_store_cursor(struct fg_store *s, const char *sink, uint64_t *ret, struct fg_error *err);
+void fg_store_set_cursor(struct fg_store *s, const char *sink, uint64_t seq);
 void fg_store_expire_events(struct fg_store *s, uint64_t before_ns);
 /** fg_store_ping() - does the database answer? */
 void fg_store_ping(struct fg_store *s, fg_store_read_fn fn, void *userdata);

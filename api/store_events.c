@@ -91,3 +91,36 @@ void fg_store_expire_events(struct fg_store *s, uint64_t before_ns)
 {
         store_read(s, expire_work, (struct read_args){ .from = before_ns }, NULL, NULL);
 }
+
+/* ---- how far a sink has got ---- */
+
+int fg_store_cursor(struct fg_store *s, const char *sink, uint64_t *ret, struct fg_error *err)
+{
+        fg_autostmt *stmt = NULL;
+
+        if (fg_db_run(s->db, err,
+                      "INSERT OR IGNORE INTO event_cursors VALUES\n"
+                      "  (?, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0))",
+                      "s", sink) < 0 ||
+            fg_db_prepare(s->db, &stmt, err, "SELECT seq FROM event_cursors WHERE sink = ?", "s",
+                          sink) < 0 ||
+            fg_db_step(stmt, err) < 0)
+                return -1;
+        *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
+        return 0;
+}
+
+static struct json_object *cursor_work(struct fg_store *s, const struct read_args *a,
+                                       struct fg_error *err)
+{
+        if (fg_db_run(s->db, err, "UPDATE event_cursors SET seq = ? WHERE sink = ?", "is",
+                      (int64_t)a->from, a->text) < 0)
+                return NULL;
+        return json_object_new_object();
+}
+
+void fg_store_set_cursor(struct fg_store *s, const char *sink, uint64_t seq)
+{
+        store_read(s, cursor_work, (struct read_args){ .text = fg_strdup(sink), .from = seq }, NULL,
+                   NULL);
+}
