@@ -85,6 +85,16 @@ static int check_image_pull(const char *text, struct fg_error *err)
         return fg_fail(err, FG_ERR_INVALID, "image_pull = %s: expected prepared or guest", text);
 }
 
+static int open_auth(struct fg_daemon *d, struct fg_error *err)
+{
+        struct fg_auth_config config = { .state_dir = d->config.state_dir,
+                                         .region = d->config.region,
+                                         .account = d->config.account,
+                                         .cluster = d->config.cluster };
+
+        return fg_auth_new(d->event, &config, &d->auth, err);
+}
+
 static int open_images(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autofree char *dir = fg_asprintf("%s/images", d->config.cache_dir);
@@ -189,18 +199,27 @@ static int open_listener(struct fg_daemon *d, const char *listen, struct fg_erro
                 return fg_fail(err, FG_ERR_INVALID,
                                "listen = %s: expected unix:PATH or tcp:ADDR:PORT", listen);
         token = fg_token_get(d->config.state_dir, err);
-        return token ? fg_http_listen_tcp(d->http, listen + strlen("tcp:"), token, err) : -1;
+        if (!token)
+                return -1;
+        fg_auth_set_token(d->auth, token);
+        explicit_bzero(token, strlen(token));
+        return fg_http_listen_tcp(d->http, listen + strlen("tcp:"), err);
 }
 
 static int open_http(struct fg_daemon *d, struct fg_error *err)
 {
-        struct fg_http_limits limits = { .body = d->config.max_body_kib * 1024,
-                                         .connections = (unsigned)d->config.max_connections,
-                                         .idle_seconds = (unsigned)d->config.idle_timeout_seconds };
+        struct fg_http_config config = {
+                .routes = fg_routes,
+                .limits = { .body = d->config.max_body_kib * 1024,
+                            .connections = (unsigned)d->config.max_connections,
+                            .idle_seconds = (unsigned)d->config.idle_timeout_seconds },
+                .auth = d->auth,
+                .daemon = d,
+        };
         fg_autofree char *list = fg_strdup(d->config.listen);
         char *rest = list, *one;
 
-        if (fg_http_new(d->event, fg_routes, &limits, d, &d->http, err) < 0)
+        if (fg_http_new(d->event, &config, &d->http, err) < 0)
                 return -1;
         while ((one = strsep(&rest, ",")))
                 if (open_listener(d, one, err) < 0)
@@ -292,9 +311,10 @@ static int open_all(struct fg_daemon *d, struct fg_error *err)
                 int (*open)(struct fg_daemon *d, struct fg_error *err);
         } steps[] = {
                 { "directories", open_directories }, { "event loop", open_loop },
-                { "database", open_store },          { "image store", open_images },
-                { "log store", open_logs },          { "secrets", open_keeper },
-                { "network", network_open },         { "hypervisor", open_vmm },
+                { "database", open_store },          { "access keys", open_auth },
+                { "image store", open_images },      { "log store", open_logs },
+                { "secrets", open_keeper },          { "network", network_open },
+                { "hypervisor", open_vmm },
         };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(steps); i++)
@@ -341,6 +361,7 @@ static void close_all(struct fg_daemon *d)
         fg_images_free(d->images);
         fg_keeper_free(d->keeper);
         fg_logstore_free(d->logs);
+        fg_auth_free(d->auth);
         fg_store_free(d->store);
         sd_event_unref(d->event);
         if (d->state_lock >= 0)

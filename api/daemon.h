@@ -3,6 +3,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "api/auth/auth.h"
 #include "api/capacity.h"
 #include "api/config.h"
 #include "api/cwlogs/cwlogs.h"
@@ -24,6 +25,7 @@ struct fg_daemon {
         struct fg_config config;
         sd_event *event;
         struct fg_http *http;
+        struct fg_auth *auth;
         struct fg_store *store;
         struct fg_images *images;
         struct fg_vmm *vmm;

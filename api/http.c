@@ -62,17 +62,20 @@ void http_request_free(struct fg_request *r)
         fg_buf_finish(&r->body);
         fg_buf_finish(&r->stream.out);
         json_object_put(r->json);
+        free(r->uri);
         free(r);
 }
 
-static struct fg_request *request_new(struct listener *l, struct MHD_Connection *connection)
+static struct fg_request *request_new(struct listener *l, struct MHD_Connection *connection,
+                                      const char *uri)
 {
         struct fg_request *r = fg_calloc(1, sizeof(*r));
         char id[FG_ID_LEN + 1];
 
         r->listener = l;
         r->connection = connection;
-        r->body = FG_BUF_INIT_SECRET(l->http->limits.body);
+        r->uri = fg_strdup(uri);
+        r->body = FG_BUF_INIT_SECRET(l->http->config.limits.body);
         fg_id_new(id);
         fg_id_to_uuid(id, r->id);
         r->next = l->http->requests;
@@ -82,36 +85,6 @@ static struct fg_request *request_new(struct listener *l, struct MHD_Connection 
         l->http->requests = r;
         l->http->total++;
         return r;
-}
-
-/* ---- who may talk ---- */
-
-static bool peer_allowed(struct MHD_Connection *connection)
-{
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-                connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct ucred cred;
-        socklen_t len = sizeof(cred);
-
-        if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-                return false;
-        return cred.uid == 0 || cred.uid == geteuid();
-}
-
-static bool token_allowed(struct MHD_Connection *connection, const char *token)
-{
-        const char *header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-                                                         "Authorization");
-        size_t len = strlen(token);
-
-        if (!header || strncasecmp(header, "Bearer ", 7) != 0 || strlen(header + 7) != len)
-                return false;
-        return fg_secret_eq(header + 7, token, len);
-}
-
-static bool allowed(struct listener *l, struct MHD_Connection *connection)
-{
-        return l->token ? token_allowed(connection, l->token) : peer_allowed(connection);
 }
 
 /* ---- libmicrohttpd's callbacks ---- */
@@ -134,27 +107,49 @@ static bool body_announced_too_long(struct fg_request *r)
         return length && (!fg_parse_u64(length, &n) || n > r->body.max);
 }
 
-static enum MHD_Result first_call(struct listener *l, struct MHD_Connection *connection, void **cls)
+/* Before anything of the request but its first line is known. */
+static void *on_uri(void *userdata, const char *uri, struct MHD_Connection *connection)
 {
-        struct fg_request *r = request_new(l, connection);
-        struct fg_error err = FG_ERROR_INIT;
+        return request_new(userdata, connection, uri);
+}
 
-        *cls = r;
-        if (!allowed(l, connection)) {
-                fg_fail(&err, FG_ERR_DENIED, "%s",
-                        l->token ? "a valid bearer token is required (Authorization: Bearer TOKEN)"
-                                 : "only root and the user that runs fgd may use this socket");
-                fg_reply_error(r, &err);
-                r->status = l->token ? MHD_HTTP_UNAUTHORIZED : MHD_HTTP_FORBIDDEN;
-                return answer(r);
-        }
+/* Also who is refused may send his body first: a client that is cut off does not read why. */
+static enum MHD_Result throw_away(struct fg_request *r, size_t *len)
+{
+        r->thrown += *len;
+        *len = 0;
+        return r->thrown > r->body.max ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result begin(struct fg_request *r, const char *method)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        enum fg_auth_result result;
+
+        r->begun = true;
         if (body_announced_too_long(r)) {
                 fg_fail(&err, FG_ERR_INVALID, "the body is longer than %zu bytes", r->body.max);
                 fg_reply_error(r, &err);
                 r->status = MHD_HTTP_CONTENT_TOO_LARGE;
                 return answer(r);
         }
+        result = http_auth_begin(r, method, &err);
+        if (result != FG_AUTH_OK) {
+                r->refused = true;
+                http_refuse(r, result, &err);
+        }
         return MHD_YES;
+}
+
+static void handle(struct fg_request *r, const char *method, const char *path)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        enum fg_auth_result result = http_auth_finish(r, method, &err);
+
+        if (result == FG_AUTH_OK)
+                http_dispatch(r, method, path);
+        else
+                http_refuse(r, result, &err);
 }
 
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
@@ -164,9 +159,13 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         struct fg_error err = FG_ERROR_INIT;
         struct fg_request *r = *cls;
 
+        (void)userdata;
+        (void)connection;
         (void)version;
-        if (!r)
-                return first_call(userdata, connection, cls);
+        if (!r->begun)
+                return begin(r, method);
+        if (*len > 0 && r->refused)
+                return throw_away(r, len);
         if (*len > 0) {
                 /* MHD cannot answer in the middle of an upload: an endless body is cut off. */
                 if (fg_buf_append(&r->body, data, *len, &err) < 0)
@@ -174,8 +173,8 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
                 *len = 0;
                 return MHD_YES;
         }
-        if (!r->started)
-                http_dispatch(r, method, url);
+        if (!r->started && !r->answered)
+                handle(r, method, url);
         if (r->gone)
                 return MHD_NO;
         return answer(r);
@@ -258,16 +257,16 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int start_mhd(struct listener *l, struct fg_error *err)
 {
-        const struct fg_http_limits *limits = &l->http->limits;
+        const struct fg_http_limits *limits = &l->http->config.limits;
         const union MHD_DaemonInfo *info;
         int r;
 
-        l->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                                  on_request, l, MHD_OPTION_LISTEN_SOCKET, l->fd,
-                                  MHD_OPTION_CONNECTION_LIMIT, limits->connections,
-                                  MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
-                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MAX,
-                                  MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+        l->mhd = MHD_start_daemon(
+                MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, l,
+                MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT, limits->connections,
+                MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
+                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MAX, MHD_OPTION_URI_LOG_CALLBACK,
+                on_uri, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
         if (!l->mhd)
                 return fg_fail(err, FG_ERR_INTERNAL, "cannot start the HTTP server");
         info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);
@@ -282,30 +281,27 @@ static int start_mhd(struct listener *l, struct fg_error *err)
         return r < 0 ? fg_fail_errno(err, -r, "watch the HTTP server") : 0;
 }
 
-int http_add_listener(struct fg_http *http, int fd, char *take_path, const char *token,
-                      struct fg_error *err)
+int http_add_listener(struct fg_http *http, int fd, char *take_path, struct fg_error *err)
 {
         struct listener *l = fg_calloc(1, sizeof(*l));
 
         l->http = http;
         l->fd = fd;
         l->unix_path = take_path;
-        l->token = fg_strdup(token);
+        l->tcp = !take_path;
         l->next = http->listeners;
         http->listeners = l;
         return start_mhd(l, err);
 }
 
-int fg_http_new(sd_event *event, const struct fg_route *routes, const struct fg_http_limits *limits,
-                void *daemon, struct fg_http **ret, struct fg_error *err)
+int fg_http_new(sd_event *event, const struct fg_http_config *config, struct fg_http **ret,
+                struct fg_error *err)
 {
         struct fg_http *http = fg_calloc(1, sizeof(*http));
 
         (void)err;
         http->event = event;
-        http->routes = routes;
-        http->limits = *limits;
-        http->daemon = daemon;
+        http->config = *config;
         *ret = http;
         return 0;
 }
@@ -322,9 +318,6 @@ static void listener_free(struct listener *l)
         if (l->unix_path)
                 (void)unlink(l->unix_path);
         free(l->unix_path);
-        if (l->token)
-                explicit_bzero(l->token, strlen(l->token));
-        free(l->token);
         free(l);
 }
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "api/auth/auth.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "core/json.h"
@@ -25,28 +26,40 @@ struct fg_http_limits {
 
 typedef void (*fg_http_handler_fn)(void *daemon, struct fg_request *r);
 
-/* One row per request that is understood. "*" in a path matches one segment: fg_request_arg(). */
+/*
+ * One row per request that is understood. "*" in a path matches one segment: fg_request_arg().
+ * @action is what an access key must be allowed to do, by its name in IAM; a row without one is not
+ * for access keys, only for the socket and the bearer token.
+ */
 struct fg_route {
         const char *method;
         const char *path;
         fg_http_handler_fn handler;
         const char *query; /* names of the parameters, as "a b c"; NULL: none; FG_QUERY_ANY */
+        const char *action;
 };
 
-#define FG_QUERY_ANY "*"
+#define FG_QUERY_ANY         "*"
+#define FG_ACTION_BY_HANDLER "" /* the handler finds out, and calls fg_request_authorize() */
 
-/** fg_http_new() - @routes ends with a NULL method; @daemon goes to every handler. */
-int fg_http_new(sd_event *event, const struct fg_route *routes, const struct fg_http_limits *limits,
-                void *daemon, struct fg_http **ret, struct fg_error *err);
+struct fg_http_config {
+        const struct fg_route *routes; /* ends with a NULL method */
+        struct fg_http_limits limits;
+        struct fg_auth *auth; /* says who may call; borrowed, must outlive the server */
+        void *daemon;         /* goes to every handler */
+};
+
+int fg_http_new(sd_event *event, const struct fg_http_config *config, struct fg_http **ret,
+                struct fg_error *err);
 /** fg_http_free() - answers what is open with 503, closes all. Handlers that still work may answer
  * later, to nobody. */
 void fg_http_free(struct fg_http *http);
 FG_DEFINE_CLEANUP(struct fg_http *, fg_http_free)
 /** fg_http_listen_unix() - mode 0600; only root and the daemon's own user may talk. */
 int fg_http_listen_unix(struct fg_http *http, const char *path, struct fg_error *err);
-/** fg_http_listen_tcp() - "ADDR:PORT", "[V6]:PORT"; every request must carry @token. */
-int fg_http_listen_tcp(struct fg_http *http, const char *address, const char *token,
-                       struct fg_error *err);
+/** fg_http_listen_tcp() - "ADDR:PORT", "[V6]:PORT"; every request must be signed, or carry the
+ * bearer token. */
+int fg_http_listen_tcp(struct fg_http *http, const char *address, struct fg_error *err);
 unsigned fg_http_open_requests(const struct fg_http *http);
 uint64_t fg_http_total_requests(const struct fg_http *http);
 
@@ -56,6 +69,10 @@ int fg_request_flag(const struct fg_request *r, const char *name, bool *ret, str
 const char *fg_request_header(const struct fg_request *r, const char *name); /* NULL: absent */
 const char *fg_request_arg(const struct fg_request *r);                      /* the "*" segment */
 const char *fg_request_query(const struct fg_request *r, const char *name);  /* NULL: absent */
+/** fg_request_identity() - who sent it, proven; borrowed from the request. */
+const struct fg_identity *fg_request_identity(const struct fg_request *r);
+/** fg_request_authorize() - whether he may do that; -1: no, and the request has been answered. */
+int fg_request_authorize(struct fg_request *r, const struct fg_act *act);
 /** fg_request_json() - the body, borrowed; an empty body is {}. NULL: INVALID. */
 struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err);
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len);

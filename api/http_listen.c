@@ -46,7 +46,7 @@ int fg_http_listen_unix(struct fg_http *http, const char *path, struct fg_error 
         (void)umask(mask);
         if (r < 0 || listen(fd, BACKLOG) < 0)
                 return fg_fail_errno(err, errno, "listen on %s", path);
-        return http_add_listener(http, fg_take_fd(fd), fg_strdup(path), NULL, err);
+        return http_add_listener(http, fg_take_fd(fd), fg_strdup(path), err);
 }
 
 /* "127.0.0.1:80" or "[::1]:80" into its two parts. */
@@ -69,8 +69,7 @@ static int split_address(const char *address, char *host, size_t size, const cha
         return 0;
 }
 
-int fg_http_listen_tcp(struct fg_http *http, const char *address, const char *token,
-                       struct fg_error *err)
+int fg_http_listen_tcp(struct fg_http *http, const char *address, struct fg_error *err)
 {
         const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
                                         .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV };
@@ -91,7 +90,7 @@ int fg_http_listen_tcp(struct fg_http *http, const char *address, const char *to
         fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
             bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-                r = http_add_listener(http, fg_take_fd(fd), NULL, token, err);
+                r = http_add_listener(http, fg_take_fd(fd), NULL, err);
         else
                 r = fg_fail_errno(err, errno, "listen on %s", address);
         freeaddrinfo(info);

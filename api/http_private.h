@@ -13,7 +13,7 @@ struct listener {
         struct MHD_Daemon *mhd;
         int fd;
         char *unix_path; /* to unlink at the end; NULL for TCP */
-        char *token;     /* NULL: peer credentials decide */
+        bool tcp;        /* a signature or the token decides; else peer credentials do */
         sd_event_source *io;
         sd_event_source *timer;
         sd_event_source *kick; /* run MHD soon: in this mode a resume wakes nobody */
@@ -21,9 +21,7 @@ struct listener {
 
 struct fg_http {
         sd_event *event;
-        const struct fg_route *routes;
-        struct fg_http_limits limits;
-        void *daemon;
+        struct fg_http_config config;
         struct listener *listeners;
         struct fg_request *requests;
         uint64_t total;
@@ -45,11 +43,18 @@ struct fg_request {
         struct MHD_Connection *connection;
         struct fg_buf body;
         struct json_object *json;
+        char *uri; /* as it came */
         char arg[256];
         char id[FG_UUID_LEN + 1];
         const struct fg_route *route;
         struct MHD_Response *response;
         int status;
+        struct fg_sigv4_claim claim;
+        struct fg_identity identity;
+        bool noted;    /* that it will be carried out */
+        bool begun;    /* its headers were looked at */
+        bool refused;  /* what else it sends is thrown away */
+        size_t thrown; /* bytes */
         bool started;  /* the handler was called */
         bool answered; /* and has answered: it does not know the request any more */
         void (*left)(void *userdata);
@@ -61,8 +66,13 @@ struct fg_request {
 };
 
 /** http_add_listener() - takes the descriptor and the path, also on failure. */
-int http_add_listener(struct fg_http *http, int fd, char *take_path, const char *token,
-                      struct fg_error *err);
+int http_add_listener(struct fg_http *http, int fd, char *take_path, struct fg_error *err);
+/** http_auth_begin(), http_auth_finish() - by headers alone, and with the body. */
+enum fg_auth_result http_auth_begin(struct fg_request *r, const char *method, struct fg_error *err);
+enum fg_auth_result http_auth_finish(struct fg_request *r, const char *method,
+                                     struct fg_error *err);
+/** http_refuse() - answer in the form of the protocol that was used. */
+void http_refuse(struct fg_request *r, enum fg_auth_result result, const struct fg_error *err);
 /** http_dispatch() - hand a complete request to its route's handler, or answer it here. */
 void http_dispatch(struct fg_request *r, const char *method, const char *path);
 void http_reply_closing(struct fg_request *r); /* 503: fgd is shutting down */

@@ -64,6 +64,9 @@ static enum MHD_Result on_parameter(void *userdata, enum MHD_ValueKind kind, con
 
         (void)kind;
         (void)value;
+        /* Of a presigned request. */
+        if (fg_starts_with(name, "X-Amz-"))
+                return MHD_YES;
         while ((word = strsep(&rest, " ")))
                 if (*word && fg_streq(word, name))
                         return MHD_YES;
@@ -87,6 +90,26 @@ static int check_query(const struct fg_request *r, const struct fg_route *route,
                        route->query ? route->query : "none");
 }
 
+/* A request of the REST API is one for service "fgrun", and about the cluster this fgd is. */
+static int authorize(struct fg_request *r)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        const struct fg_act act = { .service = "fgrun",
+                                    .action = r->route->action,
+                                    .cluster = fg_auth_cluster(r->listener->http->config.auth) };
+
+        if (!act.action && r->identity.who == FG_WHO_KEY) {
+                fg_fail(&err, FG_ERR_DENIED,
+                        "%s %s is not for access keys: use the unix socket or the bearer token",
+                        r->route->method, r->route->path);
+                http_refuse(r, FG_AUTH_DENIED, &err);
+                return -1;
+        }
+        if (!act.action || fg_streq(act.action, FG_ACTION_BY_HANDLER))
+                return 0;
+        return fg_request_authorize(r, &act);
+}
+
 void http_dispatch(struct fg_request *r, const char *method, const char *path)
 {
         const struct fg_http *http = r->listener->http;
@@ -98,17 +121,19 @@ void http_dispatch(struct fg_request *r, const char *method, const char *path)
                 http_reply_closing(r);
                 return;
         }
-        for (const struct fg_route *route = http->routes; route->method; route++) {
+        for (const struct fg_route *route = http->config.routes; route->method; route++) {
                 if (!path_matches(route->path, path, r->arg, sizeof(r->arg)))
                         continue;
                 allow = route->method;
                 if (!fg_streq(route->method, method))
                         continue;
                 r->route = route;
+                if (authorize(r) < 0)
+                        return;
                 if (check_query(r, route, &err) < 0)
                         fg_reply_error(r, &err);
                 else
-                        route->handler(http->daemon, r);
+                        route->handler(http->config.daemon, r);
                 return;
         }
         reply_no_route(r, path, allow);

@@ -110,8 +110,17 @@ int fg_err_exit(enum fg_err code)
         return table[code].exit;
 }
 
+/* Other names, which fgd has from AWS: what a client acts on is the same. */
+static const char *const denials[] = { "MissingAuthenticationTokenException",
+                                       "IncompleteSignatureException",
+                                       "UnrecognizedClientException", "InvalidSignatureException",
+                                       "RequestExpired" };
+
 enum fg_err fg_err_from_exception(const char *exception)
 {
+        for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++)
+                if (strcmp(denials[i], exception) == 0)
+                        return FG_ERR_DENIED;
         for (size_t i = 1; i < sizeof(table) / sizeof(table[0]); i++)
                 if (strcmp(table[i].exception, exception) == 0)
                         return (enum fg_err)i;

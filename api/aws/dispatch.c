@@ -57,6 +57,7 @@ static void start(struct fg_daemon *d, struct fg_request *r, const struct fg_aws
                   const struct fg_aws_operation *operation, struct json_object *take_body)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
+        fg_autofree char *caller = fg_auth_arn(d->auth, fg_request_identity(r));
         struct fg_aws_call *call = fg_calloc(1, sizeof(*call));
 
         *call = (struct fg_aws_call){ .d = d,
@@ -65,9 +66,10 @@ static void start(struct fg_daemon *d, struct fg_request *r, const struct fg_aws
                                       .operation = operation,
                                       .names = &d->names,
                                       .body = take_body };
-        (void)snprintf(call->caller, sizeof(call->caller), "arn:aws:iam::%s:root",
-                       d->names.account);
-        if (decode(call, &problems) < 0)
+        (void)snprintf(call->caller, sizeof(call->caller), "%s", caller);
+        if (fg_aws_authorize(call) < 0)
+                fg_aws_call_free(call);
+        else if (decode(call, &problems) < 0)
                 fg_aws_fail_problems(call, &problems);
         else if (operation->handle)
                 operation->handle(call);

@@ -5,9 +5,11 @@
 
 static void get_caller_identity(struct fg_aws_call *call)
 {
+        const struct fg_identity *who = fg_request_identity(call->r);
         struct json_object *output = json_object_new_object();
 
-        fg_json_set_str(output, "UserId", call->names->account);
+        fg_json_set_str(output, "UserId",
+                        who->who == FG_WHO_KEY ? who->key_id : call->names->account);
         fg_json_set_str(output, "Account", call->names->account);
         fg_json_set_str(output, "Arn", call->caller);
         fg_aws_reply(call, output);

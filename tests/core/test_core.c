@@ -32,6 +32,7 @@ static void test_error_context(void **state)
         assert_string_equal(err.msg, "load 7: open x: No such file or directory");
         assert_int_equal(fg_err_from_exception("ConflictException"), FG_ERR_CONFLICT);
         assert_int_equal(fg_err_from_exception("Nonsense"), FG_ERR_INTERNAL);
+        assert_int_equal(fg_err_from_exception("InvalidSignatureException"), FG_ERR_DENIED);
 }
 
 static void test_buf_cap(void **state)
