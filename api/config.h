@@ -32,10 +32,15 @@ struct fg_config {
         uint64_t vcpu_overcommit_percent; /* 100: a vCPU per host CPU */
         uint64_t memory_reserve_mib;      /* of the host's memory, never given to tasks */
         uint64_t image_cache_mib, pull_parallel, prepared_max_mib;
-        uint64_t warm_memory_mib;             /* of guests that wait for tasks; 0: none */
-        uint64_t log_task_mib, log_store_mib; /* per container; all together, 0: no cap */
-        uint64_t retention_hours;             /* of stopped tasks */
-        uint64_t events_max, events_hours;    /* how many events are kept, and how long */
+        uint64_t warm_memory_mib;                 /* of guests that wait for tasks; 0: none */
+        uint64_t log_task_mib, log_store_mib;     /* per container; all together, 0: no cap */
+        uint64_t retention_hours;                 /* of stopped tasks */
+        uint64_t events_max, events_hours;        /* how many events are kept, and how long */
+        char *tls;                                /* "files" or "self-signed" */
+        char *tls_certificate, *tls_key;          /* PEM; neither: no TLS */
+        uint64_t audit_mib;                       /* of the audit log; 0: none */
+        uint64_t launch_burst, launch_per_second; /* tasks that start; 0 per second: no limit */
+        uint64_t run_burst, run_per_second;       /* requests to start tasks */
         uint64_t max_connections, idle_timeout_seconds, max_body_kib;
         uint64_t idle_exit_seconds; /* leave after so long without tasks and clients; 0: stay */
         int64_t ready_fd;           /* "READY\n" goes there once requests are taken; -1: none */

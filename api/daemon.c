@@ -87,12 +87,37 @@ static int check_image_pull(const char *text, struct fg_error *err)
 
 static int open_auth(struct fg_daemon *d, struct fg_error *err)
 {
+        fg_autofree char *audit = fg_asprintf("%s/audit", d->config.state_dir);
         struct fg_auth_config config = { .state_dir = d->config.state_dir,
                                          .region = d->config.region,
-                                         .account = d->config.account,
-                                         .cluster = d->config.cluster };
+                                         .account = d->config.account };
 
+        if (fg_audit_new(d->event, audit, d->config.audit_mib * MIB, &d->audit, err) < 0)
+                return -1;
         return fg_auth_new(d->event, &config, &d->auth, err);
+}
+
+static int open_tls(struct fg_daemon *d, struct fg_error *err)
+{
+        const struct fg_config *c = &d->config;
+        fg_autofree char *dir = fg_asprintf("%s/tls", c->state_dir);
+        bool own = fg_streq(c->tls, "self-signed");
+        int r = 0;
+
+        if (!own && !fg_streq(c->tls, "files"))
+                return fg_fail(err, FG_ERR_INVALID, "tls = %s: expected files or self-signed",
+                               c->tls);
+        if (!c->tls_certificate != !c->tls_key || (own && c->tls_key))
+                return fg_fail(err, FG_ERR_INVALID,
+                               "tls_certificate and tls_key go together, and not with tls = "
+                               "self-signed");
+        if (own)
+                r = fg_tls_self_signed(dir, &d->tls, err);
+        else if (c->tls_key)
+                r = fg_tls_load(c->tls_certificate, c->tls_key, &d->tls, err);
+        if (r == 0 && *d->tls.fingerprint)
+                fg_log_info("TLS certificate SHA-256 %s", d->tls.fingerprint);
+        return r;
 }
 
 static int open_images(struct fg_daemon *d, struct fg_error *err)
@@ -214,6 +239,8 @@ static int open_http(struct fg_daemon *d, struct fg_error *err)
                             .connections = (unsigned)d->config.max_connections,
                             .idle_seconds = (unsigned)d->config.idle_timeout_seconds },
                 .auth = d->auth,
+                .audit = d->audit,
+                .tls = *d->tls.fingerprint ? &d->tls : NULL,
                 .daemon = d,
         };
         fg_autofree char *list = fg_strdup(d->config.listen);
@@ -311,10 +338,10 @@ static int open_all(struct fg_daemon *d, struct fg_error *err)
                 int (*open)(struct fg_daemon *d, struct fg_error *err);
         } steps[] = {
                 { "directories", open_directories }, { "event loop", open_loop },
-                { "database", open_store },          { "access keys", open_auth },
-                { "image store", open_images },      { "log store", open_logs },
-                { "secrets", open_keeper },          { "network", network_open },
-                { "hypervisor", open_vmm },
+                { "database", open_store },          { "TLS", open_tls },
+                { "access keys", open_auth },        { "image store", open_images },
+                { "log store", open_logs },          { "secrets", open_keeper },
+                { "network", network_open },         { "hypervisor", open_vmm },
         };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(steps); i++)
@@ -328,6 +355,7 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
         const struct fg_vmm_info *info = fg_vmm_info(d->vmm);
         int r;
 
+        fg_throttle_init(d);
         fg_capacity_init(&d->capacity, d->config.vcpu_overcommit_percent,
                          d->config.memory_reserve_mib);
         fg_log_info("%s, libvirt %s, accelerator %s: %s", info->hypervisor, info->libvirt,
@@ -361,7 +389,9 @@ static void close_all(struct fg_daemon *d)
         fg_images_free(d->images);
         fg_keeper_free(d->keeper);
         fg_logstore_free(d->logs);
+        fg_audit_free(d->audit);
         fg_auth_free(d->auth);
+        fg_tls_finish(&d->tls);
         fg_store_free(d->store);
         sd_event_unref(d->event);
         if (d->state_lock >= 0)

@@ -4,6 +4,7 @@
 #include <systemd/sd-event.h>
 
 #include "api/auth/auth.h"
+#include "api/auth/bucket.h"
 #include "api/capacity.h"
 #include "api/config.h"
 #include "api/cwlogs/cwlogs.h"
@@ -13,6 +14,8 @@
 #include "api/promtext.h"
 #include "api/store.h"
 #include "api/task.h"
+#include "api/throttle.h"
+#include "api/tls.h"
 #include "core/lane.h"
 #include "images/images.h"
 #include "net/net.h"
@@ -26,6 +29,10 @@ struct fg_daemon {
         sd_event *event;
         struct fg_http *http;
         struct fg_auth *auth;
+        struct fg_audit *audit; /* NULL: none */
+        struct fg_tls tls;      /* empty: none */
+        struct fg_bucket buckets[FG_THROTTLE_N];
+        uint64_t throttled; /* requests, since start */
         struct fg_store *store;
         struct fg_images *images;
         struct fg_vmm *vmm;

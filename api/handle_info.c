@@ -76,6 +76,8 @@ void handle_info(void *daemon, struct fg_request *r)
         fg_json_set_str(body, "version", FG_VERSION);
         fg_json_set_str(body, "startedAt", started);
         fg_json_set_str(body, "listen", d->config.listen);
+        if (*d->tls.fingerprint)
+                fg_json_set_str(body, "tlsFingerprint", d->tls.fingerprint);
         fg_json_set(body, "capacity", capacity_json(&d->capacity));
         fg_json_set(body, "pool", fg_pool_to_json(d->pool));
         fg_json_set(body, "hypervisor", hypervisor_json(info));

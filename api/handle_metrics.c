@@ -48,6 +48,10 @@ static void put_counters(struct fg_promtext *t, struct fg_daemon *d)
                 d->tasks_failed);
         put_one(t, "fgrun_http_requests_total", "counter", "HTTP requests since start.",
                 fg_http_total_requests(d->http));
+        put_one(t, "fgrun_throttled_total", "counter", "Requests refused as too many, since start.",
+                d->throttled);
+        put_one(t, "fgrun_audit_lost_total", "counter", "Lines the audit log lost, since start.",
+                fg_audit_lost(d->audit));
 }
 
 static void put_webhook(struct fg_promtext *t, struct fg_daemon *d)

@@ -162,9 +162,16 @@ static void on_submitted(void *userdata, const char *const *ids, size_t n,
 
 static void submit(struct order *o)
 {
+        struct fg_error err = FG_ERROR_INIT;
+
         o->s.count = 1;
         o->s.client_token = o->token;
         o->s.request_hash = o->token ? o->hash : NULL;
+        if (fg_throttle_take(o->d, FG_THROTTLE_LAUNCH, 1, &err) < 0) {
+                fg_reply_error(o->r, &err);
+                order_free(o);
+                return;
+        }
         fg_engine_submit(o->d, &o->s, on_submitted, o);
 }
 
@@ -219,6 +226,10 @@ void handle_task_run(void *daemon, struct fg_request *r)
         const char *text;
         size_t len;
 
+        if (fg_throttle_take(daemon, FG_THROTTLE_RUN, 1, &err) < 0) {
+                fg_reply_error(r, &err);
+                return;
+        }
         o->d = daemon;
         o->r = r;
         o->body = fg_request_json(r, &err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/http_private.h"
+#include "api/tls.h"
 #include "core/clock.h"
 #include "core/id.h"
 #include "core/str.h"
@@ -53,6 +54,7 @@ void http_resume(struct fg_request *r)
 
 void http_request_free(struct fg_request *r)
 {
+        http_audit(r);
         sd_event_source_disable_unref(r->hangup);
         if (r->next)
                 r->next->prev = r->prev;
@@ -127,6 +129,8 @@ static enum MHD_Result begin(struct fg_request *r, const char *method)
         enum fg_auth_result result;
 
         r->begun = true;
+        (void)snprintf(r->method, sizeof(r->method), "%s", method);
+        http_note_peer(r);
         if (body_announced_too_long(r)) {
                 fg_fail(&err, FG_ERR_INVALID, "the body is longer than %zu bytes", r->body.max);
                 fg_reply_error(r, &err);
@@ -258,15 +262,23 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 static int start_mhd(struct listener *l, struct fg_error *err)
 {
         const struct fg_http_limits *limits = &l->http->config.limits;
+        const struct fg_tls *tls = l->tcp ? l->http->config.tls : NULL;
+        struct MHD_OptionItem certificate[] = {
+                { MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? tls->certificate.data : NULL },
+                { MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? tls->key.data : NULL },
+                { MHD_OPTION_END, 0, NULL },
+        };
+        unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
         const union MHD_DaemonInfo *info;
         int r;
 
-        l->mhd = MHD_start_daemon(
-                MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, l,
-                MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT, limits->connections,
-                MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
-                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MAX, MHD_OPTION_URI_LOG_CALLBACK,
-                on_uri, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+        l->mhd = MHD_start_daemon(tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, l,
+                                  MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT,
+                                  limits->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+                                  limits->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                  (size_t)HEADER_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_uri, l,
+                                  MHD_OPTION_ARRAY, tls ? certificate : certificate + 2,
+                                  MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
         if (!l->mhd)
                 return fg_fail(err, FG_ERR_INTERNAL, "cannot start the HTTP server");
         info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);

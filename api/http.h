@@ -4,10 +4,13 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "api/auth/audit.h"
 #include "api/auth/auth.h"
 #include "core/cleanup.h"
 #include "core/error.h"
 #include "core/json.h"
+
+struct fg_tls;
 
 /*
  * HTTP/1.1 by libmicrohttpd inside the loop. A request reaches its handler whole; the handler
@@ -45,8 +48,10 @@ struct fg_route {
 struct fg_http_config {
         const struct fg_route *routes; /* ends with a NULL method */
         struct fg_http_limits limits;
-        struct fg_auth *auth; /* says who may call; borrowed, must outlive the server */
-        void *daemon;         /* goes to every handler */
+        struct fg_auth *auth;     /* says who may call; borrowed, must outlive the server */
+        struct fg_audit *audit;   /* every request is written there; borrowed; NULL: none */
+        const struct fg_tls *tls; /* of TCP listeners; borrowed; NULL: they have none */
+        void *daemon;             /* goes to every handler */
 };
 
 int fg_http_new(sd_event *event, const struct fg_http_config *config, struct fg_http **ret,
@@ -60,6 +65,9 @@ int fg_http_listen_unix(struct fg_http *http, const char *path, struct fg_error 
 /** fg_http_listen_tcp() - "ADDR:PORT", "[V6]:PORT"; every request must be signed, or carry the
  * bearer token. */
 int fg_http_listen_tcp(struct fg_http *http, const char *address, struct fg_error *err);
+/** fg_http_tcp_address() - "ADDR:PORT" at which this host reaches a TCP listener; 0: there is none.
+ */
+int fg_http_tcp_address(const struct fg_http *http, char *ret, size_t size);
 unsigned fg_http_open_requests(const struct fg_http *http);
 uint64_t fg_http_total_requests(const struct fg_http *http);
 
@@ -73,6 +81,9 @@ const char *fg_request_query(const struct fg_request *r, const char *name);  /* 
 const struct fg_identity *fg_request_identity(const struct fg_request *r);
 /** fg_request_authorize() - whether he may do that; -1: no, and the request has been answered. */
 int fg_request_authorize(struct fg_request *r, const struct fg_act *act);
+/* For the audit log: what is done to what, and the name of an error (fg_reply_error() notes it). */
+void fg_request_note_act(struct fg_request *r, const char *action, const char *resource);
+void fg_request_note_error(struct fg_request *r, const char *exception);
 /** fg_request_json() - the body, borrowed; an empty body is {}. NULL: INVALID. */
 struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err);
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len);

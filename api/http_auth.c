@@ -29,6 +29,7 @@ void http_refuse(struct fg_request *r, enum fg_auth_result result, const struct 
                               json ? results[result].json : results[result].query, err->msg);
                 return;
         }
+        fg_request_note_error(r, results[result].json);
         body = json_object_new_object();
         fg_json_set_str(body, "__type", results[result].json);
         fg_json_set_str(body, "message", err->msg);
@@ -88,7 +89,8 @@ static struct fg_sigv4_message message_of(struct fg_request *r, const char *meth
                                           .headers = headers->list,
                                           .n_headers = headers->n,
                                           .body = body,
-                                          .body_len = len };
+                                          .body_len = len,
+                                          .body_may_be_unsigned = r->listener->http->config.tls };
 }
 
 enum fg_auth_result http_auth_begin(struct fg_request *r, const char *method, struct fg_error *err)
@@ -130,6 +132,7 @@ int fg_request_authorize(struct fg_request *r, const struct fg_act *act)
         struct fg_error err = FG_ERROR_INIT;
         enum fg_auth_result result = fg_auth_allow(auth, &r->identity, act, &err);
 
+        fg_request_note_act(r, act->action, NULL);
         if (result == FG_AUTH_OK && !r->noted) {
                 r->noted = true;
                 result = fg_auth_repeated(auth, &r->identity, act, &err);

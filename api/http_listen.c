@@ -96,3 +96,31 @@ int fg_http_listen_tcp(struct fg_http *http, const char *address, struct fg_erro
         freeaddrinfo(info);
         return r;
 }
+
+/* Who listens everywhere is reached at the loopback address too. */
+int fg_http_tcp_address(const struct fg_http *http, char *ret, size_t size)
+{
+        union {
+                struct sockaddr any;
+                struct sockaddr_in v4;
+                struct sockaddr_in6 v6;
+        } address = { .v6 = { .sin6_family = AF_UNSPEC } };
+        socklen_t len = sizeof(address);
+        char text[INET6_ADDRSTRLEN];
+        const struct listener *l = http->listeners;
+
+        while (l && !l->tcp)
+                l = l->next;
+        if (!l || getsockname(l->fd, &address.any, &len) < 0)
+                return 0;
+        if (address.any.sa_family == AF_INET6) {
+                if (IN6_IS_ADDR_UNSPECIFIED(&address.v6.sin6_addr))
+                        address.v6.sin6_addr = in6addr_loopback;
+                (void)inet_ntop(AF_INET6, &address.v6.sin6_addr, text, sizeof(text));
+                return snprintf(ret, size, "[%s]:%u", text, ntohs(address.v6.sin6_port));
+        }
+        if (address.v4.sin_addr.s_addr == INADDR_ANY)
+                address.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        (void)inet_ntop(AF_INET, &address.v4.sin_addr, text, sizeof(text));
+        return snprintf(ret, size, "%s:%u", text, ntohs(address.v4.sin_port));
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 
 #include "api/http.h"
 #include "core/buf.h"
@@ -51,6 +52,9 @@ struct fg_request {
         int status;
         struct fg_sigv4_claim claim;
         struct fg_identity identity;
+        char method[16], peer[INET6_ADDRSTRLEN];
+        char action[96], resource[256], error[64]; /* for the audit log; "": nothing */
+        bool audited;
         bool noted;    /* that it will be carried out */
         bool begun;    /* its headers were looked at */
         bool refused;  /* what else it sends is thrown away */
@@ -71,6 +75,8 @@ int http_add_listener(struct fg_http *http, int fd, char *take_path, struct fg_e
 enum fg_auth_result http_auth_begin(struct fg_request *r, const char *method, struct fg_error *err);
 enum fg_auth_result http_auth_finish(struct fg_request *r, const char *method,
                                      struct fg_error *err);
+void http_note_peer(struct fg_request *r); /* its address, while it is connected */
+void http_audit(struct fg_request *r);     /* write its line, once */
 /** http_refuse() - answer in the form of the protocol that was used. */
 void http_refuse(struct fg_request *r, enum fg_auth_result result, const struct fg_error *err);
 /** http_dispatch() - hand a complete request to its route's handler, or answer it here. */

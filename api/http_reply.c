@@ -65,6 +65,7 @@ static void finish(struct fg_request *r, int status, const char *content_type)
         assert(r->response);
         r->answered = true;
         r->status = status;
+        http_audit(r);
         (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
         (void)MHD_add_response_header(r->response, "x-fgrun-request-id", r->id);
         (void)MHD_add_response_header(r->response, "x-amzn-RequestId", r->id);
@@ -104,6 +105,7 @@ static struct MHD_Response *text_response(const char *text)
 void fg_reply_text(struct fg_request *r, int status, const char *content_type, const char *text)
 {
         if (!r->connection) {
+                r->status = status;
                 http_request_free(r);
                 return;
         }
@@ -131,6 +133,7 @@ struct json_object *fg_error_json(const struct fg_error *err)
 
 void fg_reply_error(struct fg_request *r, const struct fg_error *err)
 {
+        fg_request_note_error(r, fg_err_exception(err->code));
         fg_reply_json(r, fg_err_http(err->code), fg_error_json(err));
 }
 

@@ -30,6 +30,7 @@ const struct fg_route fg_routes[] = {
         { "GET", "/v1/network", handle_network, NULL, "fgrun:GetNetwork" },
         { "GET", "/healthz", handle_health, FG_QUERY_ANY, "fgrun:GetHealth" },
         { "GET", "/metrics", handle_metrics, FG_QUERY_ANY, "fgrun:GetMetrics" },
+        { "POST", "/v1/endpoint", handle_endpoint, NULL, NULL },
         { "POST", "/v1/keys", handle_key_create, NULL, NULL },
         { "GET", "/v1/keys", handle_key_list, NULL, NULL },
         { "DELETE", "/v1/keys/*", handle_key_revoke, NULL, NULL },

@@ -23,6 +23,7 @@ void handle_secret_remove(void *daemon, struct fg_request *r);
 void handle_usage(void *daemon, struct fg_request *r);
 void handle_info(void *daemon, struct fg_request *r);
 void handle_network(void *daemon, struct fg_request *r);
+void handle_endpoint(void *daemon, struct fg_request *r);
 void handle_key_create(void *daemon, struct fg_request *r);
 void handle_key_list(void *daemon, struct fg_request *r);
 void handle_key_revoke(void *daemon, struct fg_request *r);

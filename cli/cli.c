@@ -13,11 +13,13 @@
 #include "core/paths.h"
 #include "core/str.h"
 
-#define KEY_HOST 0x1001
-#define KEY_JSON 0x1002
+#define KEY_HOST  0x1001
+#define KEY_JSON  0x1002
+#define KEY_TOKEN 0x1003
 
 static const struct argp_option options[] = {
-        { "host", KEY_HOST, "URL", 0, "fgd to talk to: unix:///PATH or http://ADDR:PORT", 90 },
+        { "host", KEY_HOST, "URL", 0, "fgd to talk to: unix:///PATH or http[s]://ADDR:PORT", 90 },
+        { "token", KEY_TOKEN, "TOKEN", 0, "Its bearer token, with http[s]", 90 },
         { "json", KEY_JSON, NULL, 0, "Print JSON", 90 },
         { "quiet", 'q', NULL, 0, "No progress, states or phases", 90 },
         { 0 },
@@ -30,6 +32,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         switch (key) {
         case KEY_HOST:
                 cli->host = arg;
+                return 0;
+        case KEY_TOKEN:
+                cli->token = arg;
                 return 0;
         case KEY_JSON:
                 cli->json = true;
@@ -123,7 +128,9 @@ static const char *hint(const struct fg_error *err)
                                 : NULL;
         case FG_ERR_DENIED:
                 return err->sys ? "the socket belongs to another user"
-                                : "set FGRUN_TOKEN to the token of that fgd";
+                                : "set FGRUN_TOKEN to the token of that fgd, or AWS_ACCESS_KEY_ID "
+                                  "and "
+                                  "AWS_SECRET_ACCESS_KEY to a key of it";
         case FG_ERR_NOT_FOUND:
                 return err->sys ? NULL : "'fgrun ps -a' lists tasks, 'fgrun images' lists images";
         default:

@@ -13,6 +13,7 @@ struct fg_client;
 struct fg_cli {
         uint64_t started_ns; /* CLOCK_MONOTONIC at the start of main(): the user's clock */
         const char *host;    /* --host or FGRUN_HOST; NULL: find or start an fgd */
+        const char *token;   /* --token; NULL: see cli/endpoint.h */
         bool json;
         bool quiet;
         bool term_out; /* stdout, stderr are terminals */

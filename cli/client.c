@@ -37,9 +37,10 @@ struct later {
 
 struct fg_client {
         CURLM *multi;
-        char *base;   /* "http://host" */
-        char *socket; /* or NULL */
-        char *name;   /* for messages */
+        char *base;                   /* "http://host" */
+        char *socket;                 /* or NULL */
+        char *name;                   /* for messages */
+        char *ca_file, *sigv4, *user; /* or NULL; the last two go together */
         struct curl_slist *headers;
         struct json_object *problems;
         bool unreachable; /* why the last request failed */
@@ -51,14 +52,28 @@ struct fg_client {
 
 FG_DEFINE_CLEANUP(char *, curl_free)
 
+/* libcurl signs what it sends; a session token is a header like others. */
+static void set_signature(struct fg_client *client, const struct fg_awscreds *aws)
+{
+        client->sigv4 = fg_asprintf("aws:amz:%s:fgrun", aws->region ? aws->region : "local-1");
+        client->user = fg_asprintf("%s:%s", aws->key_id, aws->secret);
+        if (aws->token) {
+                fg_autofree char *header = fg_asprintf("X-Amz-Security-Token: %s", aws->token);
+
+                client->headers = curl_slist_append(client->headers, header);
+        }
+}
+
 struct fg_client *fg_client_new(const struct fg_endpoint *endpoint, struct fg_error *err)
 {
         fg_cleanup(fg_client_freep) struct fg_client *client = fg_calloc(1, sizeof(*client));
         fg_autofree char *bearer = NULL;
 
         client->watch_fd = -1;
-        /* Neither TLS nor Windows sockets: initialising them would only cost start-up time. */
-        if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK ||
+        /* Not TLS where it is not used: initialising it would only cost start-up time. */
+        if (curl_global_init(fg_starts_with(endpoint->url, "https:")
+                                     ? CURL_GLOBAL_SSL
+                                     : CURL_GLOBAL_NOTHING) != CURLE_OK ||
             !(client->multi = curl_multi_init())) {
                 fg_fail(err, FG_ERR_INTERNAL, "libcurl does not start");
                 return NULL;
@@ -67,11 +82,16 @@ struct fg_client *fg_client_new(const struct fg_endpoint *endpoint, struct fg_er
         client->socket = fg_strdup(endpoint->socket);
         client->name = fg_strdup(endpoint->socket ? endpoint->socket : endpoint->url);
         client->headers = curl_slist_append(NULL, "Content-Type: application/json");
-        client->headers = curl_slist_append(client->headers, "Expect:");
+        /* libcurl would sign this header, and not send it. */
+        if (endpoint->token || !endpoint->aws.key_id)
+                client->headers = curl_slist_append(client->headers, "Expect:");
         if (endpoint->token) {
                 bearer = fg_asprintf("Authorization: Bearer %s", endpoint->token);
                 client->headers = curl_slist_append(client->headers, bearer);
         }
+        client->ca_file = fg_strdup(endpoint->ca_file);
+        if (!endpoint->token && endpoint->aws.key_id)
+                set_signature(client, &endpoint->aws);
         return fg_take_ptr(client);
 }
 
@@ -107,6 +127,11 @@ void fg_client_free(struct fg_client *client)
         curl_slist_free_all(client->headers);
         json_object_put(client->problems);
         free(client->base);
+        free(client->ca_file);
+        free(client->sigv4);
+        if (client->user)
+                explicit_bzero(client->user, strlen(client->user));
+        free(client->user);
         free(client->socket);
         free(client->name);
         free(client);
@@ -175,7 +200,13 @@ static int transfer_init(struct fg_client *client, struct transfer *t,
         (void)curl_easy_setopt(t->easy, CURLOPT_URL, url);
         (void)curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, client->socket);
         (void)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, client->headers);
-        (void)curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http");
+        (void)curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+        if (client->ca_file)
+                (void)curl_easy_setopt(t->easy, CURLOPT_CAINFO, client->ca_file);
+        if (client->sigv4) {
+                (void)curl_easy_setopt(t->easy, CURLOPT_AWS_SIGV4, client->sigv4);
+                (void)curl_easy_setopt(t->easy, CURLOPT_USERPWD, client->user);
+        }
         /* A token must not go to a proxy that happens to be in the environment. */
         (void)curl_easy_setopt(t->easy, CURLOPT_NOPROXY, "*");
         (void)curl_easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);

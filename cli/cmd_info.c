@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "cli/awsenv.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "core/json.h"
@@ -86,10 +87,20 @@ static void print(struct json_object *info)
         }
 }
 
+static bool arg_aws_env;
+
+static const struct fg_option options[] = {
+        { "aws-env", 0, NULL, "Print shell assignments for the AWS CLI and SDKs, for eval",
+          .flag = &arg_aws_env },
+        { 0 },
+};
+
 static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         fg_autojson *answer = NULL;
 
+        if (arg_aws_env)
+                return fg_awsenv_print(cli, err);
         if (fg_cli_call(cli, &(struct fg_request){ "GET", "/v1/info", NULL }, &answer, err) < 0)
                 return -1;
         if (cli->json)
@@ -103,5 +114,6 @@ const struct fg_command fg_cmd_info = {
         .name = "info",
         .summary = "Show the host, its capacity and its accelerator",
         .doc = "Show what fgd knows of its host: capacity, accelerator and why, directories.",
+        .options = options,
         .run = run,
 };

@@ -20,6 +20,8 @@ void fg_endpoint_finish(struct fg_endpoint *endpoint)
         free(fg_take_ptr(endpoint->socket));
         free(fg_take_ptr(endpoint->url));
         free(fg_take_ptr(endpoint->token));
+        free(fg_take_ptr(endpoint->ca_file));
+        fg_awscreds_finish(&endpoint->aws);
 }
 
 static void set_socket(struct fg_endpoint *ret, const char *path)
@@ -28,16 +30,20 @@ static void set_socket(struct fg_endpoint *ret, const char *path)
         ret->url = fg_strdup("http://localhost");
 }
 
-/* FGRUN_TOKEN, or the file fgd wrote it to if that is ours to read. */
-static char *find_token(void)
+static const char *env(const char *name)
+{
+        const char *value = getenv(name);
+
+        return value && *value ? value : NULL;
+}
+
+/* The file fgd wrote its token to, if that is ours to read. */
+static char *read_token(void)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(TOKEN_MAX);
         fg_autofree char *dir = NULL, *path = NULL;
         struct fg_error ignored = FG_ERROR_INIT;
-        const char *value = getenv("FGRUN_TOKEN");
 
-        if (value && *value)
-                return fg_strdup(value);
         dir = fg_path_state_dir();
         path = fg_asprintf("%s/token", dir);
         if (fg_buf_read_file(&text, path, &ignored) < 0)
@@ -47,7 +53,33 @@ static char *find_token(void)
         return text.len > 0 ? fg_buf_take(&text) : NULL;
 }
 
-int fg_endpoint_parse(const char *host, struct fg_endpoint *ret, struct fg_error *err)
+static int find_credentials(const char *token, struct fg_endpoint *ret, struct fg_error *err)
+{
+        bool asked = env("AWS_ACCESS_KEY_ID") || env("AWS_PROFILE");
+
+        ret->token = fg_strdup(token ? token : env("FGRUN_TOKEN"));
+        if (!ret->token && !asked)
+                ret->token = read_token();
+        return ret->token || fg_awscreds_find(&ret->aws, err) >= 0 ? 0 : -1;
+}
+
+/* FGRUN_CA_FILE, or the certificate that an fgd of ours made for itself. */
+static char *find_ca(void)
+{
+        fg_autofree char *dir = fg_path_state_dir(), *path = fg_asprintf("%s/tls/cert.pem", dir);
+
+        if (env("FGRUN_CA_FILE"))
+                return fg_strdup(env("FGRUN_CA_FILE"));
+        return access(path, R_OK) == 0 ? fg_take_ptr(path) : NULL;
+}
+
+static bool is_url(const char *host, const char *scheme)
+{
+        return fg_starts_with(host, scheme) && host[strlen(scheme)] != '\0';
+}
+
+int fg_endpoint_parse(const char *host, const char *token, struct fg_endpoint *ret,
+                      struct fg_error *err)
 {
         if (fg_starts_with(host, "unix:")) {
                 const char *path = host + strlen("unix:");
@@ -61,16 +93,18 @@ int fg_endpoint_parse(const char *host, struct fg_endpoint *ret, struct fg_error
                 set_socket(ret, path);
                 return 0;
         }
-        if (fg_starts_with(host, "http://") && host[strlen("http://")] != '\0') {
+        if (is_url(host, "http://") || is_url(host, "https://")) {
                 size_t len = strlen(host);
 
                 while (host[len - 1] == '/')
                         len--;
                 ret->url = fg_asprintf("%.*s", (int)len, host);
-                ret->token = find_token();
-                return 0;
+                if (is_url(host, "https://"))
+                        ret->ca_file = find_ca();
+                return find_credentials(token, ret, err);
         }
-        return fg_fail(err, FG_ERR_INVALID, "host %s: expected unix:///PATH or http://ADDR:PORT",
+        return fg_fail(err, FG_ERR_INVALID,
+                       "host %s: expected unix:///PATH, http://ADDR:PORT or https://ADDR:PORT",
                        host);
 }
 
@@ -92,7 +126,7 @@ int fg_endpoint_find(struct fg_cli *cli, struct fg_endpoint *ret, struct fg_erro
         const char *run_dir = getenv("FGRUN_RUN_DIR");
 
         if (cli->host)
-                return fg_endpoint_parse(cli->host, ret, err);
+                return fg_endpoint_parse(cli->host, cli->token, ret, err);
         if (!(run_dir && *run_dir) && fg_endpoint_answers(FG_SYSTEM_SOCKET)) {
                 set_socket(ret, FG_SYSTEM_SOCKET);
                 return 0;

@@ -15,9 +15,10 @@ static int find_word(int argc, char **argv)
         for (int i = 1; i < argc; i++) {
                 if (argv[i][0] != '-' || argv[i][1] == '\0')
                         return i;
-                if (fg_streq(argv[i], "--host"))
+                if (fg_streq(argv[i], "--host") || fg_streq(argv[i], "--token"))
                         i++;
-                else if (!fg_starts_with(argv[i], "--host=") && !fg_streq(argv[i], "--json") &&
+                else if (!fg_starts_with(argv[i], "--host=") &&
+                         !fg_starts_with(argv[i], "--token=") && !fg_streq(argv[i], "--json") &&
                          !fg_streq(argv[i], "--quiet") && !fg_streq(argv[i], "-q"))
                         return 0;
         }

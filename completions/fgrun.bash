@@ -7,12 +7,12 @@ _fgrun_ids() {
 
 _fgrun() {
         local cur=${COMP_WORDS[COMP_CWORD]} command="" word i
-        local commands="run ps inspect logs stop events pull images image prune secret usage network info version help"
-        local global="--host --json --quiet --help"
+        local commands="run ps inspect logs stop events pull images image prune secret usage network keys info version help"
+        local global="--host --token --json --quiet --help"
 
         for ((i = 1; i < COMP_CWORD; i++)); do
                 word=${COMP_WORDS[i]}
-                [[ $word == -* || ${COMP_WORDS[i - 1]} == --host ]] && continue
+                [[ $word == -* || ${COMP_WORDS[i - 1]} == --host || ${COMP_WORDS[i - 1]} == --token ]] && continue
                 command=$word
                 break
         done
@@ -33,6 +33,9 @@ _fgrun() {
         usage:*) COMPREPLY=($(compgen -W "$global --by=task --by=family --by=day --since= --until=" -- "$cur")) ;;
         secret:-*) COMPREPLY=($(compgen -W "$global --file= --description= --arn= --replace --days=" -- "$cur")) ;;
         secret:*) COMPREPLY=($(compgen -W "create get list rm" -- "$cur")) ;;
+        keys:-*) COMPREPLY=($(compgen -W "$global --name= --policy= --allow= --deny= --cluster=" -- "$cur")) ;;
+        keys:*) COMPREPLY=($(compgen -W "create list revoke" -- "$cur")) ;;
+        info:-*) COMPREPLY=($(compgen -W "$global --aws-env" -- "$cur")) ;;
         image:*) COMPREPLY=($(compgen -W "rm" -- "$cur")) ;;
         help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
         *:-*) COMPREPLY=($(compgen -W "$global" -- "$cur")) ;;

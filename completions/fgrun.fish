@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for fgrun
 
-set -l commands run ps inspect logs stop events pull images image prune secret usage network info version help
+set -l commands run ps inspect logs stop events pull images image prune secret usage network keys info version help
 
 function __fgrun_ids
     fgrun --quiet ps $argv 2>/dev/null | awk 'NR > 1 { print $1 "\t" $2 " " $3 }'
 end
 
 complete -c fgrun -l host -x -d 'fgd to talk to'
+complete -c fgrun -l token -x -d 'Its bearer token'
 complete -c fgrun -l json -d 'Print JSON'
 complete -c fgrun -s q -l quiet -d 'No progress, states or phases'
 complete -c fgrun -l help -d 'Show the options'
@@ -24,6 +25,7 @@ complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'image' -
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'prune' -d 'Remove what is not used'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'secret' -d 'Store, print and remove secrets'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'usage' -d 'Show usage and cost'
+complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'keys' -d 'Make, list and revoke access keys'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'info' -d 'Show the host'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'network' -d 'Show addresses and ports'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'version' -d 'Show the version'
@@ -54,6 +56,13 @@ complete -c fgrun -f -n '__fish_seen_subcommand_from stop' -l wait -d 'Until the
 complete -c fgrun -f -n '__fish_seen_subcommand_from events' -s f -l follow -d 'Those still to come'
 complete -c fgrun -f -n '__fish_seen_subcommand_from events' -l since -x -d 'After this one'
 
+complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -a 'create list revoke'
+complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l name -x -d 'What it is called'
+complete -c fgrun -n '__fish_seen_subcommand_from keys' -l policy -r -d 'JSON'
+complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l allow -x -d 'What it may do'
+complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l deny -x -d 'What it may not do'
+complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l cluster -x -d 'Only there'
+complete -c fgrun -f -n '__fish_seen_subcommand_from info' -l aws-env -d 'Assignments for the AWS CLI'
 complete -c fgrun -f -n '__fish_seen_subcommand_from image' -a rm
 complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -a 'create get list rm'
 complete -c fgrun -n '__fish_seen_subcommand_from secret' -l file -r -d 'Take the value from'

@@ -15,6 +15,7 @@
         X(NOT_FOUND, "ResourceNotFoundException", 404, 66)                                         \
         X(CONFLICT, "ConflictException", 409, 73)                                                  \
         X(CAPACITY, "CapacityUnavailableException", 503, 75)                                       \
+        X(THROTTLED, "ThrottlingException", 400, 75)                                               \
         X(UPSTREAM, "UpstreamException", 502, 69)                                                  \
         X(TIMEOUT, "TimeoutException", 504, 74)                                                    \
         X(INTERNAL, "ServerException", 500, 70)

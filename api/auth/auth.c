@@ -17,7 +17,7 @@ struct fg_auth {
         struct fg_sigv4 *sigv4;
         struct fg_replay *replay;
         struct fg_secret token;
-        char *region, *account, *cluster;
+        char *region, *account;
 };
 
 int fg_auth_new(sd_event *event, const struct fg_auth_config *config, struct fg_auth **ret,
@@ -31,7 +31,6 @@ int fg_auth_new(sd_event *event, const struct fg_auth_config *config, struct fg_
         a->replay = fg_replay_new(2 * FG_SIGV4_SKEW_SEC, REPLAY_MAX);
         a->region = fg_strdup(config->region);
         a->account = fg_strdup(config->account);
-        a->cluster = fg_strdup(config->cluster);
         *ret = fg_take_ptr(a);
         return 0;
 }
@@ -46,18 +45,12 @@ void fg_auth_free(struct fg_auth *a)
         fg_secret_finish(&a->token);
         free(a->region);
         free(a->account);
-        free(a->cluster);
         free(a);
 }
 
 struct fg_keys *fg_auth_keys(struct fg_auth *a)
 {
         return a->keys;
-}
-
-const char *fg_auth_cluster(const struct fg_auth *a)
-{
-        return a->cluster;
 }
 
 void fg_auth_set_token(struct fg_auth *a, const char *token)

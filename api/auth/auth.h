@@ -31,7 +31,6 @@ struct fg_identity {
 
 struct fg_auth_config {
         const char *state_dir, *region, *account;
-        const char *cluster; /* that requests are about which name none */
 };
 
 int fg_auth_new(sd_event *event, const struct fg_auth_config *config, struct fg_auth **ret,
@@ -57,7 +56,7 @@ enum fg_auth_result fg_auth_finish(struct fg_auth *a, const struct fg_sigv4_mess
 struct fg_act {
         const char *service; /* that a signature must be for: "ecs"; "fgrun" for the REST API */
         const char *action;  /* "ecs:RunTask" */
-        const char *cluster; /* short name; NULL: in none */
+        const char *cluster; /* short name; NULL: in none; "*": in all */
 };
 
 /** fg_auth_allow() - OK; SIGNATURE: signed for another service; DENIED: @err says who and what. */
@@ -74,4 +73,3 @@ bool fg_auth_sees_cluster(const struct fg_auth *a, const struct fg_identity *who
                           const char *cluster);
 /** fg_auth_arn() - "arn:aws:iam::ACCOUNT:user/NAME", or root's; a heap string. */
 char *fg_auth_arn(const struct fg_auth *a, const struct fg_identity *who);
-const char *fg_auth_cluster(const struct fg_auth *a); /* the default cluster */

@@ -212,7 +212,7 @@ static void revoke_done(struct fg_job *job)
         struct entry *e;
 
         HASH_FIND_STR(c->keys->entries, c->row.id, e);
-        if (c->err.code) {
+        if (c->err.code || !e) {
                 c->done(c->userdata, NULL, &c->err);
         } else {
                 struct fg_key key = view(&e->row);

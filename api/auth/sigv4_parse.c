@@ -246,23 +246,33 @@ static bool decode(const char *text, size_t len, char ret[VALUE_MAX + 1])
         return memchr(ret, '\0', n) == NULL;
 }
 
+/* Its place in parts[], or N_PARTS. */
+static size_t find_part(const struct sigv4_param *param)
+{
+        size_t i = 0;
+
+        while (i < N_PARTS && (strlen(parts[i].param) != param->name_len ||
+                               strncmp(parts[i].param, param->name, param->name_len) != 0))
+                i++;
+        return i;
+}
+
 static enum fg_auth_result split_query(const char *query, struct values *v, struct fg_error *err)
 {
         struct sigv4_param param;
 
-        while (sigv4_next_param(&query, &param))
-                for (size_t i = 0; i < N_PARTS; i++) {
-                        if (strlen(parts[i].param) != param.name_len ||
-                            strncmp(parts[i].param, param.name, param.name_len) != 0)
-                                continue;
-                        if (v->there[i] || !decode(param.value, param.value_len, v->text[i])) {
-                                fg_fail(err, FG_ERR_DENIED,
-                                        "%s is given twice, too long or not well encoded.",
-                                        parts[i].param);
-                                return FG_AUTH_INCOMPLETE;
-                        }
-                        v->there[i] = true;
+        while (sigv4_next_param(&query, &param)) {
+                size_t i = find_part(&param);
+
+                if (i == N_PARTS)
+                        continue;
+                if (v->there[i] || !decode(param.value, param.value_len, v->text[i])) {
+                        fg_fail(err, FG_ERR_DENIED,
+                                "%s is given twice, too long or not well encoded.", parts[i].param);
+                        return FG_AUTH_INCOMPLETE;
                 }
+                v->there[i] = true;
+        }
         if (!v->there[ALGORITHM] && !v->there[SIGNATURE])
                 return FG_AUTH_MISSING;
         for (size_t i = 0; i < N_PARTS; i++)

@@ -94,6 +94,19 @@ static bool has_no_cluster(const struct fg_aws_call *call)
         return false;
 }
 
+/* What the audit log says it was about: the first name of something. NULL: nothing. */
+static const char *resource_of(struct json_object *body)
+{
+        static const char *const names[] = { "taskDefinition", "family",       "task",
+                                             "resourceArn",    "logGroupName", "SecretId",
+                                             "Name",           "clusterName",  "cluster" };
+        const char *text = NULL;
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(names) && !text; i++)
+                text = fg_json_str(body, names[i]);
+        return text;
+}
+
 int fg_aws_authorize(struct fg_aws_call *call)
 {
         static const struct {
@@ -105,6 +118,7 @@ int fg_aws_authorize(struct fg_aws_call *call)
         fg_autofree char *action = fg_asprintf("%s:%s", call->service->name, call->operation->name);
         struct question q = { .call = call, .action = action };
 
+        fg_request_note_act(call->r, action, resource_of(call->body));
         if (fg_request_identity(call->r)->who != FG_WHO_KEY)
                 return 0;
         if (!fg_streq(call->service->name, "ecs"))

@@ -26,6 +26,7 @@ static void reply_json_error(struct fg_request *r, int status, const char *excep
 {
         fg_autojson *body = json_object_new_object();
 
+        fg_request_note_error(r, exception);
         fg_json_set_str(body, "__type", exception);
         fg_json_set_str(body, "message", message);
         reply_json(r, status, body);
@@ -37,6 +38,7 @@ static void reply_xml_error(struct fg_request *r, int status, const char *except
         fg_cleanup(fg_buf_finish) struct fg_buf xml = FG_BUF_INIT(XML_MAX);
         struct fg_error err = FG_ERROR_INIT;
 
+        fg_request_note_error(r, exception);
         if (fg_buf_printf(&xml, &err,
                           "<ErrorResponse><Error><Type>%s</Type><Code>%s</Code><Message>",
                           status < 500 ? "Sender" : "Receiver", exception) < 0 ||
@@ -122,6 +124,9 @@ void fg_aws_fail_error(struct fg_aws_call *call, const struct fg_error *err)
                 break;
         case FG_ERR_CONFLICT:
                 exception = e->conflict;
+                break;
+        case FG_ERR_THROTTLED:
+                exception = call->service->target ? "ThrottlingException" : "Throttling";
                 break;
         default:
                 break;

@@ -217,6 +217,7 @@ static void on_looked_up(struct fg_aws_call *call)
         const struct ecs_run_input *in = call->in;
         struct run_task *run = call->state;
         const char *providers[FG_SUBMIT_MAX], *hash = NULL;
+        struct fg_error err = FG_ERROR_INIT;
         struct fg_submission s = { 0 };
 
         if (run->known_hash) {
@@ -228,6 +229,11 @@ static void on_looked_up(struct fg_aws_call *call)
                 run->known = fg_engine_token(call->d, in->client_token, &hash);
         if (hash) {
                 answer_known(call, hash);
+                return;
+        }
+        if (fg_throttle_take(call->d, FG_THROTTLE_LAUNCH, in->count ? (uint64_t)in->count : 1,
+                             &err) < 0) {
+                fg_aws_fail_error(call, &err);
                 return;
         }
         if (make_submission(call, &s, &problems) < 0) {
@@ -242,11 +248,16 @@ static void on_looked_up(struct fg_aws_call *call)
 void ecs_run_task(struct fg_aws_call *call)
 {
         struct run_task *run = fg_calloc(1, sizeof(*run));
+        struct fg_error err = FG_ERROR_INIT;
         const char *body;
         size_t len;
 
         call->state = run;
         call->free_state = run_task_free;
+        if (fg_throttle_take(call->d, FG_THROTTLE_RUN, 1, &err) < 0) {
+                fg_aws_fail_error(call, &err);
+                return;
+        }
         body = fg_request_body(call->r, &len);
         fg_digest_of(body, len, run->hash);
         fg_aws_work(call, look_up, false, on_looked_up);

@@ -63,7 +63,8 @@ static void test_policy(void **state)
 
                 (void)snprintf(text, sizeof(text), "%s", rows[i].policy);
                 for (char *p = text; *p; p++)
-                        *p = *p == '\'' ? '"' : *p;
+                        if (*p == '\'')
+                                *p = '"';
                 if (decide(text, rows[i].action, rows[i].cluster) != rows[i].expected)
                         fail_msg("row %zu: %s %s", i, text, rows[i].action);
         }

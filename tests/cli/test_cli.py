@@ -550,7 +550,7 @@ def test_manual_and_completions_know_every_option(cli):
     manual = (source / "docs/man/fgrun.1").read_text().replace("\\-", "-")
     shells = [(source / "completions" / name).read_text().replace("-l ", "--")
               for name in ("fgrun.bash", "_fgrun", "fgrun.fish")]
-    commands = re.findall(r"^  ((?:image|secret) [a-z]+|[a-z]+) ", cli("help").stdout.decode(), re.M)
+    commands = re.findall(r"^  ((?:image|keys|secret) [a-z]+|[a-z]+) ", cli("help").stdout.decode(), re.M)
     assert len(commands) > 12
     for command in commands:
         assert command in manual

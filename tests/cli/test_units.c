@@ -185,26 +185,26 @@ static void test_base64(void **state)
 
 static void test_hosts(void **state)
 {
-        static const char *const wrong[] = { "",          "unix:",   "unix://",      "http://",
-                                             "https://x", "tcp://x", "/run/fgd.sock" };
+        static const char *const wrong[] = { "",         "unix:",   "unix://",      "http://",
+                                             "https://", "tcp://x", "/run/fgd.sock" };
         fg_cleanup(fg_endpoint_finish) struct fg_endpoint endpoint = { 0 };
         struct fg_error err = FG_ERROR_INIT;
 
-        assert_int_equal(fg_endpoint_parse("unix:///run/x.sock", &endpoint, &err), 0);
+        assert_int_equal(fg_endpoint_parse("unix:///run/x.sock", NULL, &endpoint, &err), 0);
         assert_string_equal(endpoint.socket, "/run/x.sock");
         fg_endpoint_finish(&endpoint);
-        assert_int_equal(fg_endpoint_parse("unix:x.sock", &endpoint, &err), 0);
+        assert_int_equal(fg_endpoint_parse("unix:x.sock", NULL, &endpoint, &err), 0);
         assert_string_equal(endpoint.socket, "x.sock");
         fg_endpoint_finish(&endpoint);
         assert_int_equal(setenv("FGRUN_TOKEN", "secret", 1), 0);
-        assert_int_equal(fg_endpoint_parse("http://[::1]:80//", &endpoint, &err), 0);
+        assert_int_equal(fg_endpoint_parse("http://[::1]:80//", NULL, &endpoint, &err), 0);
         assert_null(endpoint.socket);
         assert_string_equal(endpoint.url, "http://[::1]:80");
         assert_string_equal(endpoint.token, "secret");
         for (size_t i = 0; i < FG_ARRAY_SIZE(wrong); i++) {
                 fg_cleanup(fg_endpoint_finish) struct fg_endpoint none = { 0 };
 
-                assert_int_equal(fg_endpoint_parse(wrong[i], &none, &err), -1);
+                assert_int_equal(fg_endpoint_parse(wrong[i], NULL, &none, &err), -1);
         }
 }
 

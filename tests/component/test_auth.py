@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import socket
+import pathlib
 import sqlite3
 import subprocess
 import time
@@ -18,6 +19,7 @@ import pytest
 import sigv4
 from fgd import Failure
 
+FGRUN = pathlib.Path(os.environ["FGRUN_BUILD"]) / "cli" / "fgrun"
 TARGET = "AmazonEC2ContainerServiceV20141113"
 
 
@@ -203,7 +205,7 @@ def test_policies(tcp, task):
     assert (status, answer["__type"]) == (403, "AccessDeniedException")
     assert answer["message"] == (
         "User: arn:aws:iam::000000000000:user/reader is not authorized to perform: ecs:RunTask on resource: "
-        "arn:aws:ecs:local-1:000000000000:cluster/default because no identity-based policy allows the ecs:RunTask action")
+        "arn:aws:ecs:local-1:000000000000:cluster/* because no identity-based policy allows the ecs:RunTask action")
     assert signed(tcp, key, "GET", "/v1/info")[0] == 403
     assert signed(tcp, key, "GET", "/healthz")[0] == 403
     elsewhere = create(tcp, name="dev", policy={"allow": ["*"], "clusters": ["dev-*"]})
@@ -282,3 +284,214 @@ def test_curl(tcp, task):
     assert curl(f"{url}/v1/tasks?status=STOPPED&family=test")[0] == 200
     key.secretAccessKey = "wrong"
     assert curl(f"{url}/v1/tasks")[0] == 403
+
+
+# ---- fgrun ----
+
+def fgrun(fgd, *words, **env):
+    directory = fgd.directory
+    return subprocess.run([str(FGRUN), *words], capture_output=True, text=True, timeout=120, env={
+        "PATH": "/usr/bin:/bin", "HOME": directory, "FGRUN_STATE_DIR": f"{directory}/mine", "FGRUN_RUN_DIR": f"{directory}/run", **env})
+
+
+def test_fgrun_makes_lists_and_revokes_keys(tcp):
+    made = fgrun(tcp, "keys", "create", "--name", "ci", "--allow", "ecs:*", "--allow=logs:*", "--deny", "ecs:StopTask",
+                 "--cluster", "ci-*")
+    assert made.returncode == 0, made.stderr
+    values = dict(line.split("=", 1) for line in made.stdout.splitlines())
+    assert set(values) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    key_id = values["AWS_ACCESS_KEY_ID"]
+    listed = fgrun(tcp, "keys", "list").stdout.splitlines()
+    assert listed[0].split() == ["ID", "NAME", "CREATED", "ALLOW", "DENY", "CLUSTERS"]
+    assert key_id in listed[1] and "ecs:* logs:*" in listed[1] and values["AWS_SECRET_ACCESS_KEY"] not in listed[1]
+    assert tcp.call("GET", "/v1/keys")["keys"][0]["policy"] == {"allow": ["ecs:*", "logs:*"], "deny": ["ecs:StopTask"],
+                                                               "clusters": ["ci-*"]}
+    assert fgrun(tcp, "keys", "revoke", key_id).stdout == f"revoked {key_id}\n"
+    assert fgrun(tcp, "keys", "revoke", key_id).returncode == 66
+    with open(f"{tcp.directory}/policy.json", "w", encoding="ascii") as file:
+        file.write('{"allow": ["logs:*"]}')
+    made = fgrun(tcp, "--json", "keys", "create", "--policy", file.name)
+    assert json.loads(made.stdout)["policy"] == {"allow": ["logs:*"]}
+    assert fgrun(tcp, "keys", "create", "--policy", file.name, "--allow", "*").returncode == 64
+    assert "allow[0]" in fgrun(tcp, "keys", "create", "--allow", "RunTask").stderr
+
+
+def test_fgrun_signs(tcp, task):
+    key = create(tcp, name="user", policy={"allow": ["*"], "deny": ["fgrun:Prune"]})
+    host = {"FGRUN_HOST": f"http://127.0.0.1:{tcp.port}"}
+    creds = {"AWS_ACCESS_KEY_ID": key.accessKeyId, "AWS_SECRET_ACCESS_KEY": key.secretAccessKey,
+             "AWS_DEFAULT_REGION": "local-1"}
+    with open(f"{tcp.directory}/task.json", "w", encoding="ascii") as file:
+        json.dump(task("print", "hello from afar"), file)
+    run = fgrun(tcp, "run", file.name, **host, **creds)
+    assert run.returncode == 0 and "hello from afar" in run.stdout, run.stderr
+    assert fgrun(tcp, "ps", "-a", "--family", "test", "--status", "STOPPED", **host, **creds).stdout.count("test") == 1
+    assert fgrun(tcp, "ps", **host, **creds, AWS_SESSION_TOKEN="any").returncode == 0
+    assert fgrun(tcp, "prune", "--yes", **host, **creds).returncode == 77
+    wrong = fgrun(tcp, "ps", **host, **{**creds, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    assert wrong.returncode == 77 and "signature we calculated does not match" in wrong.stderr
+    assert fgrun(tcp, "ps", **host).returncode == 77
+    # Files, as AWS's own tools read them; and what wins over what.
+    os.mkdir(f"{tcp.directory}/.aws")
+    with open(f"{tcp.directory}/.aws/credentials", "w", encoding="ascii") as file:
+        file.write(f"[default]\naws_access_key_id=AKIAWRONG\naws_secret_access_key=x\n[work]\n"
+                   f"aws_access_key_id = {key.accessKeyId}\naws_secret_access_key = {key.secretAccessKey}\n")
+    with open(f"{tcp.directory}/.aws/config", "w", encoding="ascii") as file:
+        file.write("[default]\nregion = us-east-1\n[profile work]\nregion = local-1\noutput = json\n")
+    assert fgrun(tcp, "ps", **host, AWS_PROFILE="work").returncode == 0
+    assert "valid region, not 'us-east-1'" in fgrun(tcp, "ps", **host, AWS_PROFILE="work", AWS_REGION="us-east-1").stderr
+    assert "security token included" in fgrun(tcp, "ps", **host).stderr
+    assert "no such profile" in fgrun(tcp, "ps", **host, AWS_PROFILE="play").stderr
+    with open(f"{tcp.directory}/state/token", encoding="ascii") as file:
+        token = file.read().strip()
+    assert fgrun(tcp, "--token", token, "ps", **host).returncode == 0
+    assert fgrun(tcp, "ps", **host, FGRUN_TOKEN=token, AWS_PROFILE="work").returncode == 0
+    assert fgrun(tcp, "ps", "--token", "wrong", **host, FGRUN_TOKEN=token).returncode == 77
+
+
+def test_aws_env(fgd):
+    first = fgrun(fgd, "info", "--aws-env")
+    assert first.returncode == 0, first.stderr
+    env = dict(line.removeprefix("export ").split("=", 1) for line in first.stdout.splitlines())
+    env = {name: value.strip("'") for name, value in env.items()}
+    assert set(env) == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    assert env["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:") and env["AWS_DEFAULT_REGION"] == "local-1"
+    assert fgrun(fgd, "info", "--aws-env").stdout == first.stdout
+    assert os.stat(f"{fgd.directory}/mine/aws-env.json").st_mode & 0o777 == 0o600
+    aws = subprocess.run(["/usr/bin/aws", "--endpoint-url", env["AWS_ENDPOINT_URL"], "sts", "get-caller-identity"],
+                         env={**env, "HOME": fgd.directory, "PATH": "/usr/bin:/bin", "AWS_PAGER": ""}, capture_output=True, text=True)
+    assert json.loads(aws.stdout)["Arn"] == f"arn:aws:iam::000000000000:user/aws-env-{os.getuid()}", aws.stderr
+    fgd.stop()
+    fgd.start()  # the same port, and the same key
+    assert fgrun(fgd, "info", "--aws-env").stdout == first.stdout
+    fgd.call("DELETE", f"/v1/keys/{env['AWS_ACCESS_KEY_ID']}")
+    again = fgrun(fgd, "info", "--aws-env").stdout
+    assert env["AWS_ENDPOINT_URL"] in again and env["AWS_ACCESS_KEY_ID"] not in again
+
+
+# ---- TLS ----
+
+def test_tls(start, task):
+    with start(listen=f"tcp:127.0.0.1:{(port := free_port())}", tls="self-signed") as fgd:
+        state = f"{fgd.directory}/state"
+        assert os.stat(f"{state}/tls/key.pem").st_mode & 0o777 == 0o600
+        with open(f"{state}/token", encoding="ascii") as file:
+            token = file.read().strip()
+        env = {"FGRUN_HOST": f"https://127.0.0.1:{port}", "FGRUN_TOKEN": token, "FGRUN_CA_FILE": f"{state}/tls/cert.pem"}
+        with open(f"{fgd.directory}/task.json", "w", encoding="ascii") as file:
+            json.dump(task("print", "encrypted"), file)
+        run = fgrun(fgd, "run", file.name, **env)  # a stream that is suspended and resumed
+        assert run.returncode == 0 and "encrypted" in run.stdout, run.stderr
+        info = json.loads(fgrun(fgd, "--json", "info", **env).stdout)
+        shown = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", f"{state}/tls/cert.pem"],
+                               capture_output=True, text=True, check=True).stdout
+        assert info["tlsFingerprint"] == shown.strip().split("=")[1]
+        assert fgrun(fgd, "ps", **{**env, "FGRUN_CA_FILE": "/dev/null"}).returncode == 69
+        key = json.loads(subprocess.run(
+            ["curl", "-sS", "--cacert", f"{state}/tls/cert.pem", "-H", f"Authorization: Bearer {token}", "--data", "{}",
+             f"https://localhost:{port}/v1/keys"], capture_output=True, text=True, check=True).stdout)
+        sdk = botocore.session.Session().create_client(
+            "sts", region_name="local-1", endpoint_url=f"https://localhost:{port}", verify=f"{state}/tls/cert.pem",
+            aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
+        assert sdk.get_caller_identity()["UserId"] == key["accessKeyId"]
+        # Clients that come and never say a word of TLS, or stop in the middle, hold nobody up.
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        for s in idle[:10]:
+            s.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert fgrun(fgd, "ps", "-a", **env).returncode == 0
+        for s in idle:
+            s.close()
+        with open(f"{state}/tls/cert.pem", "rb") as file:
+            certificate = file.read()
+        fgd.settings["tls"] = "files"
+        fgd.settings["tls-certificate"], fgd.settings["tls-key"] = f"{state}/tls/cert.pem", f"{state}/tls/key.pem"
+        fgd.stop()
+        fgd.start()
+        assert fgrun(fgd, "ps", "-a", **env).returncode == 0
+        with open(f"{state}/tls/cert.pem", "rb") as file:
+            assert file.read() == certificate
+        fgd.stop()
+        fgd.settings["tls-certificate"] = f"{state}/token"
+        with pytest.raises(RuntimeError, match="not a certificate in PEM"):
+            fgd.start()
+        fgd.settings["tls-certificate"] = f"{state}/tls/cert.pem"
+        fgd.start()
+
+
+# ---- the audit log, throttling ----
+
+def audit(fgd):
+    with open(f"{fgd.directory}/state/audit/audit.log", encoding="ascii") as file:
+        return [json.loads(line) for line in file]
+
+
+def test_every_request_is_in_the_audit_log(tcp, task):
+    key = create(tcp, name="alice", policy={"allow": ["ecs:*"]})
+    body = json.dumps(task("print", "a secret in a body")).encode()
+    assert signed(tcp, key, "POST", "/v1/tasks", body)[0] == 201
+    assert signed(tcp, key, "GET", "/v1/info")[0] == 403
+    send(tcp, "GET", "/v1/tasks?token=nonsense", [("Host", "x"), ("Authorization", "Bearer nonsense")])
+    signed(tcp, key, "POST", "/", b"Action=GetCallerIdentity&Version=2011-06-15", service="sts")
+    uri = signer(key).presign("GET", "/v1/tasks", [("Host", "x")])
+    send(tcp, "GET", uri, [("Host", "x")])
+    key.secretAccessKey = "x"
+    signed(tcp, key, "GET", "/v1/\x80\"\\ \n".encode("unicode_escape").decode().replace(" ", "%20"))
+    tcp.stop()
+    with open(f"{tcp.directory}/state/audit/audit.log", encoding="ascii") as file:
+        text = file.read()
+    assert "a secret" not in text and "nonsense" not in text and "Signature=" not in text
+    who = f"{key.accessKeyId}/alice"
+    found = [(e["who"], e["peer"], e["method"], e["path"], e.get("action"), e["status"], e.get("error")) for e in audit(tcp)]
+    assert found == [
+        (f"uid:{os.getuid()}", "unix", "POST", "/v1/keys", None, 201, None),
+        (who, "127.0.0.1", "POST", "/v1/tasks", "ecs:RunTask", 201, None),
+        (who, "127.0.0.1", "GET", "/v1/info", "fgrun:GetInfo", 403, "AccessDeniedException"),
+        ("?", "127.0.0.1", "GET", "/v1/tasks", None, 401, "MissingAuthenticationTokenException"),
+        (who, "127.0.0.1", "POST", "/", "sts:GetCallerIdentity", 403, "AccessDenied"),
+        (who, "127.0.0.1", "GET", "/v1/tasks", "ecs:ListTasks", 200, None),
+        (f"{key.accessKeyId}?", "127.0.0.1", "GET", '/v1/\\x80"\\\\%20\\n', None, 403, "InvalidSignatureException"),
+    ]
+    assert len({e["request"] for e in audit(tcp)}) == len(found)
+    tcp.start()
+
+
+def test_the_audit_log_is_capped(start):
+    with start(audit_mib="1") as fgd:
+        connection = fgd_connection(fgd)
+        path = "/v1/tasks/" + "x" * 500
+        for _ in range(3000):
+            connection.request("GET", path)
+            connection.getresponse().read()
+        fgd.stop()
+        names = os.listdir(f"{fgd.directory}/state/audit")
+        assert set(names) == {"audit.log", *(f"audit.log.{i}" for i in range(1, 8))}
+        sizes = [os.stat(f"{fgd.directory}/state/audit/{name}").st_size for name in names]
+        assert max(sizes) <= 1 << 17 and sum(sizes) <= 1 << 20
+        fgd.start()
+
+
+def fgd_connection(fgd):
+    from fgd import UnixConnection
+    return UnixConnection(fgd.socket)
+
+
+def test_throttling(start, task):
+    with start(launch_burst="3", launch_per_second="1", run_burst="50", run_per_second="1") as fgd:
+        body, answers = task("exit 0"), []
+        for _ in range(20):
+            try:
+                fgd.run(body)
+            except Failure as failure:
+                answers.append((failure.status, failure.body["__type"], failure.body["message"]))
+        assert answers and set(answers) == {(400, "ThrottlingException", "Rate exceeded.")}
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                assert fgd.run(body)  # the bucket fills again
+                break
+            except Failure:
+                time.sleep(0.2)
+        assert b"fgrun_throttled_total" in fgd.request("GET", "/metrics").read()
+    with start(launch_per_second="0", run_per_second="0", launch_burst="1", run_burst="1") as fgd:
+        for _ in range(20):
+            fgd.run(task("exit 0"))
