@@ -132,9 +132,30 @@ static int parse_field(struct line l, unsigned *hosts)
         return 0;
 }
 
+static const char *find_crlf(const char *at, const char *end)
+{
+        while (at < end && (at = memchr(at, '\r', (size_t)(end - at)))) {
+                if (end - at > 1 && at[1] == '\n')
+                        return at;
+                at++;
+        }
+        return NULL;
+}
+
+/* The end of the last line of the head, which an empty one follows; NULL: it has not come yet. */
+static const char *find_blank(const char *at, const char *end)
+{
+        while ((at = find_crlf(at, end))) {
+                at += 2;
+                if (end - at > 1 && at[0] == '\r' && at[1] == '\n')
+                        return at;
+        }
+        return NULL;
+}
+
 static struct line next_line(const char **at, const char *end)
 {
-        const char *crlf = memmem(*at, (size_t)(end - *at), "\r\n", 2);
+        const char *crlf = find_crlf(*at, end);
         struct line l = { *at, (size_t)(crlf - *at) };
 
         *at = crlf + 2;
@@ -143,16 +164,15 @@ static struct line next_line(const char **at, const char *end)
 
 int fg_http_parse(const char *data, size_t len, struct fg_http_request *ret)
 {
-        const char *blank = len > 0 ? memmem(data, len, "\r\n\r\n", 4) : NULL, *at = data, *end;
+        const char *end = find_blank(data, data + len), *at = data;
         unsigned hosts = 0, fields = 0;
         bool old = false;
         int status;
 
-        if (!blank)
+        if (!end)
                 return len < FG_HTTP_HEAD_MAX ? 0 : 431;
-        if (memchr(data, '\0', (size_t)(blank - data)))
+        if (memchr(data, '\0', (size_t)(end - data)))
                 return BAD_REQUEST;
-        end = blank + 2; /* with the end of the last line */
         status = parse_request_line(next_line(&at, end), ret, &old);
         while (status == 0 && at < end) {
                 if (++fields > FG_HTTP_FIELDS_MAX)

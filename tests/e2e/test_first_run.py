@@ -39,6 +39,21 @@ def test_hello_by_an_fgd_that_fgrun_starts(layout):
         assert lab.left_over() == []
 
 
+def test_a_container_knows_itself(lab):
+    """The example that asks its metadata endpoint, against what fgd says of the task."""
+    done = lab.fgrun("run", ROOT / "examples" / "metadata.json")
+    task, stats = map(json.loads, done.stdout.splitlines())
+    told = lab.latest()
+    (container,), (own,) = told["containers"], task["Containers"]
+    assert (task["TaskARN"], task["Cluster"]) == (told["taskArn"], told["clusterArn"])
+    assert (task["Family"], task["LaunchType"]) == ("metadata", "FARGATE")
+    assert told["taskDefinitionArn"].endswith(f":task-definition/metadata:{task['Revision']}")
+    assert own["DockerId"] == stats["id"] == container["runtimeId"]
+    assert (own["ContainerARN"], own["ImageID"]) == (container["containerArn"], container["imageDigest"])
+    assert own["Labels"]["team"] == "green" and own["KnownStatus"] == "RUNNING"
+    assert stats["memory_stats"]["usage"] > 0
+
+
 @pytest.mark.parametrize("command, status", [
     ("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -SEGV $$", 139)])
 def test_exit_status(lab, task, command, status):

@@ -83,7 +83,7 @@ def test_environment_of_the_user(runner):
 def test_stats_rise(runner):
     """A container that works is seen to: processor, memory, disk."""
     work = ("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done;"
-            "dd if=/dev/zero of=/data bs=1M count=8 conv=fsync 2>/dev/null; cat /data > /dev/null")
+            "dd if=/dev/zero of=/data bs=1M count=8 2>/dev/null; sync; cat /data > /dev/null")
     guest, codes = runner.run(
         runner.sh("app", f"sleep 1; {FETCH}/stats; echo; {work}; sleep 1; {FETCH}/stats; echo; {FETCH}/stats"),
         id=TASK_ID, metadata=metadata(1), timeout=120)

@@ -443,6 +443,9 @@ static void the_endpoint_leaves_port_80_to_the_task(void **state)
                 fg_loop_step(&loop);
         assert_true(fg_starts_with(answer, "HTTP/1.1 200 OK\r\n"));
         assert_non_null(strstr(answer, FIRST));
+        (void)close(fg_take_fd(client));
+        while (f->metadata.server.connections[0].phase != FG_HTTP_FREE)
+                fg_loop_step(&loop);
         (void)close(f->metadata.server.listener.fd);
         (void)close(loop.epoll);
 }
