@@ -51,6 +51,28 @@ static void add_log(struct json_object *json, const struct fg_container_def *c, 
         fg_json_set(json, "logOptions", options);
 }
 
+static void add_ports(struct json_object *json, const struct fg_container_def *c)
+{
+        struct json_object *ports = json_object_new_array();
+
+        for (size_t i = 0; i < c->port_mappings.n; i++) {
+                const struct fg_port_mapping *m = &c->port_mappings.v[i];
+                struct json_object *port;
+
+                if (m->container_port == 0)
+                        continue; /* a range, which ECS does not list either */
+                port = json_object_new_object();
+                fg_json_set_int(port, "ContainerPort", m->container_port);
+                fg_json_set_str(port, "Protocol", m->protocol);
+                fg_json_set_int(port, "HostPort", m->container_port);
+                json_object_array_add(ports, port);
+        }
+        if (json_object_array_length(ports) > 0)
+                fg_json_set(json, "ports", ports);
+        else
+                json_object_put(ports);
+}
+
 static struct json_object *container_to_json(const struct fg_metadata *m, size_t index)
 {
         struct json_object *of_task = json_object_array_get_idx(fg_json_arr(m->task, "containers"),
@@ -63,6 +85,7 @@ static struct json_object *container_to_json(const struct fg_metadata *m, size_t
         fg_json_set_str(json, "image", c->image);
         if (c->docker_labels.n > 0)
                 fg_json_set(json, "labels", pairs_to_json(&c->docker_labels));
+        add_ports(json, c);
         add_log(json, c, m->id);
         return json;
 }

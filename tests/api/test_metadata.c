@@ -48,7 +48,8 @@ static void all_of_it(void **state)
 {
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(
                 "{\"ephemeralStorage\":{\"sizeInGiB\":30}}",
-                "{\"dockerLabels\":{\"a\":\"b\"},\"logConfiguration\":{\"logDriver\":\"awslogs\","
+                "{\"portMappings\":[{\"containerPort\":80},{\"containerPortRange\":\"90-99\"}],"
+                "\"dockerLabels\":{\"a\":\"b\"},\"logConfiguration\":{\"logDriver\":\"awslogs\","
                 "\"options\":{\"awslogs-group\":\"g\",\"awslogs-region\":\"local-1\","
                 "\"awslogs-stream-prefix\":\"web\"}}}");
         fg_autojson *json = build(def, "service:front");
@@ -64,6 +65,7 @@ static void what_is_not_set_is_absent(void **state)
 
         assert_null(fg_json_get(json, "serviceName"));
         assert_null(fg_json_get(c, "labels"));
+        assert_null(fg_json_get(c, "ports"));
         assert_null(fg_json_get(c, "logDriver"));
         assert_int_equal(fg_json_int(json, "ephemeralStorageMiB", 0), 20 * 1024);
 }

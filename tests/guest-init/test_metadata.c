@@ -46,6 +46,7 @@ static const char message[] =
         "\"pullStartedAt\":1700000000123456789,\"ephemeralStorageMiB\":20480,"
         "\"tags\":{\"team\":\"a\"},\"containers\":[{\"dockerId\":\"" FIRST "\","
         "\"containerArn\":\"arn:1\",\"image\":\"busybox\",\"labels\":{\"own\":\"label\"},"
+        "\"ports\":[{\"ContainerPort\":80}],"
         "\"logDriver\":\"awslogs\",\"logOptions\":{\"awslogs-stream\":\"a/app/1\"}},"
         "{\"dockerId\":\"" SECOND "\",\"containerArn\":\"arn:2\",\"image\":\"busybox\"}]}}";
 
@@ -196,6 +197,7 @@ static void a_container_describes_itself(void **state)
         expect(json, "/Image", "busybox");
         expect(json, "/ImageID", DIGEST);
         expect(json, "/Labels/own", "label");
+        expect(json, "/Ports/0/ContainerPort", "80");
         expect(json, "/Labels/com.amazonaws.ecs.task-definition-version", "7");
         expect(json, "/Labels/com.amazonaws.ecs.container-name", "app");
         expect(json, "/DesiredStatus", "RUNNING");
