@@ -4,8 +4,9 @@
 
 DescribeTasks with fgd on the first CPU and the load on the second; durable RunTask by 32 clients on
 both, of tasks whose image does not exist, as fast as answers come and 500 a second, with few and
-with many stored tasks. What is not durable yet is not answered; an error is a task that found no
-room, for each takes 512 MiB until it has failed. One line per round: answers, the wait for one, the CPU time of fgd for one.
+with many stored tasks. Requests come over TCP and are signed, where fgd has access keys. What is not
+durable yet is not answered; an error is a task that found no room, for each takes 512 MiB until it
+has failed. One line per round: answers, the wait for one, the CPU time of fgd for one.
 
 usage: FGRUN_BUILD=build bench/aws.py [--quick]
 """
@@ -33,6 +34,7 @@ BUILD = pathlib.Path(os.environ.get("FGRUN_BUILD", ROOT / "build")).resolve()
 HYPERVISOR = f"fake:{BUILD}/tests/fake-guest/fg-fake-guest"
 NETWORK = {"awsvpcConfiguration": {"subnets": ["default"]}}
 CPUS = sorted(os.sched_getaffinity(0))
+KEY = {"PATH": "/usr/bin:/bin", "AWS_DEFAULT_REGION": "local-1"}  # and an access key of fgd's
 
 
 def pin(pid, cpus):
@@ -54,7 +56,7 @@ def load(name, pid, where, operation, body, connections, requests, rate=0):
         ["taskset", "-c", str(CPUS[-1]), BUILD / "bench" / "load", *where,
          f"--target={awsapi.TARGETS['ecs']}.{operation}", f"--body={json.dumps(body)}",
          f"--connections={connections}", f"--requests={requests}", f"--rate={rate}"],
-        stdout=subprocess.PIPE, text=True, timeout=600)
+        stdout=subprocess.PIPE, text=True, timeout=600, env=KEY)
     answer = json.loads(r.stdout)
     cpu = (cpu_seconds(pid) - before) / requests
     print(f"{name:42} {answer['perSecond']:8.0f}/s  p50 {answer['p50Ms']:7.2f} ms  p99 {answer['p99Ms']:7.2f} ms  "
@@ -110,6 +112,12 @@ def multiply(fgd, count):
     db.close()
 
 
+def unthrottled():
+    """Settings that take limits away, of those that this fgd has."""
+    text = subprocess.run([BUILD / "api" / "fgd", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {name: "0" for name in ("launch-per-second", "run-per-second") if f"--{name}" in text}
+
+
 def wait_until_idle(fgd):
     while fgd.call("GET", "/v1/tasks?status=ACTIVE")["tasks"]:
         time.sleep(0.2)
@@ -124,11 +132,17 @@ def main():
     quick = "--quick" in sys.argv[1:]
     directory = tempfile.mkdtemp(prefix="fgrun-bench-", dir="/tmp")
     os.chmod(directory, 0o711)
+    port = free_port()
     fgd = fgd_harness.Fgd(str(BUILD / "api" / "fgd"), directory, hypervisor=HYPERVISOR, settings={
-        "vcpu-overcommit-percent": "10000", "memory-reserve-mib": "0", "log-level": "warn"})
-    where = [f"--unix={fgd.socket}"]
+        "vcpu-overcommit-percent": "10000", "memory-reserve-mib": "0", "log-level": "warn",
+        "listen": f"unix:{directory}/run/fgd.sock,tcp:127.0.0.1:{port}", **unthrottled()})
     try:
         start(fgd)
+        where = [f"--unix={fgd.socket}"]
+        with contextlib.suppress(fgd_harness.Failure):
+            key = fgd.call("POST", "/v1/keys", {})
+            KEY.update(AWS_ACCESS_KEY_ID=key["accessKeyId"], AWS_SECRET_ACCESS_KEY=key["secretAccessKey"])
+            where = [f"--port={port}"]
         ecs = awsapi.Aws(fgd)
         ecs.call("ecs", "RegisterTaskDefinition", family="bench", cpu="256", memory="512",
                  containerDefinitions=[{"name": "app", "image": "oci:/nowhere", "command": ["true"]}])
@@ -152,8 +166,8 @@ def main():
             wait_until_idle(fgd)
             pin(fgd.pid(), CPUS[:1])
         if os.path.exists("/usr/sbin/nginx"):
-            with nginx(directory, text) as (port, worker):
-                load("nginx, the same DescribeTasks as a file", worker, [f"--port={port}"], "DescribeTasks", {"tasks": [arn]}, 32,
+            with nginx(directory, text) as (static, worker):
+                load("nginx, the same DescribeTasks as a file", worker, [f"--port={static}"], "DescribeTasks", {"tasks": [arn]}, 32,
                      describes)
     finally:
         fgd.stop()
