@@ -75,3 +75,30 @@ def test_the_aws_cli_asks_who_it_is(fgd, tmp_path):
         assert cli.fails("ecs", "describe-task-sets", "--cluster", "c", "--service", "s").startswith(
             "An error occurred (UnsupportedFeatureException) when calling the DescribeTaskSets operation: "
             "ecs:DescribeTaskSets is not supported")
+
+
+def test_every_operation_of_the_model_is_known(aws):
+    """It works, wants members, or is not supported; and docs/ecs.md says which of them work."""
+    documented = (awsapi.ROOT / "docs" / "ecs.md").read_text(encoding="utf-8")
+    for operation in aws.model("ecs").operations:
+        try:
+            aws.call("ecs", operation)
+            absent = False
+        except AwsError as error:
+            assert error.name != "UnknownOperationException"
+            absent = error.name == "UnsupportedFeatureException"
+            assert not absent or f"ecs:{operation} is not supported" in error.message
+        row = any(operation in line.replace(",", " ").replace(";", " ").replace(":", " ").split()
+                  for line in documented.splitlines() if line.startswith("| ECS |"))
+        assert row != absent, f"docs/ecs.md: {operation}"
+
+
+def test_the_checker_of_answers_is_strict(aws):
+    ecs = aws.model("ecs")
+    task = {"taskArn": "a", "createdAt": 1764077216.5, "version": 1, "cpu": "256", "launchType": "FARGATE"}
+    assert ecs.problems("DescribeTasks", {"tasks": [task], "failures": []}) == []
+    for wrong in ({"cpu": 256}, {"createdAt": "2026-01-01T00:00:00Z"}, {"createdAt": 1764077216500}, {"version": "1"},
+                  {"launchType": "MOON"}, {"nope": 1}, {"containers": [{"exitCode": 1.5}]}, {"tags": None},
+                  {"attributes": [{"value": "x"}]}, {"containers": {}}, {"enableExecuteCommand": 0}):
+        assert len(ecs.problems("DescribeTasks", {"tasks": [{**task, **wrong}]})) == 1, wrong
+    assert len(ecs.problems("TagResource", {"x": 1})) == 1

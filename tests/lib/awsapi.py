@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import pathlib
 import re
 import socket
 import subprocess
@@ -10,6 +11,8 @@ import threading
 
 import awsmodel
 from fgd import UnixConnection
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 TARGETS = {
     "ecs": "AmazonEC2ContainerServiceV20141113",
