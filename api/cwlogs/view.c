@@ -26,6 +26,7 @@ struct fg_logview {
         struct fg_logplace *places;
         size_t n_places;
         bool started;
+        uint64_t from; /* events that end before this position are not given */
 
         struct part parts[FG_LOG_STREAMS];
         size_t used;        /* bytes of the cursor's record that have been looked at */
@@ -108,6 +109,7 @@ void fg_logview_start(struct fg_logview *v, size_t segment)
                 if (!v->places[i].partial && !(join && n == 0))
                         break;
         v->started = true;
+        v->from = segment < v->n_places ? (uint64_t)v->places[segment].segment << 32 : 0;
         v->skipping = join && i > 0;
         v->skip_ms = 0;
         v->joining = false;
@@ -162,7 +164,7 @@ static int cut_line(struct fg_logview *v, unsigned stream, uint64_t position,
         ret->position = 0;
         if (end_line(v, &r, "", 0, ret, err) < 0)
                 return -1;
-        ret->position = position + stream;
+        ret->position = position;
         return 1;
 }
 
@@ -221,7 +223,7 @@ static int last_lines(struct fg_logview *v, struct fg_logevent *ret, struct fg_e
         if (!v->options.ended)
                 return 0;
         r = cut_line(v, first, fg_logcursor_position(v->cursor), ret, err);
-        return r != 0 ? r : cut_line(v, !first, fg_logcursor_position(v->cursor), ret, err);
+        return r != 0 ? r : cut_line(v, !first, fg_logcursor_position(v->cursor) + 1, ret, err);
 }
 
 static int next_line(struct fg_logview *v, struct fg_logevent *ret, struct fg_error *err)
@@ -350,6 +352,6 @@ int fg_logview_next(struct fg_logview *v, struct fg_logevent *ret, struct fg_err
                 return next_put(v, ret, err);
         do
                 r = v->options.starts ? next_joined(v, ret, err) : next_line(v, ret, err);
-        while (r > 0 && ret->len == 0);
+        while (r > 0 && (ret->len == 0 || ret->position < v->from));
         return r;
 }

@@ -51,7 +51,7 @@ size_t fg_logview_segments(const struct fg_logview *v);
 uint64_t fg_logview_segment_time(const struct fg_logview *v, size_t segment);
 /** fg_logview_find() - the segment to start with, for all events of @time_ms and later. */
 size_t fg_logview_find(const struct fg_logview *v, uint64_t time_ms);
-/** fg_logview_start() - go on with the events that end in @segment or later (and maybe more). */
+/** fg_logview_start() - go on with the events that end in @segment or later. */
 void fg_logview_start(struct fg_logview *v, size_t segment);
 /** fg_logview_next() - 1; 0: no more for now; -1. */
 int fg_logview_next(struct fg_logview *v, struct fg_logevent *ret, struct fg_error *err);

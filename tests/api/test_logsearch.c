@@ -186,13 +186,13 @@ static size_t first_from(uint64_t time_ms)
         return i;
 }
 
-static void test_random_logs(void **state)
+static void check_random_log(struct fixture *f, unsigned seed)
 {
-        struct fixture *f = *state;
+        struct fg_error err = FG_ERROR_INIT;
         struct writer w;
 
         f->options.segment_bytes = 20000;
-        srandom(3);
+        srandom(seed);
         store_open(f);
         writer_open(f, &w, TASK, "app");
         write_random(f, &w, 8000);
@@ -211,6 +211,14 @@ static void test_random_logs(void **state)
                 check_forwards(f, first_from(ms), ms, 3000);
         }
         model_clear();
+        store_close(f);
+        assert_int_equal(fg_rm_rf(f->dir, &err), 0);
+}
+
+static void test_random_logs(void **state)
+{
+        for (unsigned seed = 1; seed <= 4; seed++)
+                check_random_log(*state, seed);
 }
 
 /* ---- joined lines ---- */
