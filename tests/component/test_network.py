@@ -28,7 +28,7 @@ def interfaces(fgd):
 def test_a_task_has_an_interface(vpc, task):
     info = vpc.call("GET", "/v1/info")["network"]
     assert info["mode"] == "vpc" and info["vpc"].startswith("vpc-")
-    it = vpc.get(vpc.run(task("sleep"))["fgrun"]["id"], wait="RUNNING")
+    it = vpc.get(vpc.run(task("wait"))["fgrun"]["id"], wait="RUNNING")
     d = details(it)
     assert d["privateIPv4Address"] == "172.31.0.4" and d["privateDnsName"] == "ip-172-31-0-4.fgrun.internal"
     assert d["subnetId"].startswith("subnet-") and d["networkInterfaceId"].startswith("eni-")
@@ -44,35 +44,35 @@ def test_a_task_has_an_interface(vpc, task):
 
 
 def test_port_conflicts_are_refused_before_anything_starts(vpc, task):
-    first = vpc.run(task("sleep"), publish=[{"hostPort": 8080, "containerPort": 80}])
+    first = vpc.run(task("wait"), publish=[{"hostPort": 8080, "containerPort": 80}])
     assert first["fgrun"]["publish"] == [{"hostAddress": "0.0.0.0", "hostPort": 8080, "containerPort": 80,
                                           "protocol": "tcp"}]
     for publish in ([{"hostPort": 8080, "containerPort": 1}],
                     [{"hostPort": 8080, "containerPort": 1, "hostAddress": "127.0.0.1"}]):
         with pytest.raises(harness.Failure) as refused:
-            vpc.run(task("sleep"), publish=publish)
+            vpc.run(task("wait"), publish=publish)
         assert refused.value.status == 409 and first["fgrun"]["id"] in str(refused.value)
     assert len(vpc.call("GET", "/v1/tasks")["tasks"]) == 1
     vpc.call("POST", f"/v1/tasks/{first['fgrun']['id']}/stop", {})
     vpc.stopped(first)
-    vpc.run(task("sleep"), publish=[{"hostPort": 8080, "containerPort": 80}])
+    vpc.run(task("wait"), publish=[{"hostPort": 8080, "containerPort": 80}])
 
 
 def test_bad_requests_say_all_that_is_wrong(vpc, task):
     with pytest.raises(harness.Failure) as refused:
-        vpc.run(task("sleep"), networkConfiguration={"awsvpcConfiguration": {"subnets": [], "securitygroups": []}},
+        vpc.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {"subnets": [], "securitygroups": []}},
                 publish=[{"hostPort": 0, "containerPort": 80, "hostAddress": "::1"}])
     paths = {e["path"]: e["message"] for e in refused.value.body["errors"]}
     assert paths["$.networkConfiguration.awsvpcConfiguration.subnets"] == "subnets can not be empty."
     assert "securityGroups" in paths["$.networkConfiguration.awsvpcConfiguration.securitygroups"]
     assert {"$.publish[0].hostPort", "$.publish[0].hostAddress"} <= set(paths)
     with pytest.raises(harness.Failure) as refused:
-        vpc.run(task("sleep"), networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})
+        vpc.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})
     assert refused.value.status == 400 and "'subnet-1' does not exist" in str(refused.value)
 
 
 def test_defaults_have_a_name(vpc, task):
-    it = vpc.run(task("sleep"), networkConfiguration={"awsvpcConfiguration": {
+    it = vpc.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {
         "subnets": ["default"], "securityGroups": ["default"], "assignPublicIp": "ENABLED"}})
     it = vpc.get(it["fgrun"]["id"], wait="RUNNING")
     config = vpc.call("GET", "/v1/network")
@@ -82,7 +82,7 @@ def test_defaults_have_a_name(vpc, task):
 
 
 def test_it_survives_fgd(vpc, task):
-    it = vpc.run(task("sleep"), publish=[{"hostPort": 8081, "containerPort": 80}])
+    it = vpc.run(task("wait"), publish=[{"hostPort": 8081, "containerPort": 80}])
     it = vpc.get(it["fgrun"]["id"], wait="RUNNING")
     before = interfaces(vpc)
     vpc.kill()
@@ -90,14 +90,14 @@ def test_it_survives_fgd(vpc, task):
     assert interfaces(vpc) == before
     assert details(vpc.get(it["fgrun"]["id"])) == details(it)
     with pytest.raises(harness.Failure) as refused:
-        vpc.run(task("sleep"), publish=[{"hostPort": 8081, "containerPort": 80}])
+        vpc.run(task("wait"), publish=[{"hostPort": 8081, "containerPort": 80}])
     assert refused.value.status == 409
 
 
 def test_killed_in_the_middle(vpc, task):
     """Wherever fgd dies, the tasks end and nothing of their network is left."""
     for n in range(6):
-        ids = [vpc.run(task("exit", "0"), publish=[{"hostPort": 9000 + i, "containerPort": 80}])["fgrun"]["id"]
+        ids = [vpc.run(task("exit 0"), publish=[{"hostPort": 9000 + i, "containerPort": 80}])["fgrun"]["id"]
                for i in range(2)]
         vpc.kill()
         vpc.start()
@@ -108,12 +108,12 @@ def test_killed_in_the_middle(vpc, task):
 
 def test_without_a_network(start, task):
     with start(network="none") as fgd:
-        it = fgd.run(task("exit", "0"))
+        it = fgd.run(task("exit 0"))
         assert it["attachments"] == []
         assert fgd.call("GET", "/v1/info")["network"] == {"mode": "none",
                                                            "reason": "network = none in its configuration"}
         with pytest.raises(harness.Failure) as refused:
-            fgd.run(task("exit", "0"), publish=[{"hostPort": 8080, "containerPort": 80}])
+            fgd.run(task("exit 0"), publish=[{"hostPort": 8080, "containerPort": 80}])
         assert refused.value.status == 403 and "network = none" in str(refused.value)
 
 
@@ -124,7 +124,7 @@ def test_configured_subnets_and_groups(start, task, tmp_path):
         "securityGroups": [{"groupId": "sg-0000aaaa", "groupName": "web", "ipPermissions": [
             {"ipProtocol": "tcp", "fromPort": 80, "toPort": 80, "ipRanges": [{"cidrIp": "0.0.0.0/0"}]}]}]}))
     with start(network="vpc", network_config=path) as fgd:
-        it = fgd.run(task("sleep"), networkConfiguration={"awsvpcConfiguration": {
+        it = fgd.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {
             "subnets": ["subnet-0a1b2c3d"], "securityGroups": ["web"]}})
         it = fgd.get(it["fgrun"]["id"], wait="RUNNING")
         assert details(it)["privateIPv4Address"] == "10.20.0.4" and details(it)["ipv6Address"] == "fd00:20::4"
