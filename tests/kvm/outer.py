@@ -30,7 +30,7 @@ SUITE = "bookworm"
 # QEMU has to come from our own sysusers.d.
 PACKAGES = """
     busybox-static dbus e2fsprogs kmod libarchive13 libcurl4 libinih1 libjson-c5 libmicrohttpd12
-    libseccomp2 libsmartcols1 libsqlite3-0 libsystemd0 libvirt-daemon libvirt-daemon-driver-qemu
+    libmnl0 libnftables1 libseccomp2 libsmartcols1 libsqlite3-0 libsystemd0 libvirt-daemon libvirt-daemon-driver-qemu
     libvirt0 linux-image-cloud-amd64 python3 qemu-system-x86 qemu-utils seabios systemd
     systemd-sysv udev
 """.split()

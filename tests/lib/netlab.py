@@ -130,7 +130,7 @@ class Server:
         self.socket.close()
 
 
-def ask(ns, address, port, udp=False, timeout=2):
+def ask(ns, address, port, udp=False, timeout=10):
     """Who the server says we are; None when nobody answers."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with ownnet.inside(ns):
@@ -146,7 +146,7 @@ def ask(ns, address, port, udp=False, timeout=2):
             return None
 
 
-def resolve(ns, name, server="169.254.169.253", timeout=3):
+def resolve(ns, name, server="169.254.169.253", timeout=10):
     """The IPv4 addresses of a name, sorted; None when nobody answers."""
     question = b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0" + struct.pack(">HH", 1, 1)
     with ownnet.inside(ns):
