@@ -69,14 +69,15 @@ static void on_accepted(void *userdata, const struct fg_error *err)
         free(submit);
 }
 
-/* A waiting guest was booted without a network card, and none can be added later. */
-static bool claim(struct fg_daemon *d, const struct fg_taskdef *def, char id[FG_ID_LEN + 1],
+static bool claim(struct fg_daemon *d, const struct fg_submission *s, char id[FG_ID_LEN + 1],
                   const char **ret_why)
 {
-        if (!fg_net_info(d->net)->usable)
-                return fg_pool_claim(d->pool, def, id, ret_why);
-        *ret_why = "a waiting guest has no network card";
-        return false;
+        struct fg_net_port ports[FG_NET_PORTS_MAX];
+        struct fg_net_request request = { 0 };
+
+        if (s->network)
+                request = fg_task_network_request(s->network, ports);
+        return fg_pool_claim(d->pool, s->def, &request, id, ret_why);
 }
 
 /* With a warm guest that waits for such a task, or room of its own. NULL: neither. */
@@ -90,7 +91,7 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         struct fg_task *t;
         bool warm;
 
-        warm = claim(d, s->def, id, &cold_reason);
+        warm = claim(d, s, id, &cold_reason);
         if (!warm)
                 fg_pool_yield(d->pool, memory);
         if (fg_capacity_take(&d->capacity, (uint64_t)s->def->cpu_units, memory, err) < 0)

@@ -8,6 +8,7 @@
 #include "core/json.h"
 
 struct fg_daemon;
+struct fg_net_request;
 struct fg_taskdef;
 
 /*
@@ -25,10 +26,12 @@ void fg_pool_free(struct fg_pool *pool);
 
 /**
  * fg_pool_claim() - take over a waiting guest; its room is given back, for the task to take
+ * @network: what the task asks for; the guest has its network card already
  * @ret_id: its id
  * @ret_why: why there is none, static text
  */
-bool fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def, char ret_id[FG_ID_LEN + 1],
+bool fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
+                   const struct fg_net_request *network, char ret_id[FG_ID_LEN + 1],
                    const char **ret_why);
 /** fg_pool_discard() - end a claimed guest that no task came to use after all. */
 void fg_pool_discard(struct fg_pool *pool, const char *id);

@@ -16,6 +16,7 @@
 #include "guest-init/cgroup.h"
 #include "guest-init/image_unpack.h"
 #include "guest-init/mounts.h"
+#include "guest-init/network.h"
 #include "guest-init/start.h"
 
 #define DISK    "/dev/vda"
@@ -109,12 +110,15 @@ int fg_rehearse(struct fg_error *err)
                 return -1;
         r = make_image(err);
         if (r == 0)
+                r = fg_network_write_files(NULL, "rehearsal", FG_SCRATCH_ETC, err);
+        if (r == 0)
                 r = fg_cgroup_init_task(spec, err);
         if (r == 0)
                 r = run(spec, err);
         fg_cgroup_remove(0);
         (void)rmdir(FG_CGROUP_TASK);
         (void)fg_rm_rf(IMAGE, &ignored);
+        (void)fg_rm_rf(FG_SCRATCH_ETC, &ignored);
         (void)fg_rm_rf(FG_SCRATCH_CONTAINERS "/0", &ignored);
         if (umount(FG_SCRATCH) < 0 && r == 0)
                 r = fg_fail_errno(err, errno, "unmount the scratch disk");
