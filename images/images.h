@@ -122,7 +122,7 @@ char *fg_images_prepared(struct fg_images *images, const char *manifest);
 /**
  * fg_images_prepare() - verify the EROFS of a stored image, or make it
  * @done: may be NULL; its @err: INVALID (this image cannot be prepared, says why), others may go
- *        better another time. The image is kept until then; pin it to have it longer.
+ *        better another time. Pin the image, or it may be gone by then.
  * Return: 0, or -1: NOT_FOUND
  */
 int fg_images_prepare(struct fg_images *images, const char *manifest, fg_prepared_fn done,

@@ -8,8 +8,8 @@
 
 /*
  * A preparation goes: verify what is there, or make it (prepare lane) -> write down what came of it
- * (index lane) -> tell all who wait. One per image, however many ask; the image is pinned
- * meanwhile.
+ * (index lane) -> tell all who wait. One per image, however many ask. It keeps nothing from
+ * being removed: then its blobs are gone, or its result is of no use.
  */
 
 struct waiter {
@@ -73,7 +73,6 @@ static void finish(struct fg_preparation *p)
                         w->done(w->userdata, path, err);
                 free(w);
         }
-        fg_images_unpin(p->images, p->image->manifest);
         fg_stored_free(p->image);
         free(p);
 }
@@ -99,6 +98,8 @@ static void made(struct fg_preparation *p)
         struct fg_stored *image = fg_catalog_image(&images->catalog, p->image->manifest);
         struct fg_error ignored;
 
+        if (!image && !p->err.code)
+                (void)fg_blobstore_trash(images->store, p->digest, &ignored);
         if (!image || images->closing || (p->err.code && p->err.code != FG_ERR_INVALID)) {
                 finish(p);
                 return;
@@ -173,7 +174,6 @@ static struct fg_preparation *begin(struct fg_images *images, struct fg_stored *
 
         p->images = images;
         p->image = fg_stored_copy(image);
-        image->pins++;
         HASH_ADD_KEYPTR(hh, images->preparations, p->image->manifest, FG_DIGEST_LEN, p);
         if (image->prepared[0]) {
                 p->job = (struct fg_job){ .work = verify_work, .done = verify_done };
