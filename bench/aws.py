@@ -6,7 +6,8 @@ DescribeTasks with fgd on the first CPU and the load on the second; durable RunT
 both, of tasks whose image does not exist, as fast as answers come and 500 a second, with few and
 with many stored tasks. Requests come over TCP and are signed, where fgd has access keys. What is not
 durable yet is not answered; an error is a task that found no room, for each takes 512 MiB until it
-has failed. One line per round: answers, the wait for one, the CPU time of fgd for one.
+has failed, and does not count. One line per round: answers, the wait for one, the CPU time of fgd
+for one.
 
 usage: FGRUN_BUILD=build bench/aws.py [--quick]
 """
@@ -59,7 +60,8 @@ def load(name, pid, where, operation, body, connections, requests, rate=0):
         stdout=subprocess.PIPE, text=True, timeout=600, env=KEY)
     answer = json.loads(r.stdout)
     cpu = (cpu_seconds(pid) - before) / requests
-    print(f"{name:42} {answer['perSecond']:8.0f}/s  p50 {answer['p50Ms']:7.2f} ms  p99 {answer['p99Ms']:7.2f} ms  "
+    done = (requests - answer["errors"]) / answer["seconds"]
+    print(f"{name:42} {done:8.0f}/s  p50 {answer['p50Ms']:7.2f} ms  p99 {answer['p99Ms']:7.2f} ms  "
           f"CPU {cpu * 1e6:5.0f} us  errors {answer['errors']}", flush=True)
     return answer
 
