@@ -87,16 +87,25 @@ struct sweep {
         unsigned n_unclaimed;
 };
 
-static void on_link(void *userdata, const char *name)
+/* Names are given by number, each once. Return: is it the name of a TAP at all? */
+static bool count_name(struct sweep *s, const char *name)
 {
-        struct sweep *s = userdata;
         uint64_t number;
 
         if (!fg_starts_with(name, FG_RULES_TAPS) ||
             !fg_parse_u64(name + strlen(FG_RULES_TAPS), &number))
-                return;
+                return false;
         if (number >= s->next)
                 s->next = (unsigned)number + 1;
+        return true;
+}
+
+static void on_link(void *userdata, const char *name)
+{
+        struct sweep *s = userdata;
+
+        if (!count_name(s, name))
+                return;
         for (int i = 0; i < s->n; i++)
                 if (fg_streq(s->enis[i]->a.tap, name))
                         return;
@@ -110,6 +119,9 @@ int fg_vpc_sweep(struct fg_vpc *vpc, struct fg_eni *const *enis, int n, struct f
 
         s->enis = enis;
         s->n = n;
+        /* One that is journaled may not have been made yet: its name is taken all the same. */
+        for (int i = 0; i < n; i++)
+                count_name(s, enis[i]->a.tap);
         if (fg_rtnl_each_link(vpc->inside, on_link, s, err) < 0)
                 return -1;
         for (unsigned i = 0; i < s->n_unclaimed; i++)

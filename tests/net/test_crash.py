@@ -68,6 +68,7 @@ def test_killed_at_random_points(lab):
         tasks = lab.net.do("list")["tasks"]
         assert len({t["ipv4"] for t in tasks}) == len(tasks)
         assert {t["tap"] for t in tasks} <= set(taps(lab))
+        assert len({t["tap"] for t in tasks}) == len(tasks)
         # mac, arp, ip4, two of ip6; its two rates name it twice
         assert elements(lab) == 9 * len(tasks)
     for task in lab.net.do("list")["tasks"]:
