@@ -150,6 +150,7 @@ static void take_up(struct fg_run *run)
         } else if (run->orphan_vm) {
                 run->sendable = start_images_ready(run);
                 start_session(run);
+                limit_arm(run);
                 if (t->state < FG_TASK_RUNNING) /* a later guest has all it needs */
                         start_pulls(run);
                 else

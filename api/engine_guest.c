@@ -59,6 +59,7 @@ static void on_started(struct fg_run *run, struct fg_container *c, struct json_o
         if (run->task->phase_ns[FG_PHASE_STARTED] == 0)
                 fg_histogram_observe(&run->d->start_times, now - run->task->created_ns);
         fg_task_phase(run->task, FG_PHASE_STARTED, now);
+        limit_arm(run);
         check_running(run, now);
 }
 
@@ -93,6 +94,33 @@ static void on_failed(struct fg_run *run, struct fg_container *c, struct json_ob
         c->finished_ns = now;
         set_reason(c, fg_asprintf("%s: %s", error ? error : "CannotStartContainerError",
                                   message ? message : "no reason given"));
+}
+
+static void on_health(struct fg_run *run, struct fg_container *c, struct json_object *event,
+                      uint64_t now)
+{
+        const char *status = fg_json_str(event, "status");
+        const enum fg_health before = fg_task_health(run->task);
+
+        (void)now;
+        if (!c->def->health_check || !status || !fg_health_parse(status, &c->health))
+                return;
+        if (fg_task_health(run->task) != before)
+                fg_log_info("task=%s container=%s health=%s", run->task->id, c->def->name, status);
+}
+
+static void on_restarted(struct fg_run *run, struct fg_container *c, struct json_object *event,
+                         uint64_t now)
+{
+        const int64_t count = fg_json_int(event, "restartCount", 0);
+
+        (void)now;
+        if (!c->def->restart_policy || count <= (int64_t)c->restart_count)
+                return;
+        c->restart_count = (uint64_t)count;
+        fg_log_info("task=%s container=%s restarted exitCode=%d restartCount=%lld", run->task->id,
+                    c->def->name, (int)(fg_json_int(event, "exitCode", 255) & 0xff),
+                    (long long)count);
 }
 
 static void on_stopping(struct fg_run *run, struct fg_container *c, struct json_object *event,
@@ -134,6 +162,8 @@ static const struct {
         { "image.begin", true, NULL },
         { "image.done", true, on_image_done },
         { "container.started", true, on_started },
+        { "container.health", true, on_health },
+        { "container.restarted", true, on_restarted },
         { "container.exited", true, on_exited },
         { "container.failed", true, on_failed },
         { "task.stopping", false, on_stopping },

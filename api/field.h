@@ -20,6 +20,7 @@ enum fg_field_type {
         FG_FIELD_INT,     /* int64_t, 0 when absent */
         FG_FIELD_BOOL,    /* bool, the row's fallback when absent */
         FG_FIELD_STRINGS, /* struct fg_strings */
+        FG_FIELD_INTS,    /* struct fg_ints */
         FG_FIELD_MAP,     /* struct fg_pairs: an object whose values are strings */
         FG_FIELD_OBJECT,  /* pointer to the struct of the row's object, NULL when absent */
         FG_FIELD_OBJECTS, /* { struct X *v; size_t n; } */
@@ -36,6 +37,11 @@ enum fg_field_status {
 
 struct fg_strings {
         char **v;
+        size_t n;
+};
+
+struct fg_ints {
+        int64_t *v;
         size_t n;
 };
 

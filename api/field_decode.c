@@ -13,6 +13,7 @@ static const char *const wanted[] = {
         [FG_FIELD_INT] = "an integer",
         [FG_FIELD_BOOL] = "true or false",
         [FG_FIELD_STRINGS] = "an array of strings",
+        [FG_FIELD_INTS] = "an array of integers",
         [FG_FIELD_MAP] = "an object whose values are strings",
         [FG_FIELD_OBJECT] = "an object",
         [FG_FIELD_OBJECTS] = "an array of objects",
@@ -184,6 +185,37 @@ static void decode_strings(struct fg_decode *d, const struct fg_field *f, struct
         put_list(obj, f, v, kept);
 }
 
+/* The limits of the row are those of the list. */
+static void decode_ints(struct fg_decode *d, const struct fg_field *f, struct json_object *json,
+                        void *obj)
+{
+        int64_t *v;
+        size_t n, kept = 0;
+
+        if (!is_type(d, json, json_type_array, wanted[f->type]))
+                return;
+        n = count(d, f, json_object_array_length(json));
+        if (n == 0)
+                return;
+        v = fg_calloc(n, sizeof(*v));
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *item = json_object_array_get_idx(json, i);
+                size_t mark = fg_decode_enter(d, "[%zu]", i);
+                int64_t value = 0;
+
+                if (is_type(d, item, json_type_int, wanted[FG_FIELD_INT])) {
+                        value = json_object_get_int64(item);
+                        if (value < INT32_MIN || value > INT32_MAX)
+                                fg_decode_problem(d, NULL, NULL, "%" PRId64 " is out of range",
+                                                  value);
+                        else
+                                v[kept++] = value;
+                }
+                fg_decode_leave(d, mark);
+        }
+        put_list(obj, f, v, kept);
+}
+
 /* Unusual names are quoted, so that a path can be read back. */
 static size_t enter_member(struct fg_decode *d, const char *key)
 {
@@ -274,6 +306,7 @@ static void decode_supported(struct fg_decode *d, const struct fg_field *f,
                 [FG_FIELD_BOOL] = decode_bool,       [FG_FIELD_STRINGS] = decode_strings,
                 [FG_FIELD_MAP] = decode_map,         [FG_FIELD_OBJECT] = decode_nested,
                 [FG_FIELD_OBJECTS] = decode_objects, [FG_FIELD_JSON] = decode_json,
+                [FG_FIELD_INTS] = decode_ints,
         };
 
         decoders[f->type](d, f, json, obj);

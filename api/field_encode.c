@@ -39,6 +39,16 @@ static struct json_object *encode_strings(const any_list *list)
         return array;
 }
 
+static struct json_object *encode_ints(const any_list *list)
+{
+        struct json_object *array = json_object_new_array();
+        const int64_t *v = list->v;
+
+        for (size_t i = 0; i < list->n; i++)
+                json_object_array_add(array, json_object_new_int64(v[i]));
+        return array;
+}
+
 static struct json_object *encode_map(const any_list *list)
 {
         struct json_object *map = json_object_new_object();
@@ -68,6 +78,8 @@ static struct json_object *encode_list(const struct fg_field *f, const any_list 
         switch (f->type) {
         case FG_FIELD_STRINGS:
                 return encode_strings(list);
+        case FG_FIELD_INTS:
+                return encode_ints(list);
         case FG_FIELD_MAP:
                 return encode_map(list);
         default:
@@ -137,7 +149,7 @@ static void finish_list(const struct fg_field *f, const any_list *list)
                 } else if (f->type == FG_FIELD_MAP) {
                         free(pairs[i].name);
                         free(pairs[i].value);
-                } else {
+                } else if (f->type != FG_FIELD_INTS) {
                         fg_object_finish(f->object, objects + i * f->object->size);
                 }
         }

@@ -33,6 +33,11 @@
                 .name = key, .type = FG_FIELD_STRINGS,                                             \
                 .offset = FG_OFFSET(owner, member, struct fg_strings), __VA_ARGS__                 \
         }
+#define FG_ROW_INTS(owner, member, key, ...)                                                       \
+        {                                                                                          \
+                .name = key, .type = FG_FIELD_INTS,                                                \
+                .offset = FG_OFFSET(owner, member, struct fg_ints), __VA_ARGS__                    \
+        }
 #define FG_ROW_MAP(owner, member, key, ...)                                                        \
         {                                                                                          \
                 .name = key, .type = FG_FIELD_MAP,                                                 \

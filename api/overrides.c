@@ -37,6 +37,7 @@ static const struct fg_field overrides_fields[] = {
         FG_ROW_STRING(fg_overrides, task_role_arn, "taskRoleArn", .status = FG_FIELD_RECORDED),
         FG_ROW_OBJECT(fg_overrides, ephemeral_storage, "ephemeralStorage",
                       &fg_ephemeral_storage_object),
+        FG_ROW_OBJECT(fg_overrides, fgrun, "fgrun", &fg_extensions_object),
         FG_ROW_REFUSED("inferenceAcceleratorOverrides",
                        "Unsupported field 'inferenceAcceleratorOverrides'"),
 };
@@ -205,6 +206,16 @@ static void apply_storage(struct fg_taskdef *def, const struct fg_ephemeral_stor
         *def->ephemeral_storage = *with;
 }
 
+static void apply_extensions(struct fg_taskdef *def, const struct fg_extensions *with)
+{
+        if (!with)
+                return;
+        if (!def->fgrun)
+                def->fgrun = fg_calloc(1, sizeof(*def->fgrun));
+        if (with->max_run_time > 0)
+                def->fgrun->max_run_time = with->max_run_time;
+}
+
 struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,
                                       const struct fg_taskdef *def, struct fg_problems *problems)
 {
@@ -217,6 +228,7 @@ struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,
         replace(&copy->execution_role_arn, overrides->execution_role_arn);
         replace(&copy->task_role_arn, overrides->task_role_arn);
         apply_storage(copy, overrides->ephemeral_storage);
+        apply_extensions(copy, overrides->fgrun);
         for (size_t i = 0; i < overrides->containers.n; i++) {
                 int index = fg_taskdef_find(copy, overrides->containers.v[i].name);
 

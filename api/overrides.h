@@ -19,6 +19,7 @@ struct fg_overrides {
         char *cpu, *memory;
         char *execution_role_arn, *task_role_arn;
         struct fg_ephemeral_storage *ephemeral_storage;
+        struct fg_extensions *fgrun;
 };
 
 /**

@@ -66,6 +66,7 @@ void run_free(struct fg_run *run)
                          (uint64_t)t->def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib);
         sd_event_source_disable_unref(run->deadline);
         sd_event_source_disable_unref(run->retry);
+        sd_event_source_disable_unref(run->limit);
         free(run->images);
         free(run->client_token);
         free(run->request_hash);

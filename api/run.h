@@ -29,6 +29,7 @@ struct fg_run {
         sd_event_source *deadline; /* one at a time: boot, stop, or the last words of a dead VM */
         sd_event_source *retry;    /* of a failed save or tear-down */
         bool net_attaching;        /* the VM waits for its TAP */
+        sd_event_source *limit;    /* of the task's run time; NULL: none */
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
         bool disk_made, vm_asked;      /* the scratch disk is there; the VM was started */
         bool warm;                     /* it took over a guest that waited */
@@ -99,6 +100,9 @@ void disks_serial(const struct fg_container *c, char ret[FG_VM_SERIAL_LEN + 1]);
 void disks_lost(struct fg_run *run, const char *serial); /* the VM has not got it after all */
 void disks_forget(struct run_image *image);
 void disks_prepare_rest(struct fg_run *run); /* for the next start */
+
+/* engine_limit.c */
+void limit_arm(struct fg_run *run); /* once its first container has started */
 
 /* engine_guest.c */
 void guest_event(struct fg_run *run, uint64_t seq, struct json_object *event);

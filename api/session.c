@@ -4,9 +4,15 @@
 #include <stdlib.h>
 
 #include "api/session_private.h"
+#include "core/clock.h"
 #include "core/str.h"
 
-#define EVENTS_MAX 1000 /* each one is a commit; ten containers need less than a hundred */
+/*
+ * Each event is a commit, so a guest may not have many of them. Ten containers need less than a
+ * hundred to start and to end; their health and their restarts make a few in a second at most.
+ */
+#define EVENTS_MAX    1000                 /* at once */
+#define EVENT_COST_NS (FG_NS_PER_SEC / 10) /* one more in this time */
 
 int session_fail(struct fg_session *s, const struct fg_error *err)
 {
@@ -89,6 +95,14 @@ static int on_hello(struct fg_session *s, struct json_object *message, struct fg
         return 0;
 }
 
+static bool has_too_many_events(struct fg_session *s)
+{
+        const uint64_t now = fg_mono_ns();
+
+        s->events_paid = (s->events_paid > now ? s->events_paid : now) + EVENT_COST_NS;
+        return s->events_paid - now > EVENTS_MAX * EVENT_COST_NS;
+}
+
 static int on_event(struct fg_session *s, struct json_object *message, struct fg_error *err)
 {
         int64_t seq = fg_json_int(message, "seq", 0);
@@ -98,8 +112,8 @@ static int on_event(struct fg_session *s, struct json_object *message, struct fg
                 return fg_fail(err, FG_ERR_INVALID, "an event without seq or name");
         if ((uint64_t)seq <= s->seq)
                 return 0; /* repeated after a reconnect */
-        if (seq > EVENTS_MAX)
-                return fg_fail(err, FG_ERR_INVALID, "more than %d events", EVENTS_MAX);
+        if (has_too_many_events(s))
+                return fg_fail(err, FG_ERR_INVALID, "more than %d events at once", EVENTS_MAX);
         if ((uint64_t)seq != s->seq + 1 || s->final)
                 return fg_fail(err, FG_ERR_INVALID, "event %lld out of order", (long long)seq);
         s->seq = (uint64_t)seq;

@@ -40,7 +40,8 @@ struct fg_session {
         struct fg_channel *channel;
         struct output *outputs;
         struct blobs blobs;
-        uint64_t seq;              /* the last event handed on */
+        uint64_t seq;         /* the last event handed on */
+        uint64_t events_paid; /* CLOCK_MONOTONIC, ns: when the guest's events so far are paid off */
         struct json_object *final; /* task.stopped, waiting for output to be stored */
         unsigned full;             /* logs that asked for a pause */
         bool hello, has_task, ready, output_seen, dead;

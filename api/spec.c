@@ -22,7 +22,14 @@ static const char *const passed_on[] = {
         "ulimits",
         "linuxParameters",
         "dependsOn",
+        "startTimeout",
+        "healthCheck",
+        "restartPolicy",
         "mountPoints",
+        "volumesFrom",
+        "systemControls",
+        "interactive",
+        "pseudoTerminal",
 };
 
 static struct json_object *image_to_json(const struct fg_spec_image *image)
@@ -89,6 +96,7 @@ struct json_object *fg_spec_to_json(const struct fg_spec *spec)
         fg_json_set_str(json, "scratch", spec->scratch);
         if (spec->network)
                 fg_json_set(json, "network", fg_task_network_guest(spec->network));
+        fg_json_set_str(json, "pidMode", spec->def->pid_mode);
         fg_json_set(json, "volumes", volumes_to_json(spec->def));
         fg_json_set(json, "containers", containers_to_json(spec));
         if (spec->metadata)

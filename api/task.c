@@ -113,6 +113,21 @@ void fg_task_want_stop(struct fg_task *t, enum fg_stop_code code, const char *re
         stamp(&t->stopping_ns, now_ns);
 }
 
+enum fg_health fg_task_health(const struct fg_task *t)
+{
+        enum fg_health health = FG_HEALTH_HEALTHY;
+
+        for (size_t i = 0; i < t->n_containers; i++) {
+                if (!t->containers[i].def->essential)
+                        continue;
+                if (t->containers[i].health == FG_HEALTH_UNHEALTHY)
+                        return FG_HEALTH_UNHEALTHY;
+                if (t->containers[i].health == FG_HEALTH_UNKNOWN)
+                        health = FG_HEALTH_UNKNOWN;
+        }
+        return health;
+}
+
 struct fg_container *fg_task_container(struct fg_task *t, const char *name)
 {
         for (size_t i = 0; name && i < t->n_containers; i++)

@@ -37,6 +37,8 @@ struct fg_container {
         int exit_code; /* -1: none */
         char *reason;  /* NULL: none */
         uint64_t started_ns, finished_ns;
+        enum fg_health health;  /* UNKNOWN when it has no health check */
+        uint64_t restart_count; /* by its restartPolicy */
 };
 
 /*
@@ -86,6 +88,8 @@ void fg_task_move(struct fg_task *t, enum fg_task_state to, uint64_t now_ns);
 void fg_task_want_stop(struct fg_task *t, enum fg_stop_code code, const char *reason,
                        uint64_t now_ns);
 void fg_task_phase(struct fg_task *t, enum fg_phase phase, uint64_t now_ns); /* first time counts */
+/** fg_task_health() - as ECS has it: of the essential containers; the worst one counts */
+enum fg_health fg_task_health(const struct fg_task *t);
 struct fg_container *fg_task_container(struct fg_task *t, const char *name);
 
 /** fg_task_to_ecs() - as DescribeTasks answers, without the tags (which a task does not own). */

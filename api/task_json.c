@@ -75,7 +75,7 @@ static struct json_object *container_json(const struct fg_task *t, const struct 
         if (c->exit_code >= 0)
                 fg_json_set_int(obj, "exitCode", c->exit_code);
         fg_json_set_str(obj, "reason", c->reason);
-        fg_json_set_str(obj, "healthStatus", "UNKNOWN");
+        fg_json_set_str(obj, "healthStatus", fg_health_name(c->health));
         fg_json_set(obj, "networkInterfaces", fg_task_network_interfaces(t->network));
         set_number_text(obj, "cpu", c->def->cpu);
         if (c->def->memory)
@@ -124,9 +124,26 @@ static struct json_object *images_json(const struct fg_task *t)
         return array;
 }
 
+/* By container; NULL while none has been restarted. */
+static struct json_object *restarts_json(const struct fg_task *t)
+{
+        struct json_object *obj = NULL;
+
+        for (size_t i = 0; i < t->n_containers; i++) {
+                if (t->containers[i].restart_count == 0)
+                        continue;
+                if (!obj)
+                        obj = json_object_new_object();
+                fg_json_set_int(obj, t->containers[i].def->name,
+                                (int64_t)t->containers[i].restart_count);
+        }
+        return obj;
+}
+
 struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names *n)
 {
         struct json_object *obj = json_object_new_object(), *start = json_object_new_object();
+        struct json_object *restarts;
 
         fg_json_set_str(obj, "id", t->id);
         fg_json_set_str(obj, "family", t->def->family);
@@ -139,7 +156,12 @@ struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names 
         fg_json_set(obj, "images", images_json(t));
         if (t->network && t->network->publish.n > 0)
                 fg_json_set(obj, "publish", fg_task_network_publish(t->network));
+        if (t->def->fgrun && t->def->fgrun->max_run_time > 0)
+                fg_json_set_int(obj, "maxRunTime", t->def->fgrun->max_run_time);
         fg_json_set(obj, "phases", phases_json(t));
+        restarts = restarts_json(t);
+        if (restarts)
+                fg_json_set(obj, "restarts", restarts);
         return obj;
 }
 
@@ -205,7 +227,7 @@ static void set_state(struct json_object *obj, const struct fg_task *t)
 {
         fg_json_set_str(obj, "lastStatus", fg_task_state_name(t->state));
         fg_json_set_str(obj, "desiredStatus", t->stop_wanted ? "STOPPED" : "RUNNING");
-        fg_json_set_str(obj, "healthStatus", "UNKNOWN");
+        fg_json_set_str(obj, "healthStatus", fg_health_name(fg_task_health(t)));
         fg_json_set_int(obj, "version", (int64_t)t->version);
         if (t->connectivity_ns)
                 fg_json_set_str(obj, "connectivity", "CONNECTED");

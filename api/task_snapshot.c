@@ -29,6 +29,8 @@ static struct json_object *container_snapshot(const struct fg_container *c)
         fg_json_set_str(obj, "reason", c->reason);
         fg_json_set_int(obj, "started_ns", (int64_t)c->started_ns);
         fg_json_set_int(obj, "finished_ns", (int64_t)c->finished_ns);
+        fg_json_set_str(obj, "health", fg_health_name(c->health));
+        fg_json_set_int(obj, "restart_count", (int64_t)c->restart_count);
         return obj;
 }
 
@@ -80,9 +82,10 @@ static void copy_text(char *ret, size_t size, struct json_object *obj, const cha
 
 static int restore_container(struct fg_container *c, struct json_object *obj, struct fg_error *err)
 {
-        const char *state = fg_json_str(obj, "state");
+        const char *state = fg_json_str(obj, "state"), *health = fg_json_str(obj, "health");
 
-        if (!state || !fg_container_state_parse(state, &c->state))
+        if (!state || !fg_container_state_parse(state, &c->state) ||
+            (health && !fg_health_parse(health, &c->health)))
                 return fg_fail(err, FG_ERR_INTERNAL, "a container without a state");
         copy_text(c->manifest, sizeof(c->manifest), obj, "manifest");
         copy_text(c->disk, sizeof(c->disk), obj, "disk");
@@ -91,6 +94,7 @@ static int restore_container(struct fg_container *c, struct json_object *obj, st
         c->reason = fg_strdup(fg_json_str(obj, "reason"));
         c->started_ns = (uint64_t)fg_json_int(obj, "started_ns", 0);
         c->finished_ns = (uint64_t)fg_json_int(obj, "finished_ns", 0);
+        c->restart_count = (uint64_t)fg_json_int(obj, "restart_count", 0);
         return 0;
 }
 

@@ -42,6 +42,11 @@ static const struct fg_field ephemeral_fields[] = {
 const struct fg_object fg_ephemeral_storage_object = FG_OBJECT(fg_ephemeral_storage,
                                                                ephemeral_fields);
 
+static const struct fg_field extension_fields[] = {
+        FG_ROW_INT(fg_extensions, max_run_time, "maxRunTime", .min = 1),
+};
+const struct fg_object fg_extensions_object = FG_OBJECT(fg_extensions, extension_fields);
+
 static bool check_platform(struct fg_decode *d, const char *s, const char *ours,
                            const char *const *others)
 {
@@ -90,6 +95,17 @@ static bool check_network_mode(struct fg_decode *d, const char *s)
         return false;
 }
 
+static bool check_pid_mode(struct fg_decode *d, const char *s)
+{
+        if (fg_streq(s, "task"))
+                return true;
+        fg_decode_problem(d, NULL, NULL,
+                          "Tasks using the Fargate launch type do not support pidMode '%.*s'. The "
+                          "supported value for pidMode is 'task'.",
+                          FG_CLIP(s));
+        return false;
+}
+
 static const char *const launch_types[] = { "EC2", "EXTERNAL", "FARGATE", "MANAGED_INSTANCES",
                                             NULL };
 
@@ -104,6 +120,7 @@ static const struct fg_field taskdef_fields[] = {
         FG_ROW_STRING(fg_taskdef, memory, "memory", .required = true,
                       .text = "Fargate requires that 'memory' be defined at the task level."),
         FG_ROW_STRING(fg_taskdef, network_mode, "networkMode", .check = check_network_mode),
+        FG_ROW_STRING(fg_taskdef, pid_mode, "pidMode", .check = check_pid_mode),
         FG_ROW_STRINGS(fg_taskdef, requires_compatibilities, "requiresCompatibilities",
                        .allowed = launch_types),
         FG_ROW_OBJECTS(fg_taskdef, volumes, "volumes", &volume_object, .max = 64, .always = true),
@@ -115,8 +132,8 @@ static const struct fg_field taskdef_fields[] = {
         FG_ROW_STRING(fg_taskdef, task_role_arn, "taskRoleArn", .status = FG_FIELD_RECORDED),
         FG_ROW_OBJECTS(fg_taskdef, tags, "tags", &fg_tag_object, .status = FG_FIELD_RECORDED,
                        .max = FG_TAGS_MAX),
+        FG_ROW_OBJECT(fg_taskdef, fgrun, "fgrun", &fg_extensions_object),
         FG_ROW_LATER("enableFaultInjection"),
-        FG_ROW_LATER("pidMode"),
         FG_ROW_LATER("proxyConfiguration"),
         FG_ROW_REFUSED("inferenceAccelerators", "Unsupported field 'inferenceAccelerators'"),
         FG_ROW_REFUSED("ipcMode", "Fargate compatible task definitions do not support ipcMode"),

@@ -17,13 +17,23 @@
 
 struct fg_dependency {
         char *container_name;
-        char *condition; /* START, COMPLETE or SUCCESS */
+        char *condition; /* START, COMPLETE, SUCCESS or HEALTHY */
 };
 
 struct fg_mount_point {
         char *source_volume;
         char *container_path;
         bool read_only;
+};
+
+struct fg_volume_from {
+        char *source_container;
+        bool read_only;
+};
+
+struct fg_system_control {
+        char *name; /* "namespace": dotted or slashed, below /proc/sys */
+        char *value;
 };
 
 struct fg_ulimit {
@@ -51,6 +61,7 @@ struct fg_port_mapping {
 struct fg_linux_parameters {
         struct fg_capabilities *capabilities;
         bool init_process_enabled;
+        int64_t shared_memory_size; /* MiB, 0: 64 */
         FG_LIST(struct fg_tmpfs) tmpfs;
 };
 
@@ -69,6 +80,18 @@ struct fg_environment_file {
         char *type;
 };
 
+struct fg_health_check {
+        struct fg_strings command;          /* CMD or CMD-SHELL first */
+        int64_t interval, timeout, retries; /* s; ECS's defaults when absent */
+        int64_t start_period;               /* s */
+};
+
+struct fg_restart_policy {
+        bool enabled;
+        struct fg_ints ignored_exit_codes;
+        int64_t attempt_period; /* s; ECS's default when absent */
+};
+
 struct fg_container_def {
         char *name;
         char *image;
@@ -82,11 +105,17 @@ struct fg_container_def {
         bool readonly_root_filesystem;
         int64_t cpu;                        /* shares */
         int64_t memory, memory_reservation; /* MiB, 0: none */
+        int64_t start_timeout;              /* s, 0: none */
         int64_t stop_timeout;               /* s, 0: FG_STOP_TIMEOUT_DEFAULT */
+        struct fg_health_check *health_check;
+        struct fg_restart_policy *restart_policy;
         FG_LIST(struct fg_dependency) depends_on;
         FG_LIST(struct fg_mount_point) mount_points;
         FG_LIST(struct fg_port_mapping) port_mappings;
+        FG_LIST(struct fg_volume_from) volumes_from;
         FG_LIST(struct fg_ulimit) ulimits;
+        FG_LIST(struct fg_system_control) system_controls;
+        bool interactive, pseudo_terminal;
         struct fg_linux_parameters *linux_parameters;
         struct fg_pairs docker_labels;
         struct fg_log_configuration *log_configuration;
@@ -110,10 +139,16 @@ struct fg_runtime_platform {
         char *operating_system_family;
 };
 
+/* What ECS does not have, in one member of its own: "fgrun". */
+struct fg_extensions {
+        int64_t max_run_time; /* s from the start of the first container; 0: no limit */
+};
+
 struct fg_taskdef {
         char *family;
         char *cpu, *memory; /* as ECS returns them: plain units, "256" and "512" */
         char *network_mode; /* "awsvpc", also when absent from the document */
+        char *pid_mode;     /* "task", or NULL: each container has its own */
         struct fg_strings requires_compatibilities;
         FG_LIST(struct fg_container_def) containers;
         FG_LIST(struct fg_volume) volumes;
@@ -121,6 +156,7 @@ struct fg_taskdef {
         struct fg_ephemeral_storage *ephemeral_storage;
         struct fg_runtime_platform *runtime_platform;
         struct fg_pairs tags;
+        struct fg_extensions *fgrun;
         /* Derived from the strings above. */
         int64_t cpu_units;
         int64_t memory_mib;

@@ -120,25 +120,12 @@ static const struct fg_field environment_fields[] = {
 };
 const struct fg_object fg_environment_object = FG_OBJECT(fg_pair, environment_fields);
 
-static bool check_condition(struct fg_decode *d, const char *s)
-{
-        static const char *const conditions[] = { "START", "COMPLETE", "SUCCESS", NULL };
-
-        if (fg_one_of(s, conditions))
-                return true;
-        if (fg_streq(s, "HEALTHY"))
-                fg_decode_problem(d, NULL, "START, COMPLETE, SUCCESS",
-                                  "condition HEALTHY is not supported by this version of fgrun");
-        else
-                fg_decode_problem(d, NULL, "START, COMPLETE, SUCCESS",
-                                  "'%.*s' is not a valid value", FG_CLIP(s));
-        return false;
-}
+static const char *const conditions[] = { "START", "COMPLETE", "SUCCESS", "HEALTHY", NULL };
 
 static const struct fg_field dependency_fields[] = {
         FG_ROW_STRING(fg_dependency, container_name, "containerName", .required = true, .min = 1),
         FG_ROW_STRING(fg_dependency, condition, "condition", .required = true,
-                      .check = check_condition),
+                      .allowed = conditions),
 };
 static const struct fg_object dependency_object = FG_OBJECT(fg_dependency, dependency_fields);
 
@@ -229,28 +216,30 @@ static const struct fg_field container_fields[] = {
         FG_ROW_INT(fg_container_def, cpu, "cpu", .always = true),
         FG_ROW_INT(fg_container_def, memory, "memory", .min = FG_MEMORY_MIN),
         FG_ROW_INT(fg_container_def, memory_reservation, "memoryReservation", .min = FG_MEMORY_MIN),
+        FG_ROW_INT(fg_container_def, start_timeout, "startTimeout", .min = 2, .max = 120),
         FG_ROW_INT(fg_container_def, stop_timeout, "stopTimeout", .min = 2, .max = 120),
         FG_ROW_OBJECTS(fg_container_def, depends_on, "dependsOn", &dependency_object, .max = 64),
+        FG_ROW_OBJECT(fg_container_def, health_check, "healthCheck", &fg_health_check_object),
+        FG_ROW_OBJECT(fg_container_def, restart_policy, "restartPolicy", &fg_restart_policy_object),
         FG_ROW_OBJECTS(fg_container_def, mount_points, "mountPoints", &mount_object, .max = 64,
                        .always = true),
         FG_ROW_OBJECTS(fg_container_def, port_mappings, "portMappings", &fg_port_mapping_object,
                        .max = 100, .always = true),
+        FG_ROW_OBJECTS(fg_container_def, volumes_from, "volumesFrom", &fg_volume_from_object,
+                       .max = FG_CONTAINERS_MAX, .always = true),
+        FG_ROW_OBJECTS(fg_container_def, system_controls, "systemControls",
+                       &fg_system_control_object, .max = 64, .always = true),
+        FG_ROW_BOOL(fg_container_def, interactive, "interactive"),
+        FG_ROW_BOOL(fg_container_def, pseudo_terminal, "pseudoTerminal"),
         FG_ROW_OBJECTS(fg_container_def, ulimits, "ulimits", &fg_ulimit_object, .max = 64),
         FG_ROW_OBJECT(fg_container_def, linux_parameters, "linuxParameters",
                       &fg_linux_parameters_object),
         FG_ROW_MAP(fg_container_def, docker_labels, "dockerLabels", .status = FG_FIELD_RECORDED),
         FG_ROW_OBJECT(fg_container_def, log_configuration, "logConfiguration",
                       &fg_log_configuration_object),
-        FG_ROW_LATER("volumesFrom", .always = true),
-        FG_ROW_LATER("systemControls", .always = true),
         FG_ROW_LATER("credentialSpecs"),
         FG_ROW_LATER("firelensConfiguration"),
-        FG_ROW_LATER("healthCheck"),
-        FG_ROW_LATER("interactive"),
-        FG_ROW_LATER("pseudoTerminal"),
         FG_ROW_LATER("repositoryCredentials"),
-        FG_ROW_LATER("restartPolicy"),
-        FG_ROW_LATER("startTimeout"),
         FG_ROW_LATER("versionConsistency"),
         FG_ROW_REFUSED("disableNetworking",
                        "Disable Networking is not supported on container when networkMode=awsvpc"),

@@ -137,7 +137,7 @@ static const struct fg_field linux_fields[] = {
         REFUSED("devices"),
         FG_ROW_BOOL(fg_linux_parameters, init_process_enabled, "initProcessEnabled"),
         REFUSED("maxSwap"),
-        REFUSED("sharedMemorySize"),
+        FG_ROW_INT(fg_linux_parameters, shared_memory_size, "sharedMemorySize", .min = 1),
         REFUSED("swappiness"),
         FG_ROW_OBJECTS(fg_linux_parameters, tmpfs, "tmpfs", &tmpfs_object, .max = 16),
 };

@@ -13,6 +13,10 @@ extern const struct fg_object fg_taskdef_object;
 extern const struct fg_object fg_container_object;
 extern const struct fg_object fg_linux_parameters_object;
 extern const struct fg_object fg_ulimit_object;
+extern const struct fg_object fg_system_control_object;
+extern const struct fg_object fg_volume_from_object;
+extern const struct fg_object fg_health_check_object;
+extern const struct fg_object fg_restart_policy_object;
 extern const struct fg_object fg_log_configuration_object;
 extern const struct fg_object fg_environment_object;
 extern const struct fg_object fg_port_mapping_object;
@@ -21,6 +25,7 @@ extern const struct fg_object fg_environment_file_object;
 #define FG_ENVIRONMENT_FILES_MAX 10
 extern const struct fg_object fg_ephemeral_storage_object;
 extern const struct fg_object fg_overrides_object;
+extern const struct fg_object fg_extensions_object;
 
 /* Checks of one string; false when a problem was reported. */
 bool fg_check_name(struct fg_decode *d, const char *s);

@@ -177,6 +177,22 @@ static void check_mounts(struct fg_decode *d, const struct fg_taskdef *def,
         }
 }
 
+static void check_volumes_from(struct fg_decode *d, const struct fg_taskdef *def,
+                               const struct fg_container_def *c)
+{
+        char member[64];
+
+        for (size_t i = 0; i < c->volumes_from.n; i++) {
+                const char *name = c->volumes_from.v[i].source_container;
+
+                if (!name || fg_taskdef_find(def, name) >= 0)
+                        continue;
+                (void)snprintf(member, sizeof(member), "volumesFrom[%zu].sourceContainer", i);
+                fg_decode_problem(d, member, NULL, "the task definition has no container '%.*s'",
+                                  FG_CLIP(name));
+        }
+}
+
 static void check_dependency(struct fg_decode *d, const struct fg_taskdef *def,
                              const struct fg_dependency *dependency)
 {
@@ -191,7 +207,13 @@ static void check_dependency(struct fg_decode *d, const struct fg_taskdef *def,
                 fg_decode_problem(d, "containerName", names,
                                   "Cannot depend on container '%.*s' because it does not exist",
                                   FG_CLIP(name));
-        else if (condition && !fg_streq(condition, "START") && def->containers.v[index].essential)
+        else if (condition && fg_streq(condition, "HEALTHY") &&
+                 !def->containers.v[index].health_check)
+                fg_decode_problem(d, "condition", NULL,
+                                  "A dependency container with HEALTHY condition must have health "
+                                  "check configured");
+        else if (condition && (fg_streq(condition, "SUCCESS") || fg_streq(condition, "COMPLETE")) &&
+                 def->containers.v[index].essential)
                 fg_decode_problem(d, "condition", "START",
                                   "A dependency container with SUCCESS or COMPLETE condition "
                                   "cannot be an essential container");
@@ -215,6 +237,13 @@ static unsigned waits_for(const struct fg_taskdef *def, const struct fg_containe
 
         for (size_t i = 0; i < c->depends_on.n; i++) {
                 const char *name = c->depends_on.v[i].container_name;
+                int index = name ? fg_taskdef_find(def, name) : -1;
+
+                if (index >= 0)
+                        set |= 1u << index;
+        }
+        for (size_t i = 0; i < c->volumes_from.n; i++) {
+                const char *name = c->volumes_from.v[i].source_container;
                 int index = name ? fg_taskdef_find(def, name) : -1;
 
                 if (index >= 0)
@@ -255,6 +284,7 @@ void fg_taskdef_check_links(struct fg_decode *d, const struct fg_taskdef *def)
                 size_t mark = fg_decode_enter(d, ".containerDefinitions[%zu]", i);
 
                 check_mounts(d, def, &def->containers.v[i]);
+                check_volumes_from(d, def, &def->containers.v[i]);
                 check_dependencies(d, def, &def->containers.v[i]);
                 fg_decode_leave(d, mark);
         }

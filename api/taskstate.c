@@ -32,6 +32,9 @@ static const char *const task_names[FG_TASK_STATES] = { FG_TASK_STATE_LIST(X) };
 #define X(name) [FG_CONTAINER_##name] = #name,
 static const char *const container_names[FG_CONTAINER_STATES] = { FG_CONTAINER_STATE_LIST(X) };
 #undef X
+#define X(name) [FG_HEALTH_##name] = #name,
+static const char *const healths[FG_HEALTHS] = { FG_HEALTH_LIST(X) };
+#undef X
 #define X(name, text) [FG_STOP_##name] = (text),
 static const char *const stop_codes[FG_STOP_CODES] = { FG_STOP_CODE_LIST(X) };
 #undef X
@@ -91,6 +94,21 @@ bool fg_container_state_parse(const char *name, enum fg_container_state *ret)
         if (i < 0)
                 return false;
         *ret = (enum fg_container_state)i;
+        return true;
+}
+
+const char *fg_health_name(enum fg_health health)
+{
+        return healths[health];
+}
+
+bool fg_health_parse(const char *name, enum fg_health *ret)
+{
+        int i = find(healths, FG_HEALTHS, name);
+
+        if (i < 0)
+                return false;
+        *ret = (enum fg_health)i;
         return true;
 }
 

@@ -23,6 +23,11 @@
         X(RUNNING)                                                                                 \
         X(STOPPED)
 
+#define FG_HEALTH_LIST(X)                                                                          \
+        X(UNKNOWN)                                                                                 \
+        X(HEALTHY)                                                                                 \
+        X(UNHEALTHY)
+
 #define FG_STOP_CODE_LIST(X)                                                                       \
         X(NONE, "")                                                                                \
         X(FAILED_TO_START, "TaskFailedToStart")                                                    \
@@ -46,6 +51,13 @@ enum fg_container_state {
                 FG_CONTAINER_STATES
 };
 
+enum fg_health {
+#define X(name) FG_HEALTH_##name,
+        FG_HEALTH_LIST(X)
+#undef X
+                FG_HEALTHS
+};
+
 enum fg_stop_code {
 #define X(name, text) FG_STOP_##name,
         FG_STOP_CODE_LIST(X)
@@ -65,6 +77,9 @@ const char *fg_task_desired_status(enum fg_task_state state, bool stop);
 bool fg_container_state_may_move(enum fg_container_state from, enum fg_container_state to);
 const char *fg_container_state_name(enum fg_container_state state);
 bool fg_container_state_parse(const char *name, enum fg_container_state *ret);
+
+const char *fg_health_name(enum fg_health health); /* "HEALTHY" */
+bool fg_health_parse(const char *name, enum fg_health *ret);
 
 const char *fg_stop_code_name(enum fg_stop_code code); /* "UserInitiated"; "" for NONE */
 bool fg_stop_code_parse(const char *name, enum fg_stop_code *ret);

@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/exitstatus.h"
+#include "cli/human.h"
 #include "cli/localimage.h"
 #include "cli/publish.h"
 #include "cli/task.h"
@@ -19,6 +20,7 @@
 static const char *arg_override, *arg_started_by, *arg_group;
 static struct json_object *arg_tags, *arg_publish;
 static bool arg_detach, arg_phases;
+static uint64_t arg_max_run_time; /* s; 0: not given */
 
 static void add_tag(const char *text, struct argp_state *state)
 {
@@ -47,9 +49,19 @@ static void add_publish(const char *text, struct argp_state *state)
         (void)json_object_array_add(arg_publish, port);
 }
 
+static void set_max_run_time(const char *text, struct argp_state *state)
+{
+        if (!fg_human_parse_duration(text, &arg_max_run_time) || arg_max_run_time < 1 ||
+            arg_max_run_time > INT32_MAX)
+                argp_error(state, "maximum run time '%s': expected a duration (90s, 10m, 2h30m)",
+                           text);
+}
+
 static const struct fg_option options[] = {
         { "detach", 'd', NULL, "Print the task's id and leave it running", .flag = &arg_detach },
         { "override", 0, "FILE|JSON", "Overrides, as in RunTask", .text = &arg_override },
+        { "max-run-time", 0, "TIME", "Stop the task after this time (90s, 10m, 2h30m)",
+          .set = set_max_run_time },
         { "started-by", 0, "TEXT", "Recorded with the task", .text = &arg_started_by },
         { "group", 0, "NAME", "The task's group (family:FAMILY)", .text = &arg_group },
         { "tag", 0, "KEY=VALUE", "Tag the task; may be repeated", .set = add_tag },
@@ -87,6 +99,14 @@ static struct json_object *load_override(const char *text, struct fg_error *err)
         return override;
 }
 
+/* The member @key of @obj, made when it is absent. */
+static struct json_object *member(struct json_object *obj, const char *key)
+{
+        if (!fg_json_obj(obj, key))
+                fg_json_set(obj, key, json_object_new_object());
+        return fg_json_obj(obj, key);
+}
+
 static int build_body(struct json_object *definition, struct json_object **ret,
                       struct fg_error *err)
 {
@@ -99,6 +119,9 @@ static int build_body(struct json_object *definition, struct json_object **ret,
                         return -1;
                 fg_json_set(body, "overrides", fg_take_ptr(override));
         }
+        if (arg_max_run_time > 0)
+                fg_json_set_int(member(member(body, "overrides"), "fgrun"), "maxRunTime",
+                                (int64_t)arg_max_run_time);
         fg_id_new(token);
         fg_json_set_str(body, "clientToken", token);
         fg_json_set(body, "taskDefinition", json_object_get(definition));

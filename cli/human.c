@@ -65,8 +65,7 @@ void fg_human_size(uint64_t bytes, char *ret)
         (void)snprintf(ret, FG_HUMAN_MAX, i == 0 ? "%.0f %s" : "%.1f %s", value, names[i]);
 }
 
-/* "2h30m" in seconds; false when the text is not of that form. */
-static bool parse_duration(const char *text, uint64_t *ret)
+bool fg_human_parse_duration(const char *text, uint64_t *ret_seconds)
 {
         uint64_t total = 0;
 
@@ -87,7 +86,7 @@ static bool parse_duration(const char *text, uint64_t *ret)
                 total += n * units[i].seconds;
                 text++;
         }
-        *ret = total;
+        *ret_seconds = total;
         return true;
 }
 
@@ -101,7 +100,7 @@ int fg_human_time(const char *text, uint64_t now_ns, uint64_t *ret_ns, struct fg
         fg_autofree char *full = NULL;
         uint64_t seconds, ns;
 
-        if (parse_duration(text, &seconds)) {
+        if (fg_human_parse_duration(text, &seconds)) {
                 *ret_ns = seconds < now_ns / FG_NS_PER_SEC ? now_ns - seconds * FG_NS_PER_SEC : 0;
                 return 0;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,9 @@
 void fg_human_ago(uint64_t then_ns, uint64_t now_ns, char *ret); /* "3 minutes ago" */
 void fg_human_duration(uint64_t seconds, char *ret);             /* "1h 2m 3s" */
 void fg_human_size(uint64_t bytes, char *ret);                   /* "1.2 MB", powers of 1000 */
+
+/** fg_human_parse_duration() - "2h30m" in seconds; false when the text is not of that form */
+bool fg_human_parse_duration(const char *text, uint64_t *ret_seconds);
 
 /**
  * fg_human_time() - a moment given on the command line, ns since the epoch

@@ -119,9 +119,12 @@ static void print_containers(struct json_object *task)
         static const struct fg_column columns[] = { { "CONTAINER" },
                                                     { "IMAGE", .shrink = true },
                                                     { "STATUS" },
+                                                    { "HEALTH" },
+                                                    { "RESTARTS", .right = true },
                                                     { "EXIT", .right = true },
                                                     { "REASON", .shrink = true } };
         struct json_object *containers = fg_json_arr(task, "containers");
+        struct json_object *restarts = fg_json_obj(fg_json_obj(task, "fgrun"), "restarts");
         fg_cleanup(fg_table_freep) struct fg_table *table = NULL;
 
         if (!containers)
@@ -130,11 +133,14 @@ static void print_containers(struct json_object *task)
         for (size_t i = 0; i < json_object_array_length(containers); i++) {
                 struct json_object *container = json_object_array_get_idx(containers, i);
                 struct json_object *code = fg_json_get(container, "exitCode");
+                const char *name = fg_json_str(container, "name");
 
                 fg_table_row(table);
-                fg_table_cell(table, fg_json_str(container, "name"));
+                fg_table_cell(table, name);
                 fg_table_cell(table, fg_json_str(container, "image"));
                 fg_table_cell(table, fg_json_str(container, "lastStatus"));
+                fg_table_cell(table, fg_json_str(container, "healthStatus"));
+                fg_table_format(table, "%d", (int)fg_json_int(restarts, name ? name : "", 0));
                 fg_table_cell(table, code ? json_object_get_string(code) : NULL);
                 fg_table_cell(table, fg_json_str(container, "reason"));
         }

@@ -132,6 +132,13 @@ static int set_up_metadata(struct fg_task *t, struct fg_error *err)
         return 0;
 }
 
+static int start_pause(struct fg_task *t, struct fg_error *err)
+{
+        const char *mode = fg_json_str(t->spec, "pidMode");
+
+        return mode && fg_streq(mode, "task") ? fg_pause_start(&t->pause, err) : 0;
+}
+
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err)
 {
         const char *id = fg_json_str(message, "id");
@@ -144,7 +151,7 @@ int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_erro
         if (set_clock(t->spec, err) < 0 || add_entropy(t->spec, err) < 0 ||
             add_containers(t, err) < 0 || fg_cgroup_init_task(t->spec, err) < 0)
                 return -1;
-        if (fg_mounts_scratch(scratch ? scratch : "/dev/vda", err) < 0)
+        if (start_pause(t, err) < 0 || fg_mounts_scratch(scratch ? scratch : "/dev/vda", err) < 0)
                 return -1;
         return set_up_network(t, err) < 0 ? -1 : set_up_metadata(t, err);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -116,21 +117,39 @@ static int volume_number(struct json_object *task, const char *name)
         return -1;
 }
 
-static int open_task_volumes(struct fg_binds *b, const struct fg_start *s, struct fg_error *err)
+/* Return: -1 when there is none. */
+static int container_number(struct json_object *task, const char *name)
 {
-        struct json_object *points = fg_json_arr(s->spec, "mountPoints");
+        struct json_object *all = fg_json_arr(task, "containers");
+
+        for (size_t i = 0; name && i < json_object_array_length(all); i++) {
+                const char *it = fg_json_str(json_object_array_get_idx(all, i), "name");
+
+                if (it && fg_streq(it, name))
+                        return (int)i;
+        }
+        return -1;
+}
+
+static int open_mount_points(struct fg_binds *b, const struct fg_start *s,
+                             struct json_object *container, bool read_only, struct fg_error *err)
+{
+        struct json_object *points = fg_json_arr(container, "mountPoints");
 
         for (size_t i = 0; points && i < json_object_array_length(points); i++) {
                 struct json_object *point = json_object_array_get_idx(points, i);
                 const char *name = fg_json_str(point, "sourceVolume");
+                const char *path = fg_json_str(point, "containerPath");
                 const int number = volume_number(s->task, name);
                 fg_autofree char *source = fg_asprintf(FG_SCRATCH_VOLUMES "/%d", number);
 
                 if (number < 0)
                         return fg_fail(err, FG_ERR_INVALID, "no volume \"%s\" in the task",
                                        name ? name : "");
-                if (open_volume(b, source, fg_json_str(point, "containerPath"),
-                                fg_json_bool(point, "readOnly", false), err) < 0)
+                if (path && has_target(b, path)) /* one's own come first */
+                        continue;
+                if (open_volume(b, source, path,
+                                read_only || fg_json_bool(point, "readOnly", false), err) < 0)
                         return -1;
         }
         return 0;
@@ -139,13 +158,74 @@ static int open_task_volumes(struct fg_binds *b, const struct fg_start *s, struc
 static int open_image_volumes(struct fg_binds *b, const struct fg_start *s, const char *dir,
                               struct fg_error *err)
 {
-        for (size_t i = 0; s->image->volumes[i]; i++) {
-                fg_autofree char *source = fg_asprintf("%s/volume%zu", dir, i);
+        for (size_t i = 0, n = 0; s->image->volumes[i]; i++) {
+                fg_autofree char *source = fg_asprintf("%s/volume%zu", dir, n);
+                fg_autofree char *mark = fg_asprintf("%s.at", source);
 
                 if (has_target(b, s->image->volumes[i]))
                         continue;
                 if (open_volume(b, source, s->image->volumes[i], false, err) < 0)
                         return -1;
+                /* For those who have their volumes from this container. */
+                if (symlink(s->image->volumes[i], mark) < 0 && errno != EEXIST)
+                        return fg_fail_errno(err, errno, "make %s", mark);
+                n++;
+        }
+        return 0;
+}
+
+/* One source of volumesFrom: the volumes of the task, then those of its image. */
+static int inherit(struct fg_binds *b, const struct fg_start *s, size_t from, bool read_only,
+                   struct fg_error *err)
+{
+        struct json_object *source = json_object_array_get_idx(fg_json_arr(s->task, "containers"),
+                                                               from);
+
+        if (open_mount_points(b, s, source, read_only, err) < 0)
+                return -1;
+        for (size_t i = 0;; i++) {
+                fg_autofree char *volume = fg_asprintf(FG_SCRATCH_CONTAINERS "/%zu/volume%zu", from,
+                                                       i);
+                fg_autofree char *mark = fg_asprintf("%s.at", volume);
+                char target[PATH_MAX];
+                ssize_t n = readlink(mark, target, sizeof(target) - 1);
+
+                if (n < 0)
+                        return 0;
+                target[n] = '\0';
+                if (!has_target(b, target) && open_volume(b, volume, target, read_only, err) < 0)
+                        return -1;
+        }
+}
+
+/* Those of a source are what it has itself got from others, too. */
+static int open_volumes_from(struct fg_binds *b, const struct fg_start *s, struct fg_error *err)
+{
+        struct json_object *all = fg_json_arr(s->task, "containers");
+        struct {
+                struct json_object *container;
+                bool read_only;
+        } todo[64] = { { s->spec, false } };
+
+        for (size_t done = 0, n = 1; done < n; done++) {
+                struct json_object *list = fg_json_arr(todo[done].container, "volumesFrom");
+
+                for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+                        struct json_object *from = json_object_array_get_idx(list, i);
+                        const char *name = fg_json_str(from, "sourceContainer");
+                        const bool read_only = todo[done].read_only ||
+                                               fg_json_bool(from, "readOnly", false);
+                        const int k = container_number(s->task, name);
+
+                        if (k < 0 || n == FG_ARRAY_SIZE(todo))
+                                return fg_fail(err, FG_ERR_INVALID,
+                                               "no volumes can be had from \"%s\"",
+                                               name ? name : "");
+                        if (inherit(b, s, (size_t)k, read_only, err) < 0)
+                                return -1;
+                        todo[n].container = json_object_array_get_idx(all, (size_t)k);
+                        todo[n++].read_only = read_only;
+                }
         }
         return 0;
 }
@@ -174,9 +254,9 @@ static int by_target(const void *a, const void *b)
 int fg_binds_open(struct fg_binds *b, const struct fg_start *s, const char *dir,
                   struct fg_error *err)
 {
-        if (open_devices(b, err) < 0 || open_task_volumes(b, s, err) < 0 ||
-            add_tmpfs(b, s, err) < 0 || open_image_volumes(b, s, dir, err) < 0 ||
-            open_network_files(b, s, err) < 0)
+        if (open_devices(b, err) < 0 || open_mount_points(b, s, s->spec, false, err) < 0 ||
+            add_tmpfs(b, s, err) < 0 || open_volumes_from(b, s, err) < 0 ||
+            open_image_volumes(b, s, dir, err) < 0 || open_network_files(b, s, err) < 0)
                 return -1;
         qsort(b->list, b->count, sizeof(*b->list), by_target); /* a parent sorts before its child */
         return 0;

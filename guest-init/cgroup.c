@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -15,6 +16,7 @@
 #include "core/fs.h"
 #include "core/json.h"
 #include "core/str.h"
+#include "guest-init/console.h"
 
 #define CONTROLLERS    "+cpu +io +memory +pids"
 #define CPU_PERIOD_US  100000
@@ -26,6 +28,7 @@
 #define EVENTS_MAX     4096 /* bytes of memory.events */
 #define OOM_KILL       "\noom_kill "
 #define SHARES_MAX     262144
+#define PROBE          "health" /* a group within the container's */
 
 static int put(const char *dir, const char *file, const char *value, struct fg_error *err)
 {
@@ -48,9 +51,16 @@ static int put_number(const char *dir, const char *file, uint64_t value, struct 
 
 static int make(const char *dir, struct fg_error *err)
 {
-        if (mkdir(dir, 0755) < 0)
+        if (mkdir(dir, 0755) < 0 && errno != EEXIST)
                 return fg_fail_errno(err, errno, "mkdir %s", dir);
         return 0;
+}
+
+static int open_dir(const char *dir, struct fg_error *err)
+{
+        int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? fg_fail_errno(err, errno, "open %s", dir) : fd;
 }
 
 /* Fewer CPU units than the VM has processors: a quota for the whole task. */
@@ -103,7 +113,6 @@ int fg_cgroup_new(unsigned index, struct json_object *container, struct fg_error
         fg_autofree char *dir = fg_asprintf(FG_CGROUP_TASK "/%u", index);
         const int64_t memory = fg_json_int(container, "memory", 0);
         const int64_t reserved = fg_json_int(container, "memoryReservation", 0);
-        int fd;
 
         /* One process killed for want of memory takes the container with it, as users expect. */
         if (make(dir, err) < 0 || put(dir, "memory.oom.group", "1", err) < 0 ||
@@ -113,11 +122,10 @@ int fg_cgroup_new(unsigned index, struct json_object *container, struct fg_error
                 return -1;
         if (reserved > 0 && put_number(dir, "memory.low", MIB(reserved), err) < 0)
                 return -1;
-        fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-        return fd < 0 ? fg_fail_errno(err, errno, "open %s", dir) : fd;
+        return open_dir(dir, err);
 }
 
-bool fg_cgroup_oom_killed(unsigned index)
+uint64_t fg_cgroup_oom_kills(unsigned index)
 {
         fg_autofree char *path = fg_asprintf(FG_CGROUP_TASK "/%u/memory.events", index);
         fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(EVENTS_MAX);
@@ -125,15 +133,47 @@ bool fg_cgroup_oom_killed(unsigned index)
         const char *line;
 
         if (fg_buf_read_file(&text, path, &err) < 0 || text.len == 0)
-                return false;
+                return 0;
         line = strstr(text.data, OOM_KILL);
-        return line && line[strlen(OOM_KILL)] != '0';
+        return line ? strtoull(line + strlen(OOM_KILL), NULL, 10) : 0;
+}
+
+int fg_cgroup_probe(unsigned index, struct fg_error *err)
+{
+        fg_autofree char *dir = fg_asprintf(FG_CGROUP_TASK "/%u/" PROBE, index);
+
+        return make(dir, err) < 0 ? -1 : open_dir(dir, err);
+}
+
+/* What is gone already needs no killing. */
+static void kill_all(const char *dir)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (put(dir, "cgroup.kill", "1", &err) < 0)
+                fg_console("%s", err.msg);
+}
+
+void fg_cgroup_kill_probe(unsigned index)
+{
+        fg_autofree char *dir = fg_asprintf(FG_CGROUP_TASK "/%u/" PROBE, index);
+
+        kill_all(dir);
+}
+
+void fg_cgroup_kill(unsigned index)
+{
+        fg_autofree char *dir = fg_asprintf(FG_CGROUP_TASK "/%u", index);
+
+        kill_all(dir);
 }
 
 void fg_cgroup_remove(unsigned index)
 {
         fg_autofree char *dir = fg_asprintf(FG_CGROUP_TASK "/%u", index);
+        fg_autofree char *probe = fg_asprintf("%s/" PROBE, dir);
 
+        (void)rmdir(probe);
         (void)rmdir(dir);
 }
 

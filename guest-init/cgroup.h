@@ -16,10 +16,15 @@
 struct json_object;
 
 int fg_cgroup_init_task(struct json_object *task, struct fg_error *err);
-/** fg_cgroup_new() - the group of container @index. Return: its directory's descriptor, or -1 */
+/** fg_cgroup_new() - the (perhaps old) group of container @index. Return: its directory, or -1 */
 int fg_cgroup_new(unsigned index, struct json_object *container, struct fg_error *err);
-/** fg_cgroup_oom_killed() - did the kernel ever kill a process of the container for its memory? */
-bool fg_cgroup_oom_killed(unsigned index);
+/** fg_cgroup_oom_kills() - how many processes of the container the kernel killed for its memory */
+uint64_t fg_cgroup_oom_kills(unsigned index);
+/** fg_cgroup_probe() - the group of the container's health checks, within its own. Return: as new
+ */
+int fg_cgroup_probe(unsigned index, struct fg_error *err);
+void fg_cgroup_kill_probe(unsigned index); /* the check that runs, and all it has started */
+void fg_cgroup_kill(unsigned index);       /* every process of the container */
 void fg_cgroup_remove(unsigned index);
 /** fg_cgroup_killable() - undo, for a child, PID 1's own protection from the OOM killer */
 int fg_cgroup_killable(struct fg_error *err);

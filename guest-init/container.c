@@ -2,19 +2,18 @@
 #include "guest-init/container.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/str.h"
 #include "guest-init/cgroup.h"
+#include "guest-init/console.h"
 #include "guest-init/link.h"
 
 #define STOP_TIMEOUT_DEFAULT 30 /* s; ECS's */
@@ -23,9 +22,9 @@
 /* Every move a container can make. */
 static const unsigned moves[] = {
         [FG_CONTAINER_WAITING] = TO(STARTING) | TO(FAILED) | TO(SKIPPED),
-        [FG_CONTAINER_STARTING] = TO(RUNNING) | TO(FAILED),
+        [FG_CONTAINER_STARTING] = TO(RUNNING) | TO(FAILED) | TO(DRAINING), /* of a restart */
         [FG_CONTAINER_RUNNING] = TO(DRAINING),
-        [FG_CONTAINER_DRAINING] = TO(EXITED),
+        [FG_CONTAINER_DRAINING] = TO(EXITED) | TO(STARTING), /* again */
         [FG_CONTAINER_EXITED] = 0,
         [FG_CONTAINER_FAILED] = 0,
         [FG_CONTAINER_SKIPPED] = 0,
@@ -50,6 +49,11 @@ static void kill_now(struct fg_timer *t)
                 (void)kill(c->pid, SIGKILL);
 }
 
+static void start_expired(struct fg_timer *t)
+{
+        FG_CONTAINER_OF(t, struct fg_container, start_timer)->start_expired = true;
+}
+
 void fg_container_init(struct fg_container *c, unsigned index, struct json_object *spec,
                        struct fg_link *link, struct fg_loop *loop)
 {
@@ -60,8 +64,14 @@ void fg_container_init(struct fg_container *c, unsigned index, struct json_objec
                                     .link = link,
                                     .loop = loop,
                                     .report.fd = -1,
-                                    .kill_timer.fire = kill_now };
+                                    .input = -1,
+                                    .kill_timer.fire = kill_now,
+                                    .start_timer.fire = start_expired };
         fg_loop_add_timer(loop, &c->kill_timer);
+        fg_loop_add_timer(loop, &c->start_timer);
+        fg_health_init(&c->health, spec);
+        fg_restart_init(&c->restart, spec);
+        fg_probe_init(&c->probe, loop);
 }
 
 static struct json_object *new_event(struct fg_container *c, const char *event, uint64_t at,
@@ -88,34 +98,85 @@ void fg_container_skip(struct fg_container *c)
         move(c, FG_CONTAINER_SKIPPED);
 }
 
-static void close_report(struct fg_container *c)
-{
-        if (c->report.fd < 0)
-                return;
-        fg_loop_del(c->loop, &c->report);
-        (void)close(c->report.fd);
-        c->report.fd = -1;
-}
-
 static void started(struct fg_container *c)
 {
-        struct json_object *e = new_event(c, "container.started", fg_now_ns(), FG_EVENT_NO_BARRIER);
+        const int64_t timeout = fg_json_int(c->spec, "startTimeout", 0);
+        struct json_object *e;
 
+        move(c, FG_CONTAINER_RUNNING);
+        c->restart.since = fg_mono_ns();
+        fg_probe_begin(c);
+        if (c->was_started) {
+                c->restart.count++;
+                return;
+        }
+        c->was_started = true;
+        if (timeout > 0)
+                c->start_timer.deadline = c->restart.since + (uint64_t)timeout * FG_NS_PER_SEC;
+        e = new_event(c, "container.started", fg_now_ns(), FG_EVENT_NO_BARRIER);
         fg_json_set_int(e, "pid", c->pid);
         fg_json_set_int(e, "uid", c->result.uid);
-        c->was_started = true;
-        move(c, FG_CONTAINER_RUNNING);
+}
+
+/* ---- news: what may change often ---- */
+
+static bool outstanding(const struct fg_container *c, uint64_t seq)
+{
+        const struct fg_event *oldest = c->link->events.head;
+
+        return seq > 0 && oldest && oldest->seq <= seq;
+}
+
+static void tell_restarts(struct fg_container *c)
+{
+        struct json_object *e = new_event(c, "container.restarted", fg_now_ns(),
+                                          FG_EVENT_NO_BARRIER);
+
+        fg_json_set_int(e, "restartCount", (int64_t)c->restart.count);
+        fg_json_set_int(e, "exitCode", c->exit_code);
+        fg_json_set_bool(e, "oomKilled", c->oom_killed);
+        fg_json_set_int(e, "pid", c->pid);
+        c->told_restarts = c->restart.count;
+        c->restart_seq = c->link->events.seq;
+}
+
+static void tell_health(struct fg_container *c)
+{
+        struct json_object *e = new_event(c, "container.health", c->health.since,
+                                          FG_EVENT_NO_BARRIER);
+
+        fg_json_set_str(e, "status", fg_health_name(c->health.status));
+        c->told_health = c->health.status;
+        c->health_seq = c->link->events.seq;
+}
+
+static void tell(struct fg_container *c, bool last)
+{
+        if (c->restart.count != c->told_restarts && (last || !outstanding(c, c->restart_seq)))
+                tell_restarts(c);
+        if (c->health.status != c->told_health && (last || !outstanding(c, c->health_seq)))
+                tell_health(c);
+}
+
+void fg_container_tell(struct fg_container *c)
+{
+        if (!fg_container_ended(c))
+                tell(c, false);
 }
 
 /* Reads what the process has said so far; its end of the pipe closes when the program runs. */
 static void read_report(struct fg_container *c)
 {
+        struct fg_error err = FG_ERROR_INIT;
         struct fg_start_report r;
+        int terminal;
         ssize_t n;
 
-        while (c->report.fd >= 0 && (n = read(c->report.fd, &r, sizeof(r))) >= 0) {
+        while (c->report.fd >= 0 && (n = fg_container_receive(c, &r, &terminal)) >= 0) {
+                if (terminal >= 0 && fg_container_open_output(c, 0, terminal, &err) < 0)
+                        fg_console("%s: %s", c->name, err.msg);
                 if (n == 0) {
-                        close_report(c);
+                        fg_container_close_report(c);
                 } else if (n == sizeof(r)) {
                         r.error[sizeof(r.error) - 1] = '\0';
                         r.message[sizeof(r.message) - 1] = '\0';
@@ -132,82 +193,48 @@ static void report_ready(struct fg_source *s, uint32_t events)
         read_report(FG_CONTAINER_OF(s, struct fg_container, report));
 }
 
-struct pipes {
-        int read[3], write[3]; /* stdout, stderr, report */
-};
-
-static void close_pipes(struct pipes *p)
+static int launch(struct fg_container *c, struct fg_error *err)
 {
-        for (int i = 0; i < 3; i++) {
-                fg_closep(&p->read[i]);
-                fg_closep(&p->write[i]);
-        }
+        move(c, FG_CONTAINER_STARTING);
+        c->ready = false;
+        c->result = (struct fg_start_report){ 0 };
+        if (fg_container_launch(c, report_ready, err) == 0)
+                return 0;
+        c->pid = 0;
+        fg_container_close_report(c);
+        return -1;
 }
 
-static int open_pipes(struct pipes *p, struct fg_error *err)
-{
-        for (int i = 0; i < 3; i++) {
-                int pair[2];
-
-                if (pipe2(pair, O_CLOEXEC) < 0)
-                        return fg_fail_errno(err, errno, "pipe");
-                p->read[i] = pair[0];
-                p->write[i] = pair[1];
-        }
-        return 0;
-}
-
-static int start(struct fg_container *c, struct json_object *task, const char *image_dir,
-                 struct fg_error *err)
-{
-        fg_cleanup(close_pipes) struct pipes p = { { -1, -1, -1 }, { -1, -1, -1 } };
-        fg_autoclose int cgroup = fg_cgroup_new(c->index, c->spec, err);
-        struct fg_output *outputs = &c->link->outputs[2 * (size_t)c->index];
-        struct fg_start s = { .index = c->index,
-                              .task = task,
-                              .spec = c->spec,
-                              .image_dir = image_dir,
-                              .cgroup = cgroup };
-        const int64_t buffer = fg_json_int(c->spec, "outputBufferBytes", 0);
-
-        if (cgroup < 0 || open_pipes(&p, err) < 0)
-                return -1;
-        s.output[0] = p.write[0];
-        s.output[1] = p.write[1];
-        s.report = p.write[2];
-        for (uint16_t i = 0; i < 2; i++) {
-                if (fg_output_init(&outputs[i], c->loop, (uint16_t)(2 * c->index + i),
-                                   fg_take_fd(p.read[i]), err) < 0)
-                        return -1;
-                if (buffer > 0 && fg_output_lossy(&outputs[i], (size_t)buffer, err) < 0)
-                        return -1;
-        }
-        if (fcntl(p.read[2], F_SETFL, O_NONBLOCK) < 0)
-                return fg_fail_errno(err, errno, "fcntl");
-        c->report = (struct fg_source){ .fd = fg_take_fd(p.read[2]), .ready = report_ready };
-        if (fg_loop_add(c->loop, &c->report, EPOLLIN, err) < 0)
-                return -1;
-        c->pid = fg_start(&s, err);
-        return c->pid < 0 ? -1 : 0;
-}
-
-void fg_container_start(struct fg_container *c, struct json_object *task, const char *image_dir)
+void fg_container_start(struct fg_container *c, const struct fg_start *common,
+                        const char *image_dir)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        move(c, FG_CONTAINER_STARTING);
-        if (start(c, task, image_dir, &err) == 0)
-                return;
-        c->pid = 0;
-        close_report(c);
-        fg_container_fail(c, "CannotCreateContainerError", err.msg);
+        c->start = *common;
+        c->start.index = c->index;
+        c->start.spec = c->spec;
+        c->start.image_dir = image_dir;
+        if (launch(c, &err) < 0)
+                fg_container_fail(c, "CannotCreateContainerError", err.msg);
+}
+
+static struct fg_output *output_of(const struct fg_container *c, size_t i)
+{
+        return &c->link->outputs[2 * (size_t)c->index + i];
 }
 
 /* Output that nobody will write any more is still to be read. */
 static void end_output(struct fg_container *c)
 {
-        for (size_t i = 0; i < 2; i++)
-                fg_output_exited(&c->link->outputs[2 * (size_t)c->index + i]);
+        for (size_t i = 0; i < 2; i++) {
+                output_of(c, i)->held = c->again;
+                fg_output_exited(output_of(c, i));
+        }
+}
+
+static bool output_ended(const struct fg_container *c)
+{
+        return output_of(c, 0)->eof && output_of(c, 1)->eof;
 }
 
 static void failed_to_start(struct fg_container *c)
@@ -224,41 +251,88 @@ static void failed_to_start(struct fg_container *c)
                                   "the container's process died while it was being set up");
 }
 
+static void note_end(struct fg_container *c, int status)
+{
+        const uint64_t kills = fg_cgroup_oom_kills(c->index);
+
+        c->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        c->exit_code = c->signal ? 128 + c->signal : WEXITSTATUS(status);
+        c->oom_killed = c->exit_code == 128 + SIGKILL && kills > c->oom_kills;
+        c->oom_kills = kills;
+        c->again = !c->last_run && !c->stop_sent &&
+                   fg_restart_wanted(&c->restart, c->exit_code, fg_mono_ns());
+}
+
 void fg_container_reaped(struct fg_container *c, int status)
 {
         c->pid = 0;
-        c->status = status;
         c->exited_at = fg_now_ns();
         c->kill_timer.deadline = 0;
         read_report(c);
-        close_report(c);
+        fg_container_close_report(c);
+        fg_probe_end(c);
+        fg_closep(&c->input);
+        c->input = -1;
+        if (c->start.pid_ns >= 0) /* otherwise its namespace has ended with it */
+                fg_cgroup_kill(c->index);
+        if (c->state == FG_CONTAINER_RUNNING)
+                note_end(c, status);
         end_output(c);
-        if (c->state == FG_CONTAINER_STARTING)
+        if (c->state == FG_CONTAINER_STARTING && !c->was_started)
                 failed_to_start(c);
         else
                 move(c, FG_CONTAINER_DRAINING);
 }
 
-void fg_container_drain(struct fg_container *c)
+void fg_container_end_restarts(struct fg_container *c)
 {
-        const int sig = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
-        const struct fg_output *o = &c->link->outputs[2 * (size_t)c->index];
-        struct json_object *e;
-        bool oom;
+        c->last_run = true;
+        c->again = false;
+        if (c->state == FG_CONTAINER_DRAINING)
+                end_output(c);
+}
 
-        if (c->state != FG_CONTAINER_DRAINING || !o[0].eof || !o[1].eof)
+/* Nothing of the failed attempt is left: the container has ended as its last run did. */
+static void restart(struct fg_container *c)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        c->again = false;
+        if (launch(c, &err) == 0)
                 return;
-        c->exit_code = sig ? 128 + sig : WEXITSTATUS(c->status);
-        oom = c->exit_code == 128 + SIGKILL && fg_cgroup_oom_killed(c->index);
+        (void)snprintf(c->result.error, sizeof(c->result.error), "CannotCreateContainerError");
+        (void)snprintf(c->result.message, sizeof(c->result.message), "%s", err.msg);
+        end_output(c);
+        move(c, FG_CONTAINER_DRAINING);
+}
+
+static void finish(struct fg_container *c)
+{
+        fg_autofree char *reason = NULL;
+        struct json_object *e;
+
+        tell(c, true);
+        if (c->result.error[0])
+                reason = fg_asprintf("%s: %s", c->result.error, c->result.message);
+        else if (c->oom_killed)
+                reason = fg_strdup("OutOfMemoryError: Container killed due to memory usage");
         e = new_event(c, "container.exited", c->exited_at, (int)c->index);
         fg_json_set_int(e, "exitCode", c->exit_code);
-        fg_json_set_int(e, "signal", sig);
-        fg_json_set_bool(e, "oomKilled", oom);
-        if (oom)
-                fg_json_set_str(e, "reason",
-                                "OutOfMemoryError: Container killed due to memory usage");
+        fg_json_set_int(e, "signal", c->signal);
+        fg_json_set_bool(e, "oomKilled", c->oom_killed);
+        fg_json_set_str(e, "reason", reason);
         fg_cgroup_remove(c->index);
         move(c, FG_CONTAINER_EXITED);
+}
+
+void fg_container_drain(struct fg_container *c)
+{
+        if (c->state != FG_CONTAINER_DRAINING || !output_ended(c))
+                return;
+        if (c->again)
+                restart(c);
+        if (c->state == FG_CONTAINER_DRAINING && output_ended(c))
+                finish(c);
 }
 
 void fg_container_stop(struct fg_container *c)
@@ -268,6 +342,7 @@ void fg_container_stop(struct fg_container *c)
         if (c->stop_sent || c->pid <= 0)
                 return;
         c->stop_sent = true;
+        fg_probe_end(c);
         if (c->state == FG_CONTAINER_STARTING) {
                 (void)kill(c->pid, SIGKILL);
                 return;

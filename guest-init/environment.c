@@ -9,7 +9,7 @@
 #include "guest-init/metadata.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define OURS_MAX     9 /* PATH, HOSTNAME, HOME and six of Fargate's */
+#define OURS_MAX     10 /* PATH, HOSTNAME, TERM, HOME and six of Fargate's */
 
 static char **find(char *const *env, const char *name, size_t len)
 {
@@ -104,6 +104,8 @@ char **fg_environment_new(const struct fg_start *s, const char *home)
         set(env, fg_strdup(DEFAULT_PATH));
         set(env, fg_asprintf("HOSTNAME=%s", hostname ? hostname : ""));
         set_region(env, s->task);
+        if (fg_json_bool(s->spec, "pseudoTerminal", false))
+                set(env, fg_strdup("TERM=xterm"));
         for (size_t i = 0; i < image_count; i++)
                 set(env, fg_strdup(s->image->env[i]));
         add_variables(env, s, variables);

@@ -89,6 +89,8 @@ int main(int argc, char **argv)
                 return fg_start_reaper(argc, argv);
         if (argc > 0 && fg_ends_with(argv[0], FG_REHEARSAL_NAME))
                 return 0;
+        if (argc > 0 && fg_streq(argv[0], FG_PAUSE_NAME))
+                return fg_pause_main(argc, argv);
         sigfillset(&all);
         (void)sigprocmask(SIG_SETMASK, &all, NULL);
         if (set_up(&init, &err) < 0) {

@@ -150,13 +150,18 @@ int fg_output_lossy(struct fg_output *o, size_t bytes, struct fg_error *err)
 int fg_output_init(struct fg_output *o, struct fg_loop *loop, uint16_t stream, int take_fd,
                    struct fg_error *err)
 {
-        *o = (struct fg_output){ .source = { .fd = take_fd, .ready = ready },
-                                 .loop = loop,
-                                 .stream = stream };
+        *o = (struct fg_output){ .source.fd = take_fd, .loop = loop, .stream = stream };
         if (make_ring(o, FG_OUTPUT_RING, err) < 0) {
                 close_pipe(o);
                 return -1;
         }
+        return fg_output_reopen(o, take_fd, err);
+}
+
+int fg_output_reopen(struct fg_output *o, int take_fd, struct fg_error *err)
+{
+        o->source = (struct fg_source){ .fd = take_fd, .ready = ready };
+        o->exited = o->eof = o->held = o->last_sent = false;
         if (fcntl(take_fd, F_SETFL, O_NONBLOCK) < 0)
                 return fg_fail_errno(err, errno, "fcntl");
         watch(o);
@@ -262,7 +267,7 @@ int fg_output_append(struct fg_output *o, struct fg_buf *out, struct fg_error *e
         size_t i, len;
 
         if (o->sent == o->end) {
-                if (!o->eof || o->last_sent)
+                if (!o->eof || o->held || o->last_sent)
                         return 0;
                 if (append_frame(o, 0, &end, true, out, err) < 0)
                         return -1;
@@ -280,7 +285,7 @@ int fg_output_append(struct fg_output *o, struct fg_buf *out, struct fg_error *e
 
 bool fg_output_all_sent(const struct fg_output *o)
 {
-        return o->eof && o->last_sent && o->sent == o->end;
+        return o->eof && !o->held && o->last_sent && o->sent == o->end;
 }
 
 bool fg_output_all_acked(const struct fg_output *o)

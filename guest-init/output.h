@@ -31,7 +31,8 @@ struct fg_output {
         uint16_t stream;
         bool watched; /* in the loop */
         bool exited;  /* all writers are gone */
-        bool eof;     /* no byte will follow @end */
+        bool eof;     /* no byte of this pipe will follow @end */
+        bool held;    /* another pipe may follow: eof is not the stream's end */
         bool last_sent;
         bool lossy;
         uint64_t dropped; /* bytes, so far */
@@ -48,6 +49,8 @@ int fg_output_init(struct fg_output *o, struct fg_loop *loop, uint16_t stream, i
                    struct fg_error *err);
 /** fg_output_lossy() - before the first byte: never wait, buffer @bytes and drop the rest. */
 int fg_output_lossy(struct fg_output *o, size_t bytes, struct fg_error *err);
+/** fg_output_reopen() - the stream goes on with another pipe; its former one is at eof */
+int fg_output_reopen(struct fg_output *o, int take_fd, struct fg_error *err);
 /** fg_output_exited() - the writers are gone: what is left in the pipe is all there will be */
 void fg_output_exited(struct fg_output *o);
 void fg_output_ack(struct fg_output *o, uint64_t offset);

@@ -65,6 +65,10 @@ static int set_argv(struct fg_process *p, const struct fg_start *s, struct fg_er
         fg_autofree char **tail = NULL;
         size_t head_count, tail_count;
 
+        if (s->argv) {
+                p->argv = copy_array(s->argv, &head_count);
+                return 0;
+        }
         if (entry && json_object_array_length(entry) == 0)
                 entry = NULL;
         if (command && json_object_array_length(command) == 0)
@@ -162,11 +166,16 @@ int fg_process_chdir(const struct fg_process *p, struct fg_error *err)
 int fg_process_become(const struct fg_process *p, struct fg_error *err)
 {
         const struct fg_user *u = &p->user;
+        struct stat st;
 
-        /* A program may want to open /dev/stdout again, as its user. */
-        if (fchown(STDOUT_FILENO, u->uid, (gid_t)-1) < 0 ||
-            fchown(STDERR_FILENO, u->uid, (gid_t)-1) < 0)
-                return fg_fail_errno(err, errno, "give the output to the user");
+        /* A program may want to open /dev/stdout again, as its user. An empty stdin is /dev/null.
+         */
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                if (fd == STDIN_FILENO && (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode)))
+                        continue;
+                if (fchown(fd, u->uid, (gid_t)-1) < 0)
+                        return fg_fail_errno(err, errno, "give its streams to the user");
+        }
         if (setgroups(u->group_count, u->groups) < 0 || setresgid(u->gid, u->gid, u->gid) < 0 ||
             setresuid(u->uid, u->uid, u->uid) < 0)
                 return fg_fail_errno(err, errno, "become user %u:%u", u->uid, u->gid);

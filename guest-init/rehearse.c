@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,20 +73,22 @@ static int run(struct json_object *spec, struct fg_error *err)
         fg_autoclose int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         fg_autoclose int report_in = -1, report_out = -1, cgroup = -1;
         struct fg_start_report r = { 0 };
-        int pipefd[2], status;
+        int pair[2], status;
         pid_t pid;
 
         cgroup = fg_cgroup_new(0, container, err);
         if (cgroup < 0)
                 return -1;
-        if (null < 0 || pipe2(pipefd, O_CLOEXEC) < 0)
-                return fg_fail_errno(err, errno, "pipe");
-        report_in = pipefd[0];
-        report_out = pipefd[1];
+        if (null < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return fg_fail_errno(err, errno, "socketpair");
+        report_in = pair[0];
+        report_out = pair[1];
         pid = fg_start(&(struct fg_start){ .task = spec,
                                            .spec = container,
                                            .image_dir = IMAGE,
                                            .cgroup = cgroup,
+                                           .pid_ns = -1,
+                                           .input = -1,
                                            .output = { null, null },
                                            .report = report_out },
                        err);

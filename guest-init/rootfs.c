@@ -51,8 +51,10 @@ static int make_upper(const char *lower, const char *upper, struct fg_error *err
 {
         struct stat st;
 
-        if (stat(lower, &st) < 0 || mkdir(upper, 0755) < 0 ||
-            chown(upper, st.st_uid, st.st_gid) < 0 || chmod(upper, st.st_mode & 07777) < 0)
+        if (mkdir(upper, 0755) < 0 && errno == EEXIST)
+                return 0; /* of the container's former run */
+        if (stat(lower, &st) < 0 || chown(upper, st.st_uid, st.st_gid) < 0 ||
+            chmod(upper, st.st_mode & 07777) < 0)
                 return fg_fail_errno(err, errno, "make %s", upper);
         return 0;
 }
@@ -64,13 +66,19 @@ static int mount_overlay(const struct fg_start *s, const char *dir, struct fg_er
         fg_autofree char *upper = fg_asprintf("%s/upper", dir);
         fg_autofree char *work = fg_asprintf("%s/work", dir);
         fg_autofree char *root = fg_asprintf("%s/root", dir);
+        fg_autofree char *mark = fg_asprintf("%s/work/incompat/volatile", work);
+        fg_autofree char *dirty = fg_asprintf("%s/dirty", mark);
         fg_autofree char *data = fg_asprintf(
                 "lowerdir=%s,upperdir=%s,workdir=%s,redirect_dir=on,volatile", lower, upper, work);
 
         if (make_upper(lower, upper, err) < 0)
                 return -1;
-        if (mkdir(work, 0700) < 0 || mkdir(root, 0755) < 0)
+        if ((mkdir(work, 0700) < 0 && errno != EEXIST) ||
+            (mkdir(root, 0755) < 0 && errno != EEXIST))
                 return fg_fail_errno(err, errno, "make %s", root);
+        /* Left by a former run, against the use of layers that a crash may have torn. */
+        (void)unlink(dirty);
+        (void)rmdir(mark);
         if (mount("overlay", root, "overlay", MS_NODEV, data) < 0)
                 return fg_fail_errno(err, errno, "mount overlay");
         return chdir(root) < 0 ? fg_fail_errno(err, errno, "chdir %s", root) : 0;
@@ -154,10 +162,10 @@ int fg_rootfs_enter(const struct fg_start *s, struct fg_error *err)
 
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return fg_fail_errno(err, errno, "make mounts private");
-        if (mkdir(dir, 0700) < 0)
+        if (mkdir(dir, 0700) < 0 && errno != EEXIST)
                 return fg_fail_errno(err, errno, "make %s", dir);
         if (fg_binds_open(&binds, s, dir, err) < 0 || mount_overlay(s, dir, err) < 0 ||
-            pivot(err) < 0 || mount_kernel(err) < 0 || fg_devices_mount(err) < 0 ||
+            pivot(err) < 0 || mount_kernel(err) < 0 || fg_devices_mount(s->spec, err) < 0 ||
             fg_binds_mount(&binds, err) < 0 || fg_devices_link(err) < 0 || hide(err) < 0)
                 return -1;
         if (fg_json_bool(s->spec, "readonlyRootFilesystem", false) &&

@@ -45,6 +45,8 @@ void fg_task_stop(struct fg_task *t, const char *reason, const char *message)
         e = fg_events_new(&t->link.events, "task.stopping", fg_now_ns(), FG_EVENT_NO_BARRIER);
         fg_json_set_str(e, "reason", reason);
         fg_json_set_str(e, "message", message);
+        for (size_t i = 0; i < t->container_count; i++)
+                fg_container_end_restarts(&t->containers[i]);
         if (t->assembly.pid > 0)
                 (void)kill(t->assembly.pid, SIGKILL);
 }
@@ -111,6 +113,7 @@ void fg_task_init(struct fg_task *t, struct fg_loop *loop)
         t->link.handler = &handler;
         t->link.owner = t;
         t->disks = (struct fg_disks){ .loop = loop, .events = { .fd = -1 } };
+        t->pause.ns = -1;
         t->assembly.loop = loop;
         t->assembly.blobs = &t->link.blobs;
 }
@@ -159,6 +162,8 @@ void fg_task_reaped(struct fg_task *t, pid_t pid, int status)
                 return;
         }
         for (size_t i = 0; i < t->container_count; i++) {
+                if (fg_probe_reaped(&t->containers[i], pid, status))
+                        return;
                 if (t->containers[i].pid == pid)
                         fg_container_reaped(&t->containers[i], status);
         }
@@ -204,6 +209,7 @@ static void assemble_next(struct fg_task *t)
 /* Return: whether something is or was brought under way that will lead to a further step. */
 static bool start_ready(struct fg_task *t)
 {
+        const struct fg_start common = { .task = t->spec, .pid_ns = t->pause.ns };
         bool alive = t->image_next < t->image_count;
         char why[512];
 
@@ -213,7 +219,7 @@ static bool start_ready(struct fg_task *t)
                 if (c->state == FG_CONTAINER_WAITING && t->image_next == t->image_count) {
                         switch (fg_depends_check(t, c, why, sizeof(why))) {
                         case FG_DEPENDS_MET:
-                                fg_container_start(c, t->spec, fg_task_image_of(t, c)->dir);
+                                fg_container_start(c, &common, fg_task_image_of(t, c)->dir);
                                 break;
                         case FG_DEPENDS_NEVER:
                                 fg_task_stop(t, "TaskFailedToStart", why);
@@ -251,6 +257,7 @@ static size_t follow_ends(struct fg_task *t)
                 struct fg_container *c = &t->containers[i];
 
                 fg_container_drain(c);
+                fg_container_tell(c);
                 if (c->essential && c->state == FG_CONTAINER_FAILED)
                         fg_task_stop(t, "TaskFailedToStart", c->result.message);
                 if (c->essential && c->state == FG_CONTAINER_EXITED)

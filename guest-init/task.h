@@ -11,6 +11,7 @@
 #include "guest-init/link.h"
 #include "guest-init/metadata.h"
 #include "guest-init/network.h"
+#include "guest-init/pause.h"
 
 #define FG_TASK_CONTAINERS_MAX 10 /* ECS's limit */
 
@@ -38,6 +39,7 @@ struct fg_task {
         size_t image_next; /* the one being assembled, or to be */
         struct fg_disks disks;
         struct fg_assembly assembly;
+        struct fg_pause pause;
         bool stopping;
         bool stopped; /* the last event was given */
 };
@@ -56,8 +58,8 @@ struct fg_container *fg_task_container(struct fg_task *t, const char *name);
 struct fg_task_image *fg_task_image_of(struct fg_task *t, const struct fg_container *c);
 
 /* depends.c: dependsOn. */
-enum fg_depends { FG_DEPENDS_WAIT, FG_DEPENDS_MET, FG_DEPENDS_NEVER };
-/** fg_depends_check() - may @c start? NEVER: @ret_why says which dependency failed it */
+enum fg_depends { FG_DEPENDS_WAIT, FG_DEPENDS_MET, FG_DEPENDS_NEVER, FG_DEPENDS_LATE };
+/** fg_depends_check() - may @c start? NEVER, not LATE: @ret_why says which dependency failed it */
 enum fg_depends fg_depends_check(struct fg_task *t, const struct fg_container *c, char *ret_why,
                                  size_t len);
 /** fg_depends_needed() - does a container that has not ended depend on @c? */

@@ -48,7 +48,8 @@ static struct json_object *build(const struct fg_taskdef *def)
 
 static void examples_become_messages(void **state)
 {
-        static const char *const names[] = { "hello", "two-containers", "limits", "user", "logs" };
+        static const char *const names[] = { "hello", "two-containers", "limits",
+                                             "user",  "health",         "logs" };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(names); i++) {
                 fg_autofree char *path = fg_asprintf("%s/%s.json", FG_EXAMPLES, names[i]);

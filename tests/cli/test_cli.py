@@ -116,6 +116,17 @@ def test_override_from_a_file(cli, fgd):
     assert fgd.requests[0][2]["overrides"] == {"memory": "1024"}
 
 
+def test_maximum_run_time(cli, fgd):
+    """Beside the overrides that are given, and over them."""
+    cli("run", "-d", "--max-run-time=1h30m", cli.file("hello"))
+    assert fgd.requests[0][2]["overrides"] == {"fgrun": {"maxRunTime": 5400}}
+    cli("run", "-d", "--max-run-time=90s", "--override", '{"cpu": "512", "fgrun": {"maxRunTime": 7}}', cli.file("hello"))
+    assert fgd.requests[-1][2]["overrides"] == {"cpu": "512", "fgrun": {"maxRunTime": 90}}
+    for wrong in ("", "0s", "90", "soon", "99999999999s"):
+        done = cli("run", "-d", f"--max-run-time={wrong}", cli.file("hello"), status=64)
+        assert b"maximum run time" in done.stderr
+
+
 def test_relative_local_images_become_absolute(cli, fgd):
     cli(cli.file("hello", {"name": "a", "image": "oci:../x:t"}), status=3)
     assert fgd.requests[0][2]["taskDefinition"]["containerDefinitions"][0]["image"] == (

@@ -188,12 +188,12 @@ def test_what_was_answered_can_be_registered(ecs):
 
 def test_wrong_definitions(ecs):
     error = refused(ecs, "RegisterTaskDefinition", family="x", containerDefinitions=[
-        container(cpu=-1, privileged=True), {"name": "b"}], memory="1GB", pidMode="task")
+        container(cpu=-1, privileged=True), {"name": "b"}], memory="1GB", pidMode="host")
     assert error.name == "ClientException" and error.message.startswith("5 errors: ")
     for part in ("cpu: Fargate requires that 'cpu' be defined at the task level.",
                  "containerDefinitions[0].cpu: ", "Fargate requires that the 'privileged' setting be 'false'",
                  "containerDefinitions[1].image: Container.image should not be null or empty.",
-                 "pidMode is not supported by this version of fgrun"):
+                 "The supported value for pidMode is 'task'."):
         assert part in error.message
 
 

@@ -39,7 +39,7 @@ def hostile(start, tmp_path):
     "g.begin(); g.event('container.started', container='other'); g.stay()",
     "g.begin(); g.event('container.started'); g.stay()",
     "g.begin(); g.event('nonsense'); g.stay()",
-    "g.begin()\nfor _ in range(1001): g.event('image.begin', container='app')\ng.stay()",
+    "g.begin()\nfor _ in range(1500): g.event('image.begin', container='app')\ng.stay()",
     "g.begin(); g.say('blob.read', id=0, digest='sha256:' + '0' * 64, offset=0, length=1); g.stay()",
     "g.begin(); g.say('blob.read', id=1, digest='../../x', offset=0, length=1); g.stay()",
     "g.begin(); g.say('blob.read', id=1, digest='sha256:' + '0' * 64, offset=2 ** 63 - 1, length=2 ** 63 - 1); g.stay()",

@@ -140,11 +140,11 @@ def test_ctrl_c_stops_the_task(lab, task):
 
 
 def test_refused_definition_names_every_error(lab, task):
-    wrong = task("true", comand=["x"], healthCheck={"command": ["CMD", "true"]})
+    wrong = task("true", comand=["x"], credentialSpecs=["credentialspec:x"])
     wrong["cpu"] = "3"
     done = lab.run(wrong)
     assert done.returncode not in (0, 125)
-    for text in ('did you mean "command"', "healthCheck", "$.cpu"):
+    for text in ('did you mean "command"', "credentialSpecs", "$.cpu"):
         assert text in done.stderr, done.stderr
 
 

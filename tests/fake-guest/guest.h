@@ -42,6 +42,9 @@ struct container {
         bool image_ready;
         bool started; /* at least once executed, for dependsOn START */
         int exit_code;
+        bool healthy;
+        uint64_t started_ns; /* CLOCK_MONOTONIC; moved back by the verb `age` */
+        int64_t restarts;
         struct stream streams[2];
 
         struct json_object *script; /* array of statements; owned */
@@ -134,6 +137,7 @@ uint64_t task_wake_ns(const struct guest *g);
 struct json_object *task_member(const struct guest *g, size_t container);
 void task_container_failed(struct guest *g, size_t container, const char *error,
                            const char *message);
+void task_container_health(struct guest *g, struct container *c, const char *status);
 void task_container_exited(struct guest *g, struct container *c, int code, int sig, bool oom);
 
 /* script.c: what a container does */

@@ -170,6 +170,25 @@ static enum outcome run_oom(struct guest *g, struct container *c, const char *ar
         return ENDED;
 }
 
+static enum outcome run_health(struct guest *g, struct container *c, const char *arg)
+{
+        task_container_health(g, c, arg);
+        return DONE;
+}
+
+/* As if it had run for so many milliseconds longer. */
+static enum outcome run_age(struct guest *g, struct container *c, const char *arg)
+{
+        c->started_ns -= number(arg) * FG_NS_PER_MSEC;
+        return DONE;
+}
+
+/* A restarted container waits here until it is stopped. */
+static enum outcome run_once(struct guest *g, struct container *c, const char *arg)
+{
+        return c->restarts == 0 ? DONE : BLOCKED;
+}
+
 static enum outcome run_crash(struct guest *g, struct container *c, const char *arg)
 {
         (void)fprintf(stderr, "fake guest: Kernel panic - not syncing: crash was asked for\n");
@@ -192,11 +211,12 @@ static const struct verb {
         const char *name;
         enum outcome (*run)(struct guest *g, struct container *c, const char *arg);
 } verbs[] = {
-        { "print", run_print },     { "err", run_err },     { "env", run_env },
-        { "lines", run_lines },     { "flood", run_flood }, { "binary", run_binary },
-        { "sleep", run_sleep },     { "wait", run_wait },   { "ignore-stop", run_ignore_stop },
-        { "exit", run_exit },       { "oom", run_oom },     { "crash", run_crash },
-        { "garbage", run_garbage }, { "skip", run_skip },
+        { "print", run_print },     { "err", run_err },       { "env", run_env },
+        { "lines", run_lines },     { "flood", run_flood },   { "binary", run_binary },
+        { "sleep", run_sleep },     { "wait", run_wait },     { "ignore-stop", run_ignore_stop },
+        { "exit", run_exit },       { "oom", run_oom },       { "crash", run_crash },
+        { "garbage", run_garbage }, { "health", run_health }, { "age", run_age },
+        { "once", run_once },       { "skip", run_skip },
 };
 
 /* The verb of the current statement, and its argument. */

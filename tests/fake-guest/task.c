@@ -78,10 +78,55 @@ void task_container_failed(struct guest *g, size_t container, const char *error,
                 task_stop(g, "TaskFailedToStart", message);
 }
 
-void task_container_exited(struct guest *g, struct container *c, int code, int sig, bool oom)
+void task_container_health(struct guest *g, struct container *c, const char *status)
 {
         struct json_object *body = task_member(g, index_of(g, c));
 
+        c->healthy = fg_streq(status, "HEALTHY");
+        fg_json_set_str(body, "status", status);
+        wire_event(g, "container.health", body);
+}
+
+static bool is_ignored(struct json_object *policy, int code)
+{
+        struct json_object *list = fg_json_arr(policy, "ignoredExitCodes");
+
+        for (size_t i = 0; list && i < json_object_array_length(list); i++)
+                if (json_object_get_int(json_object_array_get_idx(list, i)) == code)
+                        return true;
+        return false;
+}
+
+/* By its restartPolicy. Return: it runs again. */
+static bool restart(struct guest *g, struct container *c, int code, bool oom)
+{
+        struct json_object *policy = fg_json_obj(c->spec, "restartPolicy"), *body;
+        const uint64_t period = (uint64_t)fg_json_int(policy, "restartAttemptPeriod", 300);
+
+        if (g->stopping || !fg_json_bool(policy, "enabled", false) || is_ignored(policy, code) ||
+            fg_mono_ns() - c->started_ns < period * FG_NS_PER_SEC)
+                return false;
+        c->started_ns = fg_mono_ns();
+        c->statement = 0;
+        c->begun = false;
+        c->done = 0;
+        body = task_member(g, index_of(g, c));
+        fg_json_set_int(body, "restartCount", ++c->restarts);
+        fg_json_set_int(body, "exitCode", code);
+        fg_json_set_bool(body, "oomKilled", oom);
+        wire_event(g, "container.restarted", body);
+        if (c->healthy)
+                task_container_health(g, c, "UNKNOWN");
+        return true;
+}
+
+void task_container_exited(struct guest *g, struct container *c, int code, int sig, bool oom)
+{
+        struct json_object *body;
+
+        if (restart(g, c, code, oom))
+                return;
+        body = task_member(g, index_of(g, c));
         gone(c);
         c->exit_code = code;
         fg_json_set_int(body, "exitCode", code);
@@ -106,6 +151,10 @@ static enum readiness dependency(const struct container *on, const char *conditi
 {
         const bool success = fg_streq(condition, "SUCCESS");
 
+        if (fg_streq(condition, "HEALTHY") && (on->healthy || on->state != CONTAINER_GONE))
+                return on->healthy ? READY : NOT_YET;
+        if (fg_streq(condition, "HEALTHY"))
+                return NEVER;
         if (on->state == CONTAINER_GONE && (!on->started || (success && on->exit_code != 0)))
                 return NEVER;
         if (fg_streq(condition, "START"))
@@ -170,6 +219,7 @@ static bool start(struct guest *g, struct container *c)
         }
         c->state = CONTAINER_RUNNING;
         c->started = true;
+        c->started_ns = fg_mono_ns();
         body = task_member(g, i);
         fg_json_set_int(body, "pid", (int64_t)(100 + i));
         fg_json_set_int(body, "uid", 0);
