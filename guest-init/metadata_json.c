@@ -204,6 +204,24 @@ static void add_volumes(struct json_object *o, struct json_object *spec)
         fg_json_set(o, "Volumes", list);
 }
 
+/* What is known of a container with a health check, once it has been started. */
+static void add_health(struct json_object *o, const struct fg_container *c)
+{
+        const struct fg_health *h = &c->health;
+        struct json_object *health;
+
+        if (!h->argv)
+                return;
+        health = json_object_new_object();
+        fg_json_set_str(health, "status", fg_health_name(h->status));
+        set_time(health, "statusSince", h->since);
+        if (h->exit_code >= 0)
+                fg_json_set_int(health, "exitCode", h->exit_code);
+        if (c->probe.output_len > 0 && fg_utf8_valid(c->probe.output, c->probe.output_len))
+                fg_json_set_str(health, "output", c->probe.output);
+        fg_json_set(o, "Health", health);
+}
+
 /* What changes while the container lives. */
 static void add_state(struct json_object *o, const struct fg_metadata *m, size_t index)
 {
@@ -220,6 +238,7 @@ static void add_state(struct json_object *o, const struct fg_metadata *m, size_t
         set_time(o, "CreatedAt", seen->created_at);
         set_time(o, "StartedAt", seen->started_at);
         set_time(o, "FinishedAt", seen->finished_at);
+        add_health(o, c);
 }
 
 struct json_object *fg_metadata_container_json(const struct fg_metadata *m, size_t index,
@@ -244,8 +263,11 @@ struct json_object *fg_metadata_container_json(const struct fg_metadata *m, size
         copy(o, "LogOptions", seen->spec, "logOptions");
         copy_str(o, "ContainerARN", seen->spec, "containerArn");
         add_networks(o, m, version);
-        if (version == 4)
-                fg_json_set_str(o, "Snapshotter", "overlayfs");
+        if (version != 4)
+                return o;
+        fg_json_set_str(o, "Snapshotter", "overlayfs");
+        if (c->restart.enabled)
+                fg_json_set_int(o, "RestartCount", (int64_t)c->restart.count);
         return o;
 }
 

@@ -5,7 +5,7 @@ import json
 import os
 import re
 
-from test_guest import busybox, images, runner, settings  # noqa: F401
+from test_guest import settings
 from test_guest_network import HOSTNAME, MAC, NETWORK
 
 TASK_ID = os.urandom(16).hex()
@@ -128,3 +128,19 @@ def test_hostile_clients(runner):
     assert lines == ["own", "HTTP/1.1 431 Request Header Fields Too Large", "HTTP/1.1 413 Content Too Large",
                      "HTTP/1.1 405 Method Not Allowed", "refused", "refused", "1", "end"], guest.stderr()
     assert codes == {"app": 0} and guest.events[-1]["event"] == "task.stopped"
+
+
+def test_health_and_restarts(runner):
+    """A container sees its own health and how often it has been restarted."""
+    script = (f"echo x >> /v/runs; [ $(wc -l < /v/runs) -ge 3 ] || exit 1;"
+              f"until {FETCH} | grep -q '\"HEALTHY\"'; do sleep 1; done; {FETCH}")
+    guest, codes = runner.run(
+        runner.sh("app", script, mountPoints=[{"sourceVolume": "v", "containerPath": "/v"}],
+                  healthCheck={"command": ["CMD-SHELL", "echo fine"], "interval": 5, "timeout": 5, "retries": 1},
+                  restartPolicy={"enabled": True, "restartAttemptPeriod": 0, "ignoredExitCodes": [0]}),
+        volumes=["v"], id=TASK_ID, metadata=metadata(1), timeout=180)
+    own = json.loads(guest.stdout().decode())
+    assert codes == {"app": 0} and own["RestartCount"] == 2
+    health = own["Health"]
+    assert (health["status"], health["exitCode"], health["output"]) == ("HEALTHY", 0, "fine\n")
+    assert TIME.match(health["statusSince"])

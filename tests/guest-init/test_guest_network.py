@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest's side of the network, in real guests."""
-from test_guest import busybox, images, runner  # noqa: F401 (this finds tests/lib, too)
-import ethernet  # noqa: E402
+import ethernet
 
 MAC = "02:00:5e:00:53:01"
 NETWORK = {"mac": MAC, "mtu": 1400, "addresses": ["172.31.0.10/20", "fd00:1::a/64"],

@@ -285,6 +285,33 @@ static void what_ends_is_told(void **state)
         expect_absent(again, "/FinishedAt");
 }
 
+static void health_and_restarts_are_told(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_container *c = &f->task.containers[0];
+        fg_autojson *without = get(f, "/v4/" FIRST, 200), *with = NULL, *old = NULL;
+
+        expect_absent(without, "/Health");
+        expect_absent(without, "/RestartCount");
+        c->health.argv = fg_json_arr(f->task.spec, "containers"); /* any: there is a check */
+        c->health.status = FG_HEALTH_UNHEALTHY;
+        c->health.since = 1700000003000000000;
+        c->health.exit_code = 1;
+        memcpy(c->probe.output, "refused", 8);
+        c->probe.output_len = 7;
+        c->restart.enabled = true;
+        c->restart.count = 4;
+        with = get(f, "/v4/" FIRST, 200);
+        expect(with, "/Health/status", "UNHEALTHY");
+        expect(with, "/Health/statusSince", "2023-11-14T22:13:23.000000000Z");
+        expect(with, "/Health/exitCode", "1");
+        expect(with, "/Health/output", "refused");
+        expect(with, "/RestartCount", "4");
+        old = get(f, "/v3/" FIRST, 200);
+        expect(old, "/Health/status", "UNHEALTHY");
+        expect_absent(old, "/RestartCount");
+}
+
 static void paths_that_lead_nowhere(void **state)
 {
         static const char *const paths[] = { "/",
@@ -459,6 +486,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(the_task_is_described_with_all_of_its_containers,
                                                 set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_ends_is_told, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(health_and_restarts_are_told, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(paths_that_lead_nowhere, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(stats_are_the_kernels, set_up, tear_down),
                 cmocka_unit_test(differences_span_a_second_at_least),
