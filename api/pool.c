@@ -54,9 +54,9 @@ static size_t count(const struct fg_pool *pool, const struct pool_demand *demand
         const struct pool_guest *g;
         size_t n = 0;
 
-        DL_FOREACH(pool->guests, g)
-        n += g->vcpus == demand->vcpus && g->memory_mib == demand->memory_mib &&
-             (ready_only ? g->state == POOL_READY : g->state != POOL_ENDING);
+        LL_FOREACH (pool->guests, g)
+                n += g->vcpus == demand->vcpus && g->memory_mib == demand->memory_mib &&
+                     (ready_only ? g->state == POOL_READY : g->state != POOL_ENDING);
         return n;
 }
 
@@ -64,9 +64,9 @@ static bool booting(const struct fg_pool *pool)
 {
         const struct pool_guest *g;
 
-        DL_FOREACH(pool->guests, g)
-        if (g->state < POOL_READY)
-                return true;
+        LL_FOREACH (pool->guests, g)
+                if (g->state < POOL_READY)
+                        return true;
         return false;
 }
 
@@ -75,7 +75,7 @@ static void end_surplus(struct fg_pool *pool, const struct pool_demand *demand, 
         struct pool_guest *g, *next;
         size_t n = 0;
 
-        DL_FOREACH_SAFE(pool->guests, g, next)
+        LL_FOREACH_SAFE(pool->guests, g, next)
         if (g->state == POOL_READY && g->vcpus == demand->vcpus &&
             g->memory_mib == demand->memory_mib && ++n > keep)
                 pool_end(g);
@@ -134,8 +134,7 @@ bool fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
         if (pool->d->capacity.cpu_used + (uint64_t)def->cpu_units > pool->d->capacity.cpu_units)
                 return false;
         *ret_why = "no warm guest of this size was ready";
-        DL_FOREACH(pool->guests, g)
-        {
+        LL_FOREACH (pool->guests, g) {
                 if (g->state == POOL_READY && !suits(g, network))
                         *ret_why = "warm guests are in the default subnet and security group only, "
                                    "without published ports or a rate limit";
@@ -156,7 +155,7 @@ void fg_pool_yield(struct fg_pool *pool, uint64_t memory_mib)
         const struct fg_capacity *c = &pool->d->capacity;
         struct pool_guest *g, *next;
 
-        DL_FOREACH_SAFE(pool->guests, g, next)
+        LL_FOREACH_SAFE(pool->guests, g, next)
         {
                 if (c->memory_used + memory_mib <= c->memory_mib)
                         return;
@@ -184,7 +183,7 @@ void fg_pool_leave(struct fg_pool *pool, void (*done)(void *userdata), void *use
         }
         pool->left = done;
         pool->left_userdata = userdata;
-        DL_FOREACH_SAFE(pool->guests, g, next)
+        LL_FOREACH_SAFE(pool->guests, g, next)
         pool_end(g);
 }
 
@@ -216,8 +215,8 @@ size_t fg_pool_ready(const struct fg_pool *pool)
         const struct pool_guest *g;
         size_t n = 0;
 
-        DL_FOREACH(pool->guests, g)
-        n += g->state == POOL_READY;
+        LL_FOREACH (pool->guests, g)
+                n += g->state == POOL_READY;
         return n;
 }
 
@@ -236,7 +235,7 @@ void fg_pool_free(struct fg_pool *pool)
         if (!pool)
                 return;
         pool->left = NULL;
-        DL_FOREACH_SAFE(pool->guests, g, next)
+        LL_FOREACH_SAFE(pool->guests, g, next)
         pool_forget(g);
         free(pool);
 }

@@ -22,9 +22,9 @@ struct pool_guest *pool_find(const struct fg_pool *pool, const char *id)
 {
         struct pool_guest *g;
 
-        DL_FOREACH(pool->guests, g)
-        if (fg_streq(g->id, id))
-                return g;
+        LL_FOREACH (pool->guests, g)
+                if (fg_streq(g->id, id))
+                        return g;
         return NULL;
 }
 
@@ -60,8 +60,8 @@ static bool take_room(const struct pool_guest *g)
         uint64_t taken = room(g);
         const struct pool_guest *other;
 
-        DL_FOREACH(g->pool->guests, other)
-        taken += other->state == POOL_ENDING ? 0 : room(other);
+        LL_FOREACH (g->pool->guests, other)
+                taken += other->state == POOL_ENDING ? 0 : room(other);
         return taken <= budget &&
                fg_capacity_take(&g->pool->d->capacity, 0, room(g), &ignored) == 0;
 }
@@ -77,7 +77,7 @@ void pool_forget(struct pool_guest *g)
 {
         struct fg_pool *pool = g->pool;
 
-        DL_DELETE(pool->guests, g);
+        LL_DELETE(pool->guests, g);
         fg_channel_free(g->channel);
         sd_event_source_disable_unref(g->deadline);
         free(g);
@@ -333,7 +333,7 @@ bool pool_make(struct fg_pool *pool, const struct pool_demand *demand)
                 free(g);
                 return false;
         }
-        DL_APPEND(pool->guests, g);
+        LL_APPEND(pool->guests, g);
         if (attach(g, &err) < 0) {
                 pool->failures++;
                 fg_log_warn("no warm guest: %s", err.msg);
@@ -355,6 +355,6 @@ void fg_pool_discard(struct fg_pool *pool, const char *id)
         g->pool = pool;
         g->state = POOL_ENDING;
         memcpy(g->id, id, sizeof(g->id));
-        DL_APPEND(pool->guests, g);
+        LL_APPEND(pool->guests, g);
         fg_vmm_destroy(pool->d->vmm, g->id, on_destroyed, pool);
 }

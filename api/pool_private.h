@@ -28,7 +28,7 @@ enum pool_state {
 };
 
 struct pool_guest {
-        struct pool_guest *prev, *next;
+        struct pool_guest *next;
         struct fg_pool *pool;
         char id[FG_ID_LEN + 1];
         unsigned vcpus, memory_mib;

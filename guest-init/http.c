@@ -117,7 +117,7 @@ static bool is_zero(struct line l)
 
 static int parse_field(struct line l, unsigned *hosts)
 {
-        const char *colon = memchr(l.at, ':', l.len);
+        const char *colon = l.at ? memchr(l.at, ':', l.len) : NULL;
 
         /* This also refuses a continuation of the line before. */
         if (!colon || !is_token(l.at, (size_t)(colon - l.at)))
