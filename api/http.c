@@ -371,6 +371,7 @@ void fg_http_free(struct fg_http *http)
                 next = r->next;
                 r->next = NULL;
                 r->prev = &r->next;
+                r->listener = NULL;
         }
         free(http);
 }

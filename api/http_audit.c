@@ -59,7 +59,8 @@ static void describe(const struct fg_request *r, char *ret, size_t size)
 /* The query stays out: it may carry a signature. */
 void http_audit(struct fg_request *r)
 {
-        struct fg_audit *audit = r->listener->http->config.audit;
+        /* Answered after the server has gone: nobody heard it. */
+        struct fg_audit *audit = r->listener ? r->listener->http->config.audit : NULL;
         struct fg_audit_entry entry = { .time_ns = fg_now_ns(),
                                         .request = r->id,
                                         .peer = r->peer,

@@ -132,7 +132,10 @@ static const char *hint(const struct fg_error *err)
                                   "and "
                                   "AWS_SECRET_ACCESS_KEY to a key of it";
         case FG_ERR_NOT_FOUND:
-                return err->sys ? NULL : "'fgrun ps -a' lists tasks, 'fgrun images' lists images";
+                return err->sys ? NULL
+                                : "'fgrun ps -a', 'fgrun images', 'fgrun keys list' and 'fgrun "
+                                  "secret list' "
+                                  "show what there is";
         default:
                 return NULL;
         }

@@ -92,7 +92,9 @@ int fg_db_open(const char *path, const char *const migrations[], sqlite3 **ret,
         }
         (void)sqlite3_busy_timeout(db, BUSY_TIMEOUT_MS);
         if (fg_db_exec(db,
-                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                       /* a service has no directory for temporary files that it may write to */
+                       "PRAGMA temp_store=MEMORY;",
                        err) < 0 ||
             migrate(db, migrations, err) < 0)
                 return fg_wrap(err, "%s", path);

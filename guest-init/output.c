@@ -219,6 +219,8 @@ void fg_output_ack(struct fg_output *o, uint64_t offset)
 
 void fg_output_rewind(struct fg_output *o)
 {
+        if (!o->chunks) /* never opened: it has nothing to send, not even its end */
+                return;
         o->sent = o->acked;
         o->last_sent = false;
 }

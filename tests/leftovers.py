@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 
-PROGRAMS = ("fgd", "fgrun", "fg-fake-guest", "fg-archive", "qemu-system", "docker-registr", "libvirtd",
+PROGRAMS = ("fgd", "fgrun", "fg-fake-guest", "fg-archive", "fg-prepare", "mkfs.erofs", "qemu-system", "docker-registr", "libvirtd",
             "virtlogd", "pasta", "passt", "dnsmasq")
 
 

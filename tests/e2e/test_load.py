@@ -84,7 +84,7 @@ def test_flood_without_end(busybox):
         figure(f"endless flood: {(kept + lost) // MIB} MiB in {sum(times):.1f} s, fgd's RSS at most {peak:.0f} MiB; "
                f"a neighbour's echo: {', '.join(f'{t:.1f}' for t in times)} s")
         assert peak < 150
-        assert lost > 0 and MIB <= kept <= 4 * MIB
+        assert lost > 0 and 0 < kept <= 4 * MIB  # in segments: a new one may just have begun
         order = list(flooded_lines(lines))
         assert order == sorted(order) and len(set(order)) == len(order)
         disk = sum(path.stat().st_blocks * 512 for path in pathlib.Path(lab.directory, "state/logs").rglob("*"))

@@ -55,9 +55,9 @@ def test_two_tasks_talk_when_their_groups_allow_it(lab, task):
     # On the host by its loopback. httpd needs a moment after RUNNING.
     wait_for(lambda: get("http://127.0.0.1:8080/") == page, "a published port", 60)
     # Debian's static busybox cannot look up a service or a host with glibc: nc and nslookup need not.
-    ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {} 80"
-    allowed = output(lab, task(f"{ask.format(ip)}; {ask.format(ip6)}; nslookup web.fgrun.internal; "
-                               f"nslookup {server['fgrun']['id']}.fgrun.internal"),
+    ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 20 nc -w 5 {} 80"
+    allowed = output(lab, task(f"{ask.format(ip)}; {ask.format(ip6)}; timeout 20 nslookup web.fgrun.internal; "
+                               f"timeout 20 nslookup {server['fgrun']['id']}.fgrun.internal"),
                      networkConfiguration=groups("client"))
     assert allowed.count(page) == 2 and allowed.count(f"Address: {ip}\n") == 2 and allowed.count(ip6) >= 2, allowed
     refused = output(lab, task(f"{ask.format(ip)} || echo refused; cat /etc/resolv.conf"))

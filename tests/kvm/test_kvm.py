@@ -10,7 +10,7 @@ import pytest
 
 BUILD = pathlib.Path(os.environ["FGRUN_BUILD"])
 INSTALLED = """
-    bin/fgrun sbin/fgd libexec/fgrun/fg-archive lib/fgrun/vmlinux lib/fgrun/initramfs.cpio
+    bin/fgrun sbin/fgd libexec/fgrun/fg-archive libexec/fgrun/fg-prepare lib/fgrun/vmlinux lib/fgrun/initramfs.cpio
     lib/systemd/system/fgd.service lib/sysusers.d/fgrun.conf
     share/man/man1/fgrun.1 share/man/man5/fgd.conf.5 share/man/man8/fgd.8
     share/bash-completion/completions/fgrun share/zsh/site-functions/_fgrun
