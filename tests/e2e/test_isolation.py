@@ -37,7 +37,7 @@ def inside(lab, busybox):
     echo "processes=$(ls -d /proc/[0-9]* | wc -l)"
     echo "pid=$$"
     echo "up=$(ip -o link show up | wc -l) $(ip -o link show up | cut -d: -f2)"
-    echo "routes=$(ip route | wc -l)"
+    echo "routes=$(ip route | grep -vc '^169[.]254[.]')"  # but for the metadata endpoint's
     wget -T 2 -q -O - http://192.0.2.1/ 2>/dev/null; echo "internet=$?"
     echo "secrets=$(cat /proc/cmdline /proc/1/environ 2>/dev/null | grep -ci token)"
     echo "root=$(touch /written && echo writable)"
