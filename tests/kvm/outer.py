@@ -99,6 +99,8 @@ def make_disk(build, disk):
         subprocess.run([ROOT / "scripts/demo-image.sh", test / "image"], check=True)
         shutil.copy(pathlib.Path(__file__).parent / "inside.py", test)
         write(stage / "etc/sysusers.d/fgrun-test.conf", "u caller - \"\" /var/lib/caller\nm caller kvm\n")
+        # Every QEMU is a task's: what is left of one can be seen.
+        write(stage / "etc/fgrun/fgd.conf", "warm_memory_mib = 0\n")
         write(stage / "etc/tmpfiles.d/fgrun-test.conf", "d /var/lib/caller 0711 caller caller\n")
         write(stage / "etc/systemd/system/fgrun-test.service", UNIT)
         enable(stage, stage / "etc/systemd/system/fgrun-test.service")
