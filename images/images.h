@@ -11,8 +11,8 @@
 
 /*
  * Images: references, registries, and a store of verified, still compressed blobs by digest. fgd is
- * a pull-through mirror for its guests: nothing in the daemon ever decompresses or parses a layer. Loop
- * thread only; downloads run in lanes; callbacks run on the loop, never from inside the call.
+ * a pull-through mirror for its guests: nothing in the daemon ever decompresses or parses a layer.
+ * Loop thread only; downloads run in lanes; callbacks run on the loop, never from inside the call.
  */
 struct fg_images;
 struct fg_pull;
