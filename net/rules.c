@@ -105,6 +105,11 @@ static const char inet_chains[] =
         "    icmpv6 type echo-request accept\n"
         "    drop\n"
         "  }\n"
+        /* IPv6 has no send_redirects: told where its peer is, a task would talk past the router. */
+        "  chain output {\n"
+        "    type filter hook output priority 0; policy accept;\n"
+        "    oifname \"br0\" icmpv6 type nd-redirect drop\n"
+        "  }\n"
         "  chain forward {\n"
         "    type filter hook forward priority 0; policy drop;\n"
         "    ct state vmap { established : accept, related : accept, invalid : drop }\n"

@@ -149,6 +149,10 @@ static int set_bridge(struct fg_error *err)
                 { "net/ipv4/conf/br0/accept_redirects", "0", false },
                 /* Tasks find each other through the router: it answers for the whole subnet. */
                 { "net/ipv4/conf/br0/proxy_arp_pvlan", "1", false },
+                /* By default it lets whoever asks wait up to 0.8 s, in case somebody else answers.
+                 */
+                { "net/ipv4/neigh/br0/proxy_delay", "0", false },
+                { "net/ipv6/neigh/br0/proxy_delay", "0", true },
                 { "net/ipv4/conf/br0/rp_filter", "1", false },
                 { "net/ipv6/conf/all/forwarding", "1", true },
                 { "net/ipv6/conf/br0/accept_ra", "0", true },

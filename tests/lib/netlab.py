@@ -130,11 +130,8 @@ class Server:
         self.socket.close()
 
 
-def ask(ns, address, port, udp=False, timeout=None):
-    """Who the server says we are; None when nobody answers. Without a timeout an answer is expected, and
-    asked for more than once: a first packet may be lost while neighbours are being found."""
-    if timeout is None:
-        return next(filter(None, (ask(ns, address, port, udp, 5) for _ in range(4))), None)
+def ask(ns, address, port, udp=False, timeout=10):
+    """Who the server says we are; None when nobody answers."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with ownnet.inside(ns):
         s = socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
