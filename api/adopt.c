@@ -253,7 +253,7 @@ static int load(struct fg_daemon *d, struct fg_error *err)
                 pin_images(run);
         }
         if (json_object_array_length(list) > 0)
-                fg_log_info("%zu tasks of an earlier life", json_object_array_length(list));
+                fg_log_info("tasks of an earlier life: %zu", json_object_array_length(list));
         return 0;
 }
 

@@ -78,13 +78,6 @@ static int open_store(struct fg_daemon *d, struct fg_error *err)
         return 0;
 }
 
-static int check_image_pull(const char *text, struct fg_error *err)
-{
-        if (fg_streq(text, "prepared") || fg_streq(text, "guest"))
-                return 0;
-        return fg_fail(err, FG_ERR_INVALID, "image_pull = %s: expected prepared or guest", text);
-}
-
 static int open_auth(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autofree char *audit = fg_asprintf("%s/audit", d->config.state_dir);
@@ -104,9 +97,6 @@ static int open_tls(struct fg_daemon *d, struct fg_error *err)
         bool own = fg_streq(c->tls, "self-signed");
         int r = 0;
 
-        if (!own && !fg_streq(c->tls, "files"))
-                return fg_fail(err, FG_ERR_INVALID, "tls = %s: expected files or self-signed",
-                               c->tls);
         if (!c->tls_certificate != !c->tls_key || (own && c->tls_key))
                 return fg_fail(err, FG_ERR_INVALID,
                                "tls_certificate and tls_key go together, and not with tls = "
@@ -132,8 +122,6 @@ static int open_images(struct fg_daemon *d, struct fg_error *err)
                                            .platform = "linux/amd64",
                                            .prepared_max = d->config.prepared_max_mib * MIB };
 
-        if (check_image_pull(d->config.image_pull, err) < 0)
-                return -1;
         return fg_images_new(d->event, &config, &d->images, err);
 }
 
@@ -172,24 +160,12 @@ static int open_keeper(struct fg_daemon *d, struct fg_error *err)
         return fg_keeper_new(d->event, &config, &d->keeper, err);
 }
 
-static int parse_accel(const char *text, enum fg_accel *ret, struct fg_error *err)
+/* The settings have been checked: it is one of the three. */
+static enum fg_accel accel_of(const char *text)
 {
-        if (fg_streq(text, "auto"))
-                *ret = FG_ACCEL_AUTO;
-        else if (fg_streq(text, "kvm"))
-                *ret = FG_ACCEL_KVM;
-        else if (fg_streq(text, "tcg"))
-                *ret = FG_ACCEL_TCG;
-        else
-                return fg_fail(err, FG_ERR_INVALID, "accel = %s: expected auto, kvm or tcg", text);
-        return 0;
-}
-
-static int check_cpu_limit(const char *text, struct fg_error *err)
-{
-        if (fg_streq(text, "host") || fg_streq(text, "guest"))
-                return 0;
-        return fg_fail(err, FG_ERR_INVALID, "cpu_limit = %s: expected host or guest", text);
+        if (fg_streq(text, "kvm"))
+                return FG_ACCEL_KVM;
+        return fg_streq(text, "tcg") ? FG_ACCEL_TCG : FG_ACCEL_AUTO;
 }
 
 static int open_vmm(struct fg_daemon *d, struct fg_error *err)
@@ -201,11 +177,10 @@ static int open_vmm(struct fg_daemon *d, struct fg_error *err)
                                         .run_dir = d->config.run_dir,
                                         .kernel = kernel,
                                         .initrd = initrd,
+                                        .accel = accel_of(d->config.accel),
                                         .lanes = 4 };
 
-        if (parse_accel(d->config.accel, &config.accel, err) < 0 ||
-            check_cpu_limit(d->config.cpu_limit, err) < 0 ||
-            fg_vmm_new(d->event, &config, fg_engine_gone, d, &d->vmm, err) < 0)
+        if (fg_vmm_new(d->event, &config, fg_engine_gone, d, &d->vmm, err) < 0)
                 return -1;
         d->names = (struct fg_names){ .region = d->config.region,
                                       .account = d->config.account,

@@ -125,7 +125,8 @@ void handle_image_pull(void *daemon, struct fg_request *r)
         static const struct fg_stream_ops ops = { .drained = on_drained, .closed = on_closed };
         struct fg_daemon *d = daemon;
         struct fg_error err = FG_ERROR_INIT;
-        struct json_object *body = fg_request_json(r, &err);
+        struct json_object *body = fg_request_members(r, (const char *const[]){ "image", NULL },
+                                                      &err);
         const char *image = body ? fg_json_str(body, "image") : NULL;
         struct pulling *p;
 
@@ -261,7 +262,8 @@ void handle_prune(void *daemon, struct fg_request *r)
 {
         struct fg_daemon *d = daemon;
         struct fg_error err = FG_ERROR_INIT;
-        struct json_object *body = fg_request_json(r, &err);
+        struct json_object *body = fg_request_members(
+                r, (const char *const[]){ "images", "tasks", NULL }, &err);
         struct pruning *p;
 
         if (!body) {

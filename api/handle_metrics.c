@@ -77,20 +77,20 @@ static void put_room(struct fg_promtext *t, struct fg_daemon *d)
                 fg_pool_ready(d->pool));
         put_one(t, "fgrun_capacity_cpu_units", "gauge", "CPU units that tasks may have.",
                 c->cpu_units);
-        put_one(t, "fgrun_capacity_cpu_units_used", "gauge", "CPU units promised to tasks.",
-                c->cpu_used);
+        put_one(t, "fgrun_capacity_cpu_units_used", "gauge",
+                "CPU units promised to tasks and warm guests.", c->cpu_used);
         put_one(t, "fgrun_capacity_memory_bytes", "gauge", "Memory that tasks may have.",
                 c->memory_mib << 20);
-        put_one(t, "fgrun_capacity_memory_used_bytes", "gauge", "Memory promised to tasks.",
-                c->memory_used << 20);
+        put_one(t, "fgrun_capacity_memory_used_bytes", "gauge",
+                "Memory promised to tasks and warm guests.", c->memory_used << 20);
         put_one(t, "fgrun_image_store_bytes", "gauge", "Size of the image store.",
                 fg_images_bytes(d->images));
 }
 
 static void put_network(struct fg_promtext *t, struct fg_daemon *d)
 {
-        put_one(t, "fgrun_network_tasks", "gauge", "Tasks that have a network, or a place in it.",
-                fg_net_tasks(d->net));
+        put_one(t, "fgrun_network_tasks", "gauge",
+                "Tasks and warm guests that have a place in the network.", fg_net_tasks(d->net));
         put_one(t, "fgrun_network_tasks_max", "gauge", "Tasks that the VPC has room for.",
                 fg_net_info(d->net)->usable ? FG_NET_TASKS_MAX : 0);
         put_one(t, "fgrun_network_ports", "gauge", "Published ports.", fg_net_ports(d->net));

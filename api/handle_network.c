@@ -73,6 +73,8 @@ static void add_interface(void *userdata, const struct fg_net_attachment *a,
 
         fg_json_set_str(obj, "task", a->task);
         fg_json_set_str(obj, "family", t ? t->def->family : "");
+        if (!t)
+                fg_json_set_bool(obj, "waiting", true); /* a warm guest, for a task to come */
         fg_json_set_str(obj, "networkInterfaceId", a->id);
         fg_json_set_str(obj, "subnetId", a->subnet);
         fg_json_set_str(obj, "macAddress", a->mac);

@@ -65,6 +65,7 @@ void http_request_free(struct fg_request *r)
         fg_buf_finish(&r->stream.out);
         json_object_put(r->json);
         free(r->uri);
+        free(r->allow);
         free(r);
 }
 

@@ -86,6 +86,9 @@ void fg_request_note_act(struct fg_request *r, const char *action, const char *r
 void fg_request_note_error(struct fg_request *r, const char *exception);
 /** fg_request_json() - the body, borrowed; an empty body is {}. NULL: INVALID. */
 struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err);
+/** fg_request_members() - the same, with no members but these (NULL ends the list). */
+struct json_object *fg_request_members(struct fg_request *r, const char *const *allowed,
+                                       struct fg_error *err);
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len);
 
 /**

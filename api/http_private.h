@@ -38,6 +38,8 @@ struct fg_stream {
         bool draining; /* drained() is on the stack */
 };
 
+#define HTTP_ARG_MAX 256
+
 struct fg_request {
         struct fg_request *next, **prev; /* of fg_http.requests */
         struct listener *listener;
@@ -45,7 +47,8 @@ struct fg_request {
         struct fg_buf body;
         struct json_object *json;
         char *uri; /* as it came */
-        char arg[256];
+        char arg[HTTP_ARG_MAX];
+        char *allow; /* of an answer 405: the methods that are */
         char id[FG_UUID_LEN + 1];
         const struct fg_route *route;
         struct MHD_Response *response;

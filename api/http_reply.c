@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/field.h"
 #include "api/http_private.h"
+#include "api/problem.h"
 #include "core/str.h"
 
 #define STREAM_MAX   (4u << 20) /* a slower client loses its stream, not others' */
@@ -59,6 +61,31 @@ struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err)
         return r->json;
 }
 
+static const char *first_unknown(struct json_object *body, const char *const *allowed)
+{
+        json_object_object_foreach(body, key, value)
+        {
+                (void)value;
+                if (!fg_one_of(key, allowed))
+                        return key;
+        }
+        return NULL;
+}
+
+struct json_object *fg_request_members(struct fg_request *r, const char *const *allowed,
+                                       struct fg_error *err)
+{
+        struct json_object *body = fg_request_json(r, err);
+        const char *unknown = body ? first_unknown(body, allowed) : NULL;
+        fg_autofree char *list = unknown ? fg_join(allowed) : NULL;
+
+        if (!unknown)
+                return body;
+        fg_fail(err, FG_ERR_INVALID, "unknown member \"%.*s\" (allowed: %s)", FG_CLIP(unknown),
+                list);
+        return NULL;
+}
+
 /* The answer is there: hand it to MHD, or drop it when the client has left meanwhile. */
 static void finish(struct fg_request *r, int status, const char *content_type)
 {
@@ -68,6 +95,8 @@ static void finish(struct fg_request *r, int status, const char *content_type)
         http_audit(r);
         (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
         (void)MHD_add_response_header(r->response, "x-fgrun-request-id", r->id);
+        if (r->allow)
+                (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_ALLOW, r->allow);
         (void)MHD_add_response_header(r->response, "x-amzn-RequestId", r->id);
         http_resume(r);
 }

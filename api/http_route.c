@@ -30,13 +30,32 @@ static bool path_matches(const char *pattern, const char *path, char *ret_arg, s
         return true;
 }
 
-static void reply_no_route(struct fg_request *r, const char *path, const char *allow)
+/* "GET, POST": the methods of all routes that the path matches; NULL: none does. */
+static char *allowed_methods(const struct fg_http *http, const char *path)
+{
+        char *list = NULL, arg[HTTP_ARG_MAX];
+
+        for (const struct fg_route *route = http->config.routes; route->method; route++) {
+                fg_autofree char *before = list;
+
+                if (!path_matches(route->path, path, arg, sizeof(arg))) {
+                        list = fg_take_ptr(before);
+                        continue;
+                }
+                list = fg_asprintf("%s%s%s", before ? before : "", before ? ", " : "",
+                                   route->method);
+        }
+        return list;
+}
+
+static void reply_no_route(struct fg_request *r, const char *method, const char *path)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (allow)
-                fg_fail(&err, FG_ERR_INVALID, "%s does not take this method; it takes %s", path,
-                        allow);
+        r->allow = allowed_methods(r->listener->http, path);
+        if (r->allow)
+                fg_fail(&err, FG_ERR_METHOD, "%s does not take %.*s; it takes %s", path,
+                        FG_CLIP(method), r->allow);
         else
                 fg_fail(&err, FG_ERR_NOT_FOUND, "no such path: %s (see docs/api.md)", path);
         fg_reply_error(r, &err);
@@ -114,7 +133,6 @@ void http_dispatch(struct fg_request *r, const char *method, const char *path)
 {
         const struct fg_http *http = r->listener->http;
         struct fg_error err = FG_ERROR_INIT;
-        const char *allow = NULL;
 
         r->started = true;
         if (http->closing) {
@@ -122,10 +140,8 @@ void http_dispatch(struct fg_request *r, const char *method, const char *path)
                 return;
         }
         for (const struct fg_route *route = http->config.routes; route->method; route++) {
-                if (!path_matches(route->path, path, r->arg, sizeof(r->arg)))
-                        continue;
-                allow = route->method;
-                if (!fg_streq(route->method, method))
+                if (!fg_streq(route->method, method) ||
+                    !path_matches(route->path, path, r->arg, sizeof(r->arg)))
                         continue;
                 r->route = route;
                 if (authorize(r) < 0)
@@ -136,5 +152,5 @@ void http_dispatch(struct fg_request *r, const char *method, const char *path)
                         route->handler(http->config.daemon, r);
                 return;
         }
-        reply_no_route(r, path, allow);
+        reply_no_route(r, method, path);
 }

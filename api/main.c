@@ -11,24 +11,20 @@
 #include "core/log.h"
 #include "core/str.h"
 
-static int set_log_level(const char *name, struct fg_error *err)
+/* The settings have been checked: it is one of these. */
+static enum fg_log_level log_level_of(const char *name)
 {
         static const struct {
                 const char *name;
                 enum fg_log_level level;
         } levels[] = { { "error", FG_LOG_ERROR },
                        { "warn", FG_LOG_WARN },
-                       { "info", FG_LOG_INFO },
                        { "debug", FG_LOG_DEBUG } };
 
-        for (size_t i = 0; name && i < FG_ARRAY_SIZE(levels); i++) {
-                if (!fg_streq(levels[i].name, name))
-                        continue;
-                fg_log_init(levels[i].level);
-                return 0;
-        }
-        return fg_fail(err, FG_ERR_INVALID, "log_level = %s: expected error, warn, info or debug",
-                       name ? name : "");
+        for (size_t i = 0; i < FG_ARRAY_SIZE(levels); i++)
+                if (fg_streq(levels[i].name, name))
+                        return levels[i].level;
+        return FG_LOG_INFO;
 }
 
 /* Whoever waits for READY gets the reason instead. */
@@ -63,12 +59,7 @@ int main(int argc, char *argv[])
         if (r > 0)
                 return 0;
         ready_fd = (int)config.ready_fd;
-        if (set_log_level(config.log_level, &err) < 0) {
-                tell_failure(ready_fd, &err);
-                fg_log_error("cannot run: %s", err.msg);
-                fg_config_finish(&config);
-                return fg_err_exit(err.code);
-        }
+        fg_log_init(log_level_of(config.log_level));
         fg_reaper_start();
         if (fg_daemon_run(&config, &err) < 0) {
                 tell_failure(ready_fd, &err);

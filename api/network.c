@@ -39,10 +39,6 @@ int network_open(struct fg_daemon *d, struct fg_error *err)
         };
         const struct fg_net_info *info;
 
-        if (!fg_streq(d->config.network, "auto") && !fg_streq(d->config.network, "none") &&
-            !fg_streq(d->config.network, "vpc"))
-                return fg_fail(err, FG_ERR_INVALID, "network = %s: expected auto, none or vpc",
-                               d->config.network);
         if (network_config_load(d->config.network_config, &file, err) < 0)
                 return -1;
         unusable = why_not(&d->config);

@@ -155,15 +155,21 @@ static void print_error_json(const struct fg_error *err, struct json_object *pro
 void fg_cli_print_error(const struct fg_cli *cli, const struct fg_error *err)
 {
         struct json_object *problems = cli->client ? fg_client_problems(cli->client) : NULL;
+        size_t n = problems ? json_object_array_length(problems) : 0;
         const char *next = hint(err);
 
         if (cli->json) {
                 print_error_json(err, problems);
                 return;
         }
-        (void)fprintf(stderr, "%sfgrun:%s %s\n", fg_cli_red(cli->colour_err),
-                      fg_cli_reset(cli->colour_err), err->msg);
-        for (size_t i = 0; problems && i < json_object_array_length(problems); i++) {
+        (void)fprintf(stderr, "%sfgrun:%s ", fg_cli_red(cli->colour_err),
+                      fg_cli_reset(cli->colour_err));
+        if (n > 1)
+                (void)fprintf(stderr, "%zu errors:\n", n);
+        else
+                (void)fprintf(stderr, "%s\n", err->msg);
+        /* A single one is in the message. */
+        for (size_t i = 0; n > 1 && i < n; i++) {
                 struct json_object *row = json_object_array_get_idx(problems, i);
                 const char *path = fg_json_str(row, "path"), *text = fg_json_str(row, "message");
 

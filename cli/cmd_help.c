@@ -16,21 +16,26 @@ static void print_overview(void)
                                                       (*c)->options && (*c)->args ? " " : "",
                                                       (*c)->args ?: "");
 
-                (void)printf("  %-9s %-20s %s\n", (*c)->name, usage, (*c)->summary);
+                (void)printf("  %-13s %-20s %s\n", (*c)->name, usage, (*c)->summary);
         }
-        (void)puts(
-                "\n"
-                "Everywhere: --json, --quiet, --host=unix:///PATH|http://ADDR:PORT (FGRUN_HOST).\n"
-                "'fgrun help COMMAND' shows a command's options; fgrun(1) tells the rest.");
+        (void)puts("\n"
+                   "Everywhere: --json, --quiet, --token=TOKEN (FGRUN_TOKEN) and\n"
+                   "--host=unix:///PATH|http://ADDR:PORT|https://ADDR:PORT (FGRUN_HOST).\n"
+                   "'fgrun help COMMAND' shows a command's options; fgrun(1) tells the rest.");
 }
 
 static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         const struct fg_command *command = &fg_cmd_help;
+        fg_autofree char *group = NULL;
         int words;
 
         if (args[0])
                 command = fg_command_find(args[0], args[1], &words);
+        group = command ? NULL : fg_command_group(args[0]);
+        if (group)
+                return fg_fail(err, FG_ERR_INVALID, "'%s' is a group of commands: %s", args[0],
+                               group);
         if (!command)
                 return fg_fail(err, FG_ERR_INVALID, "no command '%s'; see 'fgrun help'", args[0]);
         if (command != &fg_cmd_help)

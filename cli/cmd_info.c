@@ -46,14 +46,14 @@ static void print_element(struct json_object *element)
                 (void)puts(json_object_get_string(element));
 }
 
-static void print_array(struct json_object *array)
+static void print_array(struct json_object *array, int indent)
 {
         size_t n = json_object_array_length(array);
 
         if (n == 0)
                 (void)puts("none");
         for (size_t i = 0; i < n; i++) {
-                (void)fputs(i == 0 ? "\n- " : "- ", stdout);
+                (void)printf("%s%*s- ", i == 0 ? "\n" : "", indent, "");
                 print_element(json_object_array_get_idx(array, i));
         }
 }
@@ -62,7 +62,7 @@ static void print_value(const char *key, struct json_object *value, int indent)
 {
         print_name(key, indent, 24);
         if (json_object_is_type(value, json_type_array))
-                print_array(value);
+                print_array(value, indent);
         else
                 (void)puts(value ? json_object_get_string(value) : "-");
 }

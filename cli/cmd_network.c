@@ -58,7 +58,8 @@ static void print_tasks(struct json_object *tasks)
 
                 fg_table_row(table);
                 fg_table_format(table, "%.*s", FG_TASK_SHORT, id ? id : "");
-                fg_table_cell(table, fg_json_str(t, "family"));
+                fg_table_cell(table, fg_json_bool(t, "waiting", false) ? "(warm guest)"
+                                                                       : fg_json_str(t, "family"));
                 fg_table_cell(table, fg_json_str(t, "privateIpAddress"));
                 fg_table_cell(table, fg_json_str(t, "ipv6Address"));
                 add_groups(table, fg_json_arr(t, "groups"));

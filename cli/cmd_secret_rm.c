@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "cli/client.h"
 #include "cli/command.h"
 #include "core/json.h"
@@ -26,20 +24,7 @@ static int remove_one(struct fg_cli *cli, const char *name, struct fg_error *err
 
 static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
-        fg_autojson *result = json_object_new_object();
-        struct json_object *removed = json_object_new_array();
-
-        fg_json_set(result, "removed", removed);
-        for (; *args; args++) {
-                if (remove_one(cli, *args, err) < 0)
-                        return fg_wrap(err, "remove %s", *args);
-                (void)json_object_array_add(removed, json_object_new_string(*args));
-                if (!cli->json && !cli->quiet)
-                        (void)printf("removed %s\n", *args);
-        }
-        if (cli->json)
-                fg_cli_print_json(result);
-        return 0;
+        return fg_command_remove_each(cli, args, remove_one, err);
 }
 
 const struct fg_command fg_cmd_secret_rm = {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/cleanup.h"
+#include "core/json.h"
 #include "core/str.h"
 
 #define NEAR      2      /* edits */
@@ -35,12 +36,16 @@ const struct fg_command *const fg_commands[] = {
         NULL,
 };
 
+static bool is_in_group(const char *name, const char *group)
+{
+        size_t len = strlen(group);
+
+        return fg_starts_with(name, group) && name[len] == ' ';
+}
+
 static bool is_two_words(const char *name, const char *first, const char *second)
 {
-        size_t len = strlen(first);
-
-        return second && fg_starts_with(name, first) && name[len] == ' ' &&
-               fg_streq(name + len + 1, second);
+        return second && is_in_group(name, first) && fg_streq(name + strlen(first) + 1, second);
 }
 
 const struct fg_command *fg_command_find(const char *first, const char *second, int *ret_words)
@@ -54,6 +59,22 @@ const struct fg_command *fg_command_find(const char *first, const char *second, 
                 return *c;
         }
         return NULL;
+}
+
+char *fg_command_group(const char *word)
+{
+        char *list = NULL;
+
+        for (const struct fg_command *const *c = fg_commands; *c; c++) {
+                fg_autofree char *before = NULL;
+
+                if (!is_in_group((*c)->name, word))
+                        continue;
+                before = list;
+                list = fg_asprintf("%s%s'fgrun %s'", before ? before : "", before ? ", " : "",
+                                   (*c)->name);
+        }
+        return list;
 }
 
 const char *fg_command_nearest(const char *word)
@@ -160,4 +181,25 @@ int fg_command_run(const struct fg_command *command, struct fg_cli *cli, int arg
         if (argp_parse(&argp, argc, argv, 0, NULL, &p) != 0)
                 return fg_fail(err, FG_ERR_INTERNAL, "arguments");
         return command->run(cli, p.args, err);
+}
+
+int fg_command_remove_each(struct fg_cli *cli, char **names,
+                           int (*remove)(struct fg_cli *cli, const char *name,
+                                         struct fg_error *err),
+                           struct fg_error *err)
+{
+        fg_autojson *result = json_object_new_object();
+        struct json_object *removed = json_object_new_array();
+
+        fg_json_set(result, "removed", removed);
+        for (; *names; names++) {
+                if (remove(cli, *names, err) < 0)
+                        return fg_wrap(err, "remove %s", *names);
+                (void)json_object_array_add(removed, json_object_new_string(*names));
+                if (!cli->json && !cli->quiet)
+                        (void)printf("removed %s\n", *names);
+        }
+        if (cli->json)
+                fg_cli_print_json(result);
+        return 0;
 }

@@ -43,8 +43,17 @@ extern const struct fg_command *const fg_commands[]; /* in the order of the help
 
 /** fg_command_find() - by its name; @second may be NULL. *ret_words: how many of them it took. */
 const struct fg_command *fg_command_find(const char *first, const char *second, int *ret_words);
+/** fg_command_group() - "'fgrun keys create', ...": the commands that begin with that word; NULL:
+ * none. */
+char *fg_command_group(const char *word);
 /** fg_command_nearest() - the name that was probably meant, or NULL. */
 const char *fg_command_nearest(const char *word);
+
+/** fg_command_remove_each() - by @remove, and tell which; the first that fails ends it. */
+int fg_command_remove_each(struct fg_cli *cli, char **names,
+                           int (*remove)(struct fg_cli *cli, const char *name,
+                                         struct fg_error *err),
+                           struct fg_error *err);
 
 /**
  * fg_command_run() - parse what stands after the command's name, and do it

@@ -47,6 +47,7 @@ static int dispatch(struct fg_cli *cli, int argc, char **argv, struct fg_error *
         fg_autofree char **rest = NULL;
         const struct fg_command *command = NULL;
         int at = find_word(argc, argv), words = 0;
+        fg_autofree char *group = NULL;
         const char *word, *near;
 
         if (at == argc || (at == 0 && (fg_streq(argv[1], "--help") || fg_streq(argv[1], "-h"))))
@@ -56,6 +57,10 @@ static int dispatch(struct fg_cli *cli, int argc, char **argv, struct fg_error *
         word = argv[at];
         if (at > 0)
                 command = fg_command_find(word, argv[at + 1], &words);
+        group = command || at == 0 ? NULL : fg_command_group(word);
+        if (group)
+                return fg_fail(err, FG_ERR_INVALID, "'fgrun %s' is no command by itself; try %s",
+                               word, group);
         if (!command && (at == 0 || looks_like_file(word))) {
                 command = &fg_cmd_run;
                 words = 0;

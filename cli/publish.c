@@ -29,8 +29,13 @@ struct json_object *fg_publish_parse(const char *text, struct fg_error *err)
         host = strrchr(copy, ':');
         if (host)
                 *host++ = '\0';
+        if (fg_parse_u64(host ? host : copy, &from) && fg_parse_u64(container, &to) &&
+            (from < 1 || from > UINT16_MAX || to < 1 || to > UINT16_MAX)) {
+                fg_fail(err, FG_ERR_INVALID, "publish '%s': ports are from 1 to 65535", text);
+                return NULL;
+        }
         if (!fg_parse_u64(host ? host : copy, &from) || !fg_parse_u64(container, &to) ||
-            from > INT_MAX || to > INT_MAX || (host && !*copy))
+            (host && !*copy))
                 return fail(text, err);
         obj = json_object_new_object();
         if (host)

@@ -103,6 +103,16 @@ static void print_field(const char *name, const char *text)
                 (void)printf("%-13s %s\n", name, text);
 }
 
+/* "cold (no warm guest of this size)" */
+static void print_start(struct json_object *start)
+{
+        const char *way = fg_json_str(start, "way"), *reason = fg_json_str(start, "reason");
+
+        if (way)
+                (void)printf(reason && *reason ? "%-13s %s (%s)\n" : "%-13s %s\n", "start", way,
+                             reason);
+}
+
 static void print_time(const char *name, const char *text)
 {
         uint64_t then = text ? fg_rfc3339_parse(text) : 0;
@@ -162,6 +172,7 @@ void fg_task_print(const struct fg_cli *cli, struct json_object *task)
         (void)printf("%-13s %s CPU units, %s MiB\n", "size", cpu ? cpu : "?",
                      memory ? memory : "?");
         print_field("accelerator", fg_json_str(fgrun, "accelerator"));
+        print_start(fg_json_obj(fgrun, "start"));
         print_field("group", fg_json_str(task, "group"));
         print_field("started by", fg_json_str(task, "startedBy"));
         print_time("created", fg_json_str(task, "createdAt"));

@@ -13,6 +13,7 @@
         X(INVALID, "InvalidParameterException", 400, 64)                                           \
         X(DENIED, "AccessDeniedException", 403, 77)                                                \
         X(NOT_FOUND, "ResourceNotFoundException", 404, 66)                                         \
+        X(METHOD, "MethodNotAllowedException", 405, 64)                                            \
         X(CONFLICT, "ConflictException", 409, 73)                                                  \
         X(CAPACITY, "CapacityUnavailableException", 503, 75)                                       \
         X(THROTTLED, "ThrottlingException", 400, 75)                                               \

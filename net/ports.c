@@ -54,9 +54,12 @@ static int check_members(struct fg_net *net, const struct fg_net_member *m, size
 
         HASH_ITER (hh, net->members, other, next)
                 for (size_t j = 0; j < other->eni->n_ports; j++)
-                        if ((other != m || j < i) && same_port(p, &other->eni->ports[j].port))
-                                return fail_port(
-                                        p, other == m ? "it is published twice" : other->task, err);
+                        if ((other != m || j < i) && same_port(p, &other->eni->ports[j].port)) {
+                                fg_autofree char *task = fg_asprintf("by task %s", other->task);
+
+                                return fail_port(p, other == m ? "it is published twice" : task,
+                                                 err);
+                        }
         return 0;
 }
 

@@ -6,10 +6,13 @@ usage: summary.py FAILED-STEPS TESTLOG...
 
 import json
 import os
+import re
 import sys
 
 PASSED = {"OK", "EXPECTEDFAIL"}
 SKIPPED = {"SKIP"}
+# What pytest and cmocka skip inside of a program that passes.
+SKIPPED_INSIDE = re.compile(r"(\d+) skipped(?:,| in )|\[  SKIPPED \] (\d+) test")
 
 
 def main():
@@ -25,6 +28,7 @@ def main():
                 result = test["result"]
                 kind = "passed" if result in PASSED else "skipped" if result in SKIPPED else "failed"
                 counts[kind] += 1
+                counts["skipped"] += sum(int(n or m) for n, m in SKIPPED_INSIDE.findall(test.get("stdout", "")))
                 if kind != "passed":
                     print(f"{result}: {test['name']} ({path.split('/')[0]})")
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")

@@ -67,7 +67,14 @@ static void test_errors_name_the_place(void **state)
                 { "regoin = x\n", NULL, "did you mean region?" },
                 { "", "--pull-parallel=65", "command line: pull_parallel" },
                 { "", "--ready-fd=-2", "ready_fd" },
-                { "", "word", "unexpected argument word" },
+                { "", "word", "word: unexpected argument" },
+                { "", "--imag-pull=guest",
+                  "--imag-pull=guest: unknown option; did you mean --image-pull?" },
+                { "", "--region", "--region: expected a value" },
+                { "\naccel = kvmm\n", NULL,
+                  "line 2: accel = \"kvmm\": expected one of: auto kvm tcg" },
+                { "", "--log-level=loud", "expected one of: error warn info debug" },
+                { "", "--log-level=", "log_level = \"\"" },
         };
 
         (void)state;
@@ -83,11 +90,28 @@ static void test_errors_name_the_place(void **state)
         }
 }
 
+static void test_all_errors_at_once(void **state)
+{
+        static const char *const expect[] = { "4 errors in the settings:", "line 1: accel = \"x\"",
+                                              "line 3: expected KEY = VALUE", "line 4: tls = \"x\"",
+                                              "command line: network" };
+        const char *const flags[] = { "--network=x", NULL };
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_config c;
+
+        (void)state;
+        assert_int_equal(load("accel = x\nregion = a\nnonsense\ntls = x\n", flags, &c, &err), -1);
+        for (size_t i = 0; i < FG_ARRAY_SIZE(expect); i++)
+                if (!strstr(err.msg, expect[i]))
+                        fail_msg("\"%s\" does not contain \"%s\"", err.msg, expect[i]);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_flags_win_over_the_file_over_the_defaults),
                 cmocka_unit_test(test_errors_name_the_place),
+                cmocka_unit_test(test_all_errors_at_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,7 @@ def test_validation_errors_one_per_line(cli):
     path = cli.tmp / "bad.json"
     path.write_text("{}")
     lines = cli(str(path), status=64).stderr.decode().splitlines()
-    assert lines == ["fgrun: 2 errors in the task definition", "$.family: is required",
+    assert lines == ["fgrun: 2 errors:", "$.family: is required",
                      '$.famly: unknown field; did you mean "family"?']
     error = json.loads(cli("run", "--json", str(path), status=64).stderr)
     assert error["__type"] == "InvalidParameterException" and len(error["errors"]) == 2

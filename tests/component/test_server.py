@@ -28,10 +28,21 @@ def raw(fgd, data, timeout=20):
 
 
 def test_unknown_paths_and_methods(fgd):
-    for method, path, status in (("GET", "/nope", 404), ("DELETE", "/v1/tasks", 400), ("GET", "/v1/prune", 400)):
+    for method, path, status in (("GET", "/nope", 404), ("DELETE", "/v1/tasks", 405), ("GET", "/v1/prune", 405)):
         with pytest.raises(Failure) as failure:
             fgd.call(method, path)
         assert failure.value.status == status and failure.value.body["message"]
+    answer = raw(fgd, b"DELETE /v1/tasks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"/v1/tasks does not take DELETE; it takes POST, GET" in answer and b"\r\nAllow: POST, GET\r\n" in answer
+
+
+@pytest.mark.parametrize("path, body, said", [
+    ("/v1/prune", {"image": True}, 'unknown member "image" (allowed: images, tasks)'),
+    ("/v1/images/pull", {"image": "x", "tag": "y"}, 'unknown member "tag" (allowed: image)')])
+def test_unknown_members_are_refused(fgd, path, body, said):
+    with pytest.raises(Failure) as failure:
+        fgd.call("POST", path, body)
+    assert failure.value.status == 400 and failure.value.body["message"] == said
 
 
 @pytest.mark.parametrize("method, path, said", [
@@ -173,8 +184,8 @@ def test_second_daemon_is_refused(fgd):
     (["--max-connections=0"], "max_connections"),
     (["--nonsense=1"], "unknown option"),
     (["--listen=nonsense:1"], "unix:PATH or tcp:ADDR:PORT"),
-    (["--accel=fast"], "auto, kvm or tcg"),
-    (["--log-level=loud"], "error, warn, info or debug"),
+    (["--accel=fast"], "auto kvm tcg"),
+    (["--log-level=loud"], "error warn info debug"),
 ])
 def test_bad_configuration_is_named(tmp_path, arguments, text):
     run = subprocess.run([PROGRAM, f"--state-dir={tmp_path}/s", f"--cache-dir={tmp_path}/c", f"--run-dir={tmp_path}/r",
