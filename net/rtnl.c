@@ -2,7 +2,6 @@
 #include "net/rtnl.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -12,27 +11,23 @@
 #include <string.h>
 
 #include "core/str.h"
-
-#define MESSAGE_MAX 1024 /* the longest we send */
+#include "net/netlink.h"
 
 struct fg_rtnl {
-        struct mnl_socket *socket;
-        unsigned seq, port;
+        struct fg_netlink netlink;
 };
 
 /* A request under construction. */
 struct message {
-        _Alignas(NLMSG_ALIGNTO) char bytes[MESSAGE_MAX];
+        _Alignas(NLMSG_ALIGNTO) char bytes[FG_NETLINK_MAX];
 };
 
 int fg_rtnl_new(struct fg_rtnl **ret, struct fg_error *err)
 {
         fg_cleanup(fg_rtnl_freep) struct fg_rtnl *rt = fg_calloc(1, sizeof(*rt));
 
-        rt->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-        if (!rt->socket || mnl_socket_bind(rt->socket, 0, MNL_SOCKET_AUTOPID) < 0)
-                return fg_fail_errno(err, errno, "rtnetlink");
-        rt->port = mnl_socket_get_portid(rt->socket);
+        if (fg_netlink_open(&rt->netlink, NETLINK_ROUTE, "rtnetlink", err) < 0)
+                return -1;
         *ret = fg_take_ptr(rt);
         return 0;
 }
@@ -41,28 +36,13 @@ void fg_rtnl_free(struct fg_rtnl *rt)
 {
         if (!rt)
                 return;
-        if (rt->socket)
-                (void)mnl_socket_close(rt->socket);
+        fg_netlink_close(&rt->netlink);
         free(rt);
 }
 
-/* Sends and reads until the answer is complete; each message goes to @fn. */
 static int talk(struct fg_rtnl *rt, struct nlmsghdr *nlh, mnl_cb_t fn, void *userdata)
 {
-        char reply[16384]; /* the kernel's largest page of a dump */
-        ssize_t n;
-        int r = 1;
-
-        nlh->nlmsg_seq = ++rt->seq;
-        if (mnl_socket_sendto(rt->socket, nlh, nlh->nlmsg_len) < 0)
-                return -1;
-        while (r > 0) {
-                n = mnl_socket_recvfrom(rt->socket, reply, sizeof(reply));
-                if (n < 0)
-                        return -1;
-                r = mnl_cb_run(reply, (size_t)n, rt->seq, rt->port, fn, userdata);
-        }
-        return r;
+        return fg_netlink_talk(&rt->netlink, nlh, fn, userdata);
 }
 
 /* @harmless: an errno that says it is so already. */

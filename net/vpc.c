@@ -241,6 +241,9 @@ static int load_host_rules(struct fg_vpc *vpc, struct fg_eni *const *enis, int n
 /* In the VPC's namespace. */
 static int furnish(struct fg_vpc *vpc, struct fg_eni *const *enis, int n, struct fg_error *err)
 {
+        struct fg_error ignored; /* fg_vpc_detach() tells */
+
+        (void)fg_conntrack_new(&vpc->ct_inside, &ignored);
         if (open_sockets(&vpc->inside, &vpc->nft_inside, err) < 0 || make_bridge(vpc, err) < 0 ||
             fg_vpc_sweep(vpc, enis, n, err) < 0)
                 return -1;
@@ -267,6 +270,7 @@ int fg_vpc_open(struct fg_vpc *vpc, const struct fg_net_config *config, struct f
 {
         fg_autofree char *db = fg_asprintf("%s/net.db", config->state_dir);
         struct fg_eni **enis = NULL;
+        struct fg_error ignored;
         int n, r;
 
         *vpc = (struct fg_vpc){ .config = config, .ns = -1 };
@@ -276,6 +280,7 @@ int fg_vpc_open(struct fg_vpc *vpc, const struct fg_net_config *config, struct f
         if (fg_mkdir_p(vpc->names, 0755, err) < 0 || fg_journal_open(&vpc->journal, db, err) < 0 ||
             open_sockets(&vpc->outside, &vpc->nft_outside, err) < 0)
                 return -1;
+        (void)fg_conntrack_new(&vpc->ct_outside, &ignored);
         n = fg_journal_load(&vpc->journal, &enis, err);
         if (n < 0)
                 return -1;
@@ -309,6 +314,8 @@ void fg_vpc_close(struct fg_vpc *vpc, bool remove)
         fg_nft_free(vpc->nft_outside);
         fg_rtnl_free(vpc->inside);
         fg_rtnl_free(vpc->outside);
+        fg_conntrack_free(vpc->ct_inside);
+        fg_conntrack_free(vpc->ct_outside);
         fg_closep(&vpc->ns);
         fg_journal_close(&vpc->journal);
         free(vpc->taps);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "net/conntrack.h"
 #include "net/journal.h"
 #include "net/nft.h"
 #include "net/rtnl.h"
@@ -18,12 +19,14 @@ struct fg_vpc {
         int ns;
         struct fg_rtnl *inside, *outside; /* of the VPC's namespace, of the host's */
         struct fg_nft *nft_inside, *nft_outside;
+        struct fg_conntrack *ct_inside, *ct_outside; /* NULL: the kernel lists no connections */
         char inside4[FG_NET_IP_MAX], outside4[FG_NET_IP_MAX];
         char inside6[FG_NET_IP_MAX], outside6[FG_NET_IP_MAX];
         char host_resolver[FG_NET_IP_MAX]; /* on the host's loopback; "": none such */
         struct fg_rules_host host;         /* points into this struct */
         char (*taps)[FG_NET_TAP_MAX];      /* made in advance */
         unsigned n_taps, next_tap;
+        bool keeps_connections; /* of tasks that are gone: the log has why */
         uint32_t cursors[FG_NET_SUBNETS_MAX];
         char why_no_ipv6[128];
         char resolver[256]; /* "dnsmasq", or why there is none */

@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/fs.h"
+#include "core/log.h"
 #include "core/netns.h"
 #include "core/str.h"
 #include "net/ns.h"
@@ -264,6 +265,51 @@ int fg_vpc_attach(struct fg_vpc *vpc, const struct fg_eni *eni, struct fg_error 
         return set_rules(vpc, eni, true, err) < 0 ? fg_wrap(err, "attach %s", a->id) : 0;
 }
 
+/* ---- its connections ---- */
+
+static void add_end(struct fg_conntrack_end *ends, size_t *n, const char *ip,
+                    const struct fg_rules_port *p)
+{
+        struct fg_conntrack_end *end = &ends[*n];
+
+        if (!*ip || !fg_ip_parse(ip, &end->ip))
+                return;
+        end->protocol = p && p->port.udp ? IPPROTO_UDP : p ? IPPROTO_TCP : 0;
+        end->port = p ? p->transfer : 0;
+        (*n)++;
+}
+
+static int forget(struct fg_conntrack *ct, const struct fg_conntrack_end *ends, size_t n,
+                  struct fg_error *err)
+{
+        if (n == 0)
+                return 0;
+        return ct ? fg_conntrack_forget(ct, ends, n, err)
+                  : fg_fail(err, FG_ERR_INTERNAL, "the kernel has no ctnetlink");
+}
+
+/* Whoever gets the address, or the transfer port, after the task inherits no connection. */
+static void forget_connections(struct fg_vpc *vpc, const struct fg_eni *eni)
+{
+        fg_autofree struct fg_conntrack_end *out = fg_calloc(2 * eni->n_ports + 1, sizeof(*out));
+        struct fg_conntrack_end in[2];
+        size_t n_in = 0, n_out = 0;
+        struct fg_error err = FG_ERROR_INIT;
+
+        add_end(in, &n_in, eni->a.ipv4, NULL);
+        add_end(in, &n_in, eni->a.ipv6, NULL);
+        for (size_t i = 0; i < eni->n_ports; i++) {
+                add_end(out, &n_out, vpc->inside4, &eni->ports[i]);
+                add_end(out, &n_out, vpc->inside6, &eni->ports[i]);
+        }
+        if ((forget(vpc->ct_inside, in, n_in, &err) == 0 &&
+             forget(vpc->ct_outside, out, n_out, &err) == 0) ||
+            vpc->keeps_connections)
+                return;
+        vpc->keeps_connections = true;
+        fg_log_error("connections of tasks that are gone stay until they time out: %s", err.msg);
+}
+
 int fg_vpc_detach(struct fg_vpc *vpc, const struct fg_eni *eni, struct fg_error *err)
 {
         const struct fg_net_attachment *a = &eni->a;
@@ -272,5 +318,6 @@ int fg_vpc_detach(struct fg_vpc *vpc, const struct fg_eni *eni, struct fg_error 
         if (set_rules(vpc, eni, false, err) < 0 || set_neighbours(vpc, a, false, err) < 0 ||
             fg_rtnl_remove(vpc->inside, a->tap, err) < 0 || fg_rm_rf(names, err) < 0)
                 return fg_wrap(err, "detach %s", a->id);
+        forget_connections(vpc, eni);
         return fg_journal_release(&vpc->journal, a->task, fg_now_ns(), err);
 }

@@ -1,7 +1,11 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Real images: a minimal Debian, and the same with Python in a second layer.
+"""Real images: a minimal Debian, the same with Python in a second layer, and one of services.
 
     layout = debian.layout()       # an OCI layout with the tags "base" and "python"
+    layout = debian.services()     # with the tag "latest": nginx, curl, PostgreSQL, Python, a small application
+
+    tests/lib/debian.py DIRECTORY  # the services, as an OCI layout at DIRECTORY
 
 mmdebstrap makes them from the apt sources of this machine. That takes a minute, so they are kept in
 the cache; a changed recipe makes new ones.
@@ -17,6 +21,7 @@ import pathlib
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 
 import ociimage
@@ -31,6 +36,12 @@ LOCALE = "de_DE"  # compiled here, because that takes a guest under TCG half a m
 HOOKS = ["chroot \"$1\" groupadd -g 2000 crew",
          "chroot \"$1\" useradd -m -u 1000 -s /bin/bash -G crew app",
          f"[ ! -e \"$1/usr/share/i18n\" ] || chroot \"$1\" localedef -i {LOCALE} -f UTF-8 {LOCALE}.UTF-8"]
+# The package makes PostgreSQL's cluster "main". Nobody but the task itself reaches its loopback. A query that
+# wants LLVM, which is as large as half of the rest, is not made here.
+SERVICES = ["curl", "nginx-light", "postgresql", "python3-psycopg2"]
+SERVICES_HOOKS = ["cd \"$1\"/usr/lib && rm -r */libLLVM* postgresql/*/lib/bitcode",
+                  "cd \"$1\"/etc/postgresql/*/main && echo host all all localhost trust >pg_hba.conf"]
+APPLICATION = pathlib.Path(__file__).resolve().parents[2] / "examples" / "two-tier.py"
 ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 
 
@@ -47,12 +58,16 @@ def suite():
     raise RuntimeError("/etc/os-release does not name a Debian release")
 
 
-def command(packages):
+def command(packages, hooks=None):
     return ["mmdebstrap", "--quiet", "--variant=minbase", "--format=directory",
             "--aptopt=Acquire::Languages \"none\"",
             *[f"--dpkgopt=path-exclude={path}/*" for path in LEFT_OUT],
-            *[f"--customize-hook={hook}" for hook in HOOKS],
+            *[f"--customize-hook={hook}" for hook in hooks or HOOKS],
             *(["--include=" + ",".join(packages)] if packages else [])]
+
+
+def strap(argv, tree):
+    subprocess.run([*argv, suite(), tree, *sources()], check=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
 
 
 def same(a, b):
@@ -78,8 +93,7 @@ def added(below, tree):
 def make(directory):
     trees = {tag: directory / tag for tag in PACKAGES}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        runs = [pool.submit(subprocess.run, [*command(PACKAGES[tag]), suite(), tree, *sources()], check=True,
-                            stdin=subprocess.DEVNULL, timeout=SECONDS) for tag, tree in trees.items()]
+        runs = [pool.submit(strap, command(PACKAGES[tag]), tree) for tag, tree in trees.items()]
         for run in runs:
             run.result()
     base = ociimage.Layer.from_directory(trees["base"])
@@ -90,17 +104,38 @@ def make(directory):
                                  env=[*ENVIRONMENT, "LANG=C.UTF-8"])})
 
 
-def layout():
-    recipe = repr([VERSION, suite(), [command(packages) for packages in PACKAGES.values()]])
-    out = CACHE / hashlib.sha256(recipe.encode()).hexdigest()[:16]
+def cached(recipe, fill):
+    """The layout that @fill leaves in a directory it is given, made once for a recipe."""
+    out = CACHE / hashlib.sha256(repr([VERSION, suite(), *recipe]).encode()).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not out.exists():
             unfinished = pathlib.Path(tempfile.mkdtemp(dir=CACHE, prefix="new."))
             try:
-                make(unfinished)
+                fill(unfinished)
                 os.rename(unfinished / "layout", out)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
     return str(out)
+
+
+def layout():
+    return cached([[command(packages) for packages in PACKAGES.values()]], make)
+
+
+def services():
+    argv, application = command(SERVICES, SERVICES_HOOKS), APPLICATION.read_bytes()
+
+    def fill(directory):
+        strap(argv, directory / "tree")
+        layers = [ociimage.Layer.from_directory(directory / "tree", "zstd"),
+                  ociimage.Layer({"srv/two-tier.py": ociimage.File(application)})]
+        ociimage.write_layout(directory / "layout", {"latest": ociimage.Image(layers, cmd=["bash"],
+                                                                              env=[*ENVIRONMENT, "LANG=C.UTF-8"])})
+
+    return cached([argv, application], fill)
+
+
+if __name__ == "__main__":
+    shutil.copytree(services(), sys.argv[1], dirs_exist_ok=True)

@@ -308,6 +308,7 @@ def lab(tool, config=None):
                     it.guests.remove(g)
                 assert it.net.do("detach", t["task"]) == {}
             it.net.stop()
-        assert it.left_over() == []
+        left = it.left_over()
+        assert left == [], left
     finally:
         it.close()

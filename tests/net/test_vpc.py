@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tasks can reach, and what reaches them."""
 
+import ipaddress
 import os
 import time
 
@@ -8,7 +9,7 @@ import pytest
 
 from conftest import DB, SMALL, WEB
 import netlab
-from netlab import HOST, OUTSIDE, Server, ask, resolve
+from netlab import HOST, OUTSIDE, Server, ask, resolve, run
 
 
 def until(condition, seconds=10):
@@ -133,6 +134,33 @@ def test_addresses_come_round_late(lab):
     assert seen[-1] == first["ipv4"] and len(set(seen)) == 11  # in quarantine: the last one taken
     refused = lab.net.do("attach", lab.new_task(), f"subnet={SMALL}")
     assert refused["code"] == "CAPACITY" and "11 addresses" in refused["error"]
+
+
+def connections(ns):
+    """The kernel's table of connections, one a line."""
+    return run(ns, "cat", "/proc/net/nf_conntrack").stdout.splitlines()
+
+
+def test_connections_go_with_their_task(lab):
+    """Whoever has the address or the port next inherits none, not in the host's table either."""
+    a, b = lab.guest("port=8080:80", "port=5353:53/udp"), lab.guest()
+    servers = [Server(a.ns, a.ipv4, 80), Server(a.ns, a.ipv4, 53, udp=True), Server(b.ns, b.ipv6, 80),
+               Server(lab.outside, OUTSIDE, 80)]
+    assert ask(lab.outside, HOST, 8080) and ask(lab.outside, HOST, 5353, udp=True)
+    assert ask(a.ns, b.ipv6, 80) == a.ipv6 and ask(b.ns, a.ipv4, 80) == b.ipv4
+    assert ask(b.ns, OUTSIDE, 80) and ask(a.ns, OUTSIDE, 80)
+    vpc = lab.vpc
+    gone = [f"={a.ipv4} ", f"={ipaddress.ip_address(a.ipv6).exploded} "]
+    assert all(any(name in line for line in connections(vpc)) for name in gone)
+    assert [line for line in connections(lab.host) if "dport=8080" in line or "dport=5353" in line]
+    lab.leave(a)
+    assert [line for line in connections(vpc) if any(name in line for name in gone)] == []
+    assert [line for line in connections(lab.host) if "dport=8080" in line or "dport=5353" in line] == []
+    # Those of others are as they were: from b to the outside.
+    assert [line for line in connections(vpc) if f"src={b.ipv4} dst={OUTSIDE} " in line]
+    os.close(vpc)
+    for server in servers:
+        server.close()
 
 
 def test_names(lab):
