@@ -17,11 +17,19 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 
 import ownnet
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
 HOST, OUTSIDE = "10.99.0.1", "10.99.0.2"
+
+
+def until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def open_tap(ns, name):

@@ -9,14 +9,7 @@ import pytest
 
 from conftest import DB, SMALL, WEB
 import netlab
-from netlab import HOST, OUTSIDE, Server, ask, resolve, run
-
-
-def until(condition, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+from netlab import HOST, OUTSIDE, Server, ask, resolve, until, run
 
 
 def test_same_group_reaches_each_other(lab):
