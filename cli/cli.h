@@ -20,7 +20,8 @@ struct fg_cli {
         bool term_err;
         bool colour_out; /* and may be coloured */
         bool colour_err;
-        struct fg_client *client; /* NULL until fg_cli_client() */
+        const char *const *fgd_settings; /* for an fgd that is started; ends with NULL; or NULL */
+        struct fg_client *client;        /* NULL until fg_cli_client() */
 };
 
 /** fg_cli_init() - defaults from the terminal and the environment. */

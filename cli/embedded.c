@@ -22,6 +22,8 @@
 #define READY_FD      3
 #define READY_FD_TEXT "3"
 #define ANSWER_MAX    4096
+#define OWN_SETTINGS  7         /* fgd's words that every start has */
+#define SETTINGS_MAX  8         /* and those of fg_cli.fgd_settings */
 #define LOG_MAX       (1 << 20) /* an older log is dropped at a start */
 #define DIR_MODE      0711      /* as fgd makes them: QEMU runs as another user */
 
@@ -183,7 +185,8 @@ static int open_pipe(int *ret_read, int *ret_write, struct fg_error *err)
  * All directories are told: a configuration file of the system's fgd must not send a user's one
  * to places that are not his, or its socket to where we do not look.
  */
-static int start(const char *socket, const char *run_dir, struct fg_error *err)
+static int start(const char *const *settings, const char *socket, const char *run_dir,
+                 struct fg_error *err)
 {
         fg_autofree char *fgd = find_fgd(err), *log_path = NULL;
         fg_autofree char *state_dir = fg_path_state_dir(), *cache_dir = fg_path_cache_dir();
@@ -193,7 +196,8 @@ static int start(const char *socket, const char *run_dir, struct fg_error *err)
         fg_autofree char *listen = fg_asprintf("--listen=unix:%s", socket), *idle = NULL;
         fg_autoclose int log_fd = -1, read_fd = -1, write_fd = -1;
         const char *seconds = getenv("FGRUN_IDLE_EXIT");
-        char ready[] = "--ready-fd=" READY_FD_TEXT;
+        char ready[] = "--ready-fd=" READY_FD_TEXT,
+             *argv[OWN_SETTINGS + SETTINGS_MAX + 1] = { NULL };
         off_t log_offset;
 
         if (!fgd || (log_fd = open_log(&log_path, err)) < 0 ||
@@ -201,8 +205,11 @@ static int start(const char *socket, const char *run_dir, struct fg_error *err)
                 return -1;
         log_offset = lseek(log_fd, 0, SEEK_END);
         idle = fg_asprintf("--idle-exit=%s", seconds && *seconds ? seconds : IDLE_EXIT_SEC);
-        if (spawn((char *[]){ fgd, state, cache, run, listen, idle, ready, NULL }, log_fd, write_fd,
-                  err) < 0)
+        memcpy(argv, (char *[]){ fgd, state, cache, run, listen, idle, ready },
+               OWN_SETTINGS * sizeof(*argv));
+        for (size_t i = 0; settings && settings[i] && i < SETTINGS_MAX; i++)
+                argv[OWN_SETTINGS + i] = (char *)settings[i];
+        if (spawn(argv, log_fd, write_fd, err) < 0)
                 return -1;
         (void)close(fg_take_fd(write_fd));
         return wait_ready(read_fd, socket, log_path, log_offset, err);
@@ -222,5 +229,5 @@ int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *e
         if (fg_endpoint_answers(socket))
                 return 0;
         fg_cli_note(cli, "starting fgd for this user");
-        return start(socket, run_dir, err);
+        return start(cli->fgd_settings, socket, run_dir, err);
 }

@@ -7,7 +7,7 @@ _fgrun_ids() {
 
 _fgrun() {
         local cur=${COMP_WORDS[COMP_CWORD]} command="" word i
-        local commands="run ps inspect logs stop events pull images image prune secret usage network keys info version help"
+        local commands="run ps inspect logs stop events pull images image prune secret usage network keys bench info version help"
         local global="--host --token --json --quiet --help"
 
         for ((i = 1; i < COMP_CWORD; i++)); do
@@ -35,6 +35,7 @@ _fgrun() {
         secret:*) COMPREPLY=($(compgen -W "create get list rm" -- "$cur")) ;;
         keys:-*) COMPREPLY=($(compgen -W "$global --name= --policy= --allow= --deny= --cluster=" -- "$cur")) ;;
         keys:*) COMPREPLY=($(compgen -W "create list revoke" -- "$cur")) ;;
+        bench:-*) COMPREPLY=($(compgen -W "$global --quick --json= --html=" -- "$cur")) ;;
         info:-*) COMPREPLY=($(compgen -W "$global --aws-env" -- "$cur")) ;;
         image:*) COMPREPLY=($(compgen -W "rm" -- "$cur")) ;;
         help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for fgrun
 
-set -l commands run ps inspect logs stop events pull images image prune secret usage network keys info version help
+set -l commands run ps inspect logs stop events pull images image prune secret usage network keys bench info version help
 
 function __fgrun_ids
     fgrun --quiet ps $argv 2>/dev/null | awk 'NR > 1 { print $1 "\t" $2 " " $3 }'
@@ -26,6 +26,7 @@ complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'prune' -
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'secret' -d 'Store, print and remove secrets'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'usage' -d 'Show usage and cost'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'keys' -d 'Make, list and revoke access keys'
+complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'bench' -d 'Compare microVMs with containers'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'info' -d 'Show the host'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'network' -d 'Show addresses and ports'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'version' -d 'Show the version'
@@ -63,6 +64,9 @@ complete -c fgrun -n '__fish_seen_subcommand_from keys' -l policy -r -d 'JSON'
 complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l allow -x -d 'What it may do'
 complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l deny -x -d 'What it may not do'
 complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l cluster -x -d 'Only there'
+complete -c fgrun -f -n '__fish_seen_subcommand_from bench' -l quick -d 'Fewer runs'
+complete -c fgrun -n '__fish_seen_subcommand_from bench' -l json -r -d 'Write every sample'
+complete -c fgrun -n '__fish_seen_subcommand_from bench' -l html -r -d 'Write a page'
 complete -c fgrun -f -n '__fish_seen_subcommand_from info' -l aws-env -d 'Assignments for the AWS CLI'
 complete -c fgrun -f -n '__fish_seen_subcommand_from image' -a rm
 complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -a 'create get list rm'

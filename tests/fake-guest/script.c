@@ -40,6 +40,13 @@ static enum outcome write_line(struct container *c, size_t stream, const char *t
         return DONE;
 }
 
+/* The program of `fgrun bench`: its line. */
+static enum outcome run_probe(struct guest *g, struct container *c, const char *arg)
+{
+        return write_line(c, 0,
+                          fg_streq(arg, "start") ? "{\"realtimeNs\":1}" : "{\"waiting\":true}");
+}
+
 static enum outcome run_print(struct guest *g, struct container *c, const char *arg)
 {
         return write_line(c, 0, arg);
@@ -216,7 +223,7 @@ static const struct verb {
         { "sleep", run_sleep },     { "wait", run_wait },     { "ignore-stop", run_ignore_stop },
         { "exit", run_exit },       { "oom", run_oom },       { "crash", run_crash },
         { "garbage", run_garbage }, { "health", run_health }, { "age", run_age },
-        { "once", run_once },       { "skip", run_skip },
+        { "once", run_once },       { "skip", run_skip },     { "/probe", run_probe },
 };
 
 /* The verb of the current statement, and its argument. */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bench/bench.h"
+
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/json.h"
+#include "core/str.h"
+
+#define VERSION      1 /* of the JSON */
+#define WARM_UP      2
+#define ROUNDS       20
+#define ROUNDS_QUICK 5
+#define MIB          (1U << 20)
+
+/* The order of tables: from the way that is prepared most to the machine's floor. */
+static const struct bench_kind *const kinds[BENCH_PEERS] = {
+        &bench_fgrun_warm, &bench_fgrun_cold, &bench_runc,
+        &bench_docker,     &bench_podman,     &bench_qemu_floor,
+};
+
+static void find_peer(struct bench *b, struct bench_peer *p)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        p->found = p->kind->find(&b->world, p, &err) == 0;
+        if (!p->found)
+                (void)snprintf(p->reason, sizeof(p->reason), "%s", err.msg);
+        fg_cli_note(b->world.cli, "%s: %s", p->kind->name, p->found ? p->version : p->reason);
+}
+
+int bench_open(struct bench *b, struct fg_cli *cli, bool quick, struct fg_error *err)
+{
+        *b = (struct bench){ .quick = quick,
+                             .warm_up = quick ? 1 : WARM_UP,
+                             .rounds = quick ? ROUNDS_QUICK : ROUNDS,
+                             .result = json_object_new_object() };
+        for (size_t i = 0; i < BENCH_PEERS; i++)
+                b->peers[i].kind = kinds[i];
+        bench_watch_signals();
+        if (bench_world_open(&b->world, cli, err) < 0)
+                return -1;
+        for (size_t i = 0; i < BENCH_PEERS && !bench_interrupted(); i++)
+                find_peer(b, &b->peers[i]);
+        return 0;
+}
+
+int bench_close(struct bench *b, struct fg_error *err)
+{
+        for (size_t i = 0; i < BENCH_PEERS; i++) {
+                if (b->peers[i].found && b->peers[i].kind->leave)
+                        b->peers[i].kind->leave(&b->world, &b->peers[i]);
+                bench_peer_finish(&b->peers[i]);
+        }
+        json_object_put(fg_take_ptr(b->result));
+        return bench_world_close(&b->world, err);
+}
+
+static struct json_object *host_json(const struct bench *b)
+{
+        struct json_object *obj = json_object_new_object();
+        struct json_object *hypervisor = fg_json_obj(b->world.info, "hypervisor");
+        struct utsname name = { 0 };
+        struct sysinfo info = { 0 };
+        double load[1] = { 0 };
+
+        (void)uname(&name);
+        (void)sysinfo(&info);
+        (void)getloadavg(load, 1);
+        fg_json_set_str(obj, "kernel", name.release);
+        fg_json_set_int(obj, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
+        fg_json_set_int(obj, "memoryMiB", (int64_t)((uint64_t)info.totalram * info.mem_unit / MIB));
+        fg_json_set(obj, "loadAverage", bench_number(load[0]));
+        fg_json_set_str(obj, "hypervisor", fg_json_str(hypervisor, "name"));
+        fg_json_set_str(obj, "accelerator", fg_json_str(hypervisor, "accelerator"));
+        fg_json_set_bool(obj, "emulated", b->world.emulated);
+        return obj;
+}
+
+void bench_describe(struct bench *b)
+{
+        struct json_object *settings = json_object_new_object(), *peers = json_object_new_array();
+        char when[FG_RFC3339_MAX];
+
+        fg_rfc3339(fg_now_ns(), when);
+        fg_json_set_int(b->result, "version", VERSION);
+        fg_json_set_str(b->result, "fgrun", FG_VERSION);
+        fg_json_set_str(b->result, "startedAt", when);
+        fg_json_set(b->result, "host", host_json(b));
+        fg_json_set_bool(settings, "quick", b->quick);
+        fg_json_set_int(settings, "warmUp", b->warm_up);
+        fg_json_set_int(settings, "rounds", b->rounds);
+        fg_json_set(b->result, "settings", settings);
+        for (size_t i = 0; i < BENCH_PEERS; i++) {
+                struct json_object *peer = json_object_new_object();
+
+                fg_json_set_str(peer, "name", b->peers[i].kind->name);
+                fg_json_set_bool(peer, "works", b->peers[i].found);
+                if (*b->peers[i].version)
+                        fg_json_set_str(peer, "version", b->peers[i].version);
+                if (*b->peers[i].reason)
+                        fg_json_set_str(peer, "reason", b->peers[i].reason);
+                (void)json_object_array_add(peers, peer);
+        }
+        fg_json_set(b->result, "peers", peers);
+}

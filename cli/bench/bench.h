@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdio.h>
+
+#include "cli/bench/peer.h"
+#include "cli/bench/world.h"
+
+/*
+ * fgrun bench: sections that fill one JSON object (docs/benchmark.md describes it), from which the
+ * table and the page are made.
+ */
+#define BENCH_PEERS 6
+
+struct bench {
+        struct bench_world world;
+        struct bench_peer peers[BENCH_PEERS];
+        bool quick;
+        unsigned warm_up, rounds;
+        struct json_object *result;
+};
+
+int bench_open(struct bench *b, struct fg_cli *cli, bool quick, struct fg_error *err);
+/** bench_close() - whatever was started ends, whatever was loaded goes. */
+int bench_close(struct bench *b, struct fg_error *err);
+
+/** bench_start() - the section "start": how long until a program runs. */
+void bench_start(struct bench *b);
+
+/** bench_describe() - "host", "settings" and "peers" of the result. */
+void bench_describe(struct bench *b);
+/** bench_print() - a result for people. */
+void bench_print(struct json_object *result, FILE *out);
+/** bench_html() - one page that needs nothing else; the caller frees it. NULL: too large. */
+char *bench_html(struct json_object *result, struct fg_error *err);

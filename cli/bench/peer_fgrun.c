@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/bench/peer.h"
+#include "cli/bench/world.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "core/cleanup.h"
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/json.h"
+#include "core/str.h"
+
+#define MEMORY_MIB     512
+#define TIMEOUT_MS     120000
+#define SETTLE_NS      (60 * FG_NS_PER_SEC)
+#define SETTLE_STEP_MS 20
+#define COLD_DISK_GIB                                                                              \
+        30 /* warm guests have the default disk, so this one is never taken from them */
+
+static bool is_cold(const struct bench_peer *p)
+{
+        return p->kind == &bench_fgrun_cold;
+}
+
+static struct json_object *definition(const struct bench_world *w, const struct bench_peer *p,
+                                      const char *word)
+{
+        struct json_object *def = json_object_new_object(), *container = json_object_new_object();
+        struct json_object *containers = json_object_new_array(), *disk = json_object_new_object();
+        struct json_object *command = json_object_new_array();
+        fg_autofree char *image = fg_asprintf("oci:%s:fgrun-bench", w->layout);
+
+        fg_json_set_str(def, "family", p->kind->name);
+        fg_json_set_str(def, "cpu", "256");
+        fg_json_set_str(def, "memory", "512");
+        fg_json_set_int(disk, "sizeInGiB", COLD_DISK_GIB);
+        if (is_cold(p))
+                fg_json_set(def, "ephemeralStorage", disk);
+        else
+                json_object_put(disk);
+        (void)json_object_array_add(command, json_object_new_string("/probe"));
+        (void)json_object_array_add(command, json_object_new_string(word));
+        fg_json_set_str(container, "name", "app");
+        fg_json_set_str(container, "image", image);
+        fg_json_set(container, "command", command);
+        (void)json_object_array_add(containers, container);
+        fg_json_set(def, "containerDefinitions", containers);
+        return def;
+}
+
+static int write_definition(struct bench_world *w, struct bench_peer *p, const char *word,
+                            char **ret_path, struct fg_error *err)
+{
+        fg_autojson *def = definition(w, p, word);
+        fg_autofree char *path = fg_asprintf("%s/%s-%s.json", w->dir, p->kind->name, word);
+        const char *text = fg_json_text(def);
+
+        if (!fg_exists(path) && fg_write_file(path, text, strlen(text), 0644, err) < 0)
+                return -1;
+        *ret_path = fg_take_ptr(path);
+        return 0;
+}
+
+static int run_probe(struct bench_world *w, struct bench_peer *p, const char *word,
+                     struct bench_run *ret, struct fg_error *err)
+{
+        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        fg_autofree char *path = NULL;
+        const struct bench_exec exec = { .words = &words, .timeout_ms = TIMEOUT_MS };
+
+        if (write_definition(w, p, word, &path, err) < 0)
+                return -1;
+        bench_words_add(&words, w->fgrun);
+        bench_words_add(&words, "--quiet");
+        bench_words_add(&words, path);
+        return bench_exec(&exec, w->clock, ret, err);
+}
+
+/* When the task was started, by the phases it tells; every phase becomes a sample. */
+static double read_phases(struct bench_peer *p, struct json_object *phases)
+{
+        uint64_t accepted = 0;
+        double started = 0;
+
+        for (size_t i = 0; phases && i < json_object_array_length(phases); i++) {
+                struct json_object *phase = json_object_array_get_idx(phases, i);
+                const char *name = fg_json_str(phase, "name");
+                const uint64_t at = (uint64_t)fg_json_int(phase, "atNs", 0);
+
+                if (i == 0)
+                        accepted = at;
+                bench_peer_phase(p, name ? name : "?", bench_ms(accepted, at));
+                if (name && fg_streq(name, "started"))
+                        started = bench_ms(accepted, at);
+        }
+        return started;
+}
+
+/* The newest task of this kind: the way it started must be the one that is measured. */
+static int read_task(struct bench_world *w, struct bench_peer *p, double *ret_accept_ms,
+                     struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("/v1/tasks?family=%s&limit=1", p->kind->name);
+        fg_autojson *answer = bench_world_get(w, path, err);
+        struct json_object *tasks = fg_json_arr(answer, "tasks"), *ours, *start;
+        const char *way, *reason;
+
+        if (!answer)
+                return -1;
+        ours = fg_json_obj(tasks ? json_object_array_get_idx(tasks, 0) : NULL, "fgrun");
+        start = fg_json_obj(ours, "start");
+        way = fg_json_str(start, "way");
+        reason = fg_json_str(start, "reason");
+        if (!way || !fg_streq(way, p->kind->name + strlen("microvm-")))
+                return fg_fail(err, FG_ERR_CONFLICT, "a task started the way '%s'%s%s",
+                               way ? way : "?", reason ? ": " : "", reason ? reason : "");
+        *ret_accept_ms = read_phases(p, fg_json_arr(ours, "phases"));
+        return *ret_accept_ms > 0 ? 0 : fg_fail(err, FG_ERR_UPSTREAM, "a task was never 'started'");
+}
+
+static int start(struct bench_world *w, struct bench_peer *p, struct bench_run *ret,
+                 double *ret_accept_ms, struct fg_error *err)
+{
+        if (run_probe(w, p, "start", ret, err) < 0)
+                return -1;
+        if (ret->status != 0)
+                return fg_fail(err, FG_ERR_UPSTREAM, "fgrun: status %d", ret->status);
+        return read_task(w, p, ret_accept_ms, err);
+}
+
+/* Is a guest ready, and none being made beside us? */
+static int pool_rests(struct bench_world *w, bool *ret, struct fg_error *err)
+{
+        fg_autojson *info = bench_world_get(w, "/v1/info", err);
+        struct json_object *sizes = fg_json_arr(info, "pool");
+        int64_t ready = 0, booting = 0;
+
+        for (size_t i = 0; sizes && i < json_object_array_length(sizes); i++) {
+                struct json_object *size = json_object_array_get_idx(sizes, i);
+
+                booting += fg_json_int(size, "booting", 0);
+                if (fg_json_int(size, "memoryMiB", 0) == MEMORY_MIB)
+                        ready += fg_json_int(size, "ready", 0);
+        }
+        *ret = ready > 0 && booting == 0;
+        return info ? 0 : -1;
+}
+
+/* For a cold start as well: a guest that boots beside it would be in the measurement. */
+static int settle(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
+{
+        const uint64_t end = fg_mono_ns() + SETTLE_NS;
+        bool rests = false;
+
+        while (fg_mono_ns() < end && !bench_interrupted()) {
+                if (pool_rests(w, &rests, err) < 0)
+                        return -1;
+                if (rests)
+                        return 0;
+                if (fg_client_pause(w->cli->client, SETTLE_STEP_MS, err) < 0)
+                        return -1;
+        }
+        return fg_fail(err, FG_ERR_TIMEOUT, "no warm guest came within %d s",
+                       (int)(SETTLE_NS / FG_NS_PER_SEC));
+}
+
+/* One task, that the daemon knows what is asked for and has the image. */
+static int find(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
+{
+        fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
+
+        (void)snprintf(p->version, sizeof(p->version), "%s", FG_VERSION);
+        if (run_probe(w, p, "start", &run, err) < 0)
+                return -1;
+        return run.status == 0 ? 0 : fg_fail(err, FG_ERR_UPSTREAM, "fgrun: status %d", run.status);
+}
+
+const struct bench_kind bench_fgrun_warm = {
+        .name = "microvm-warm",
+        .find = find,
+        .settle = settle,
+        .start = start,
+};
+
+const struct bench_kind bench_fgrun_cold = {
+        .name = "microvm-cold",
+        .find = find,
+        .settle = settle,
+        .start = start,
+};

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "cli/bench/bench.h"
+#include "cli/command.h"
+#include "core/cleanup.h"
+#include "core/fs.h"
+#include "core/json.h"
+
+#define FILE_MODE 0644
+
+static bool arg_quick;
+static const char *arg_json, *arg_html;
+
+static const struct fg_option options[] = {
+        { "quick", 0, NULL, "Fewer runs", .flag = &arg_quick },
+        { "json", 0, "FILE", "Write every sample to FILE", .text = &arg_json },
+        { "html", 0, "FILE", "Write a page with plots to FILE", .text = &arg_html },
+        { 0 },
+};
+
+static int write_files(struct json_object *result, struct fg_error *err)
+{
+        const char *text = json_object_to_json_string_ext(result, JSON_C_TO_STRING_PRETTY);
+        fg_autofree char *page = NULL;
+
+        if (arg_json && fg_write_file(arg_json, text, strlen(text), FILE_MODE, err) < 0)
+                return -1;
+        if (!arg_html)
+                return 0;
+        page = bench_html(result, err);
+        return page ? fg_write_file(arg_html, page, strlen(page), FILE_MODE, err) : -1;
+}
+
+static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
+{
+        if (bench_open(b, cli, arg_quick, err) < 0)
+                return -1;
+        bench_start(b);
+        if (bench_interrupted())
+                return fg_fail(err, FG_ERR_CONFLICT, "interrupted");
+        bench_describe(b);
+        if (write_files(b->result, err) < 0)
+                return -1;
+        if (cli->json)
+                fg_cli_print_json(b->result);
+        else
+                bench_print(b->result, stdout);
+        return 0;
+}
+
+static int run(struct fg_cli *cli, char **args, struct fg_error *err)
+{
+        struct fg_error at_end = FG_ERROR_INIT;
+        struct bench b = { 0 };
+        int r = measure(&b, cli, err);
+
+        (void)args;
+        if (bench_close(&b, &at_end) < 0 && r == 0) {
+                *err = at_end;
+                r = -1;
+        }
+        return r;
+}
+
+const struct fg_command fg_cmd_bench = {
+        .name = "bench",
+        .summary = "Compare microVMs with containers on this machine",
+        .doc = "Measure how long microVMs and containers take to start on this machine, with an "
+               "fgd "
+               "of its own in a temporary directory, beside those of runc, docker and podman that "
+               "are installed and beside a bare QEMU.",
+        .options = options,
+        .run = run,
+};

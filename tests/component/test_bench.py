@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fgrun bench, with VMs that are processes and container engines that sleep for a known time."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from conftest import BUILD, HYPERVISOR, PROGRAM, ROOT
+
+SLEEP_MS = 80
+DOCKER = f"""#!/bin/sh
+case $1 in
+version) echo 1.2.3 ;;
+run) sleep 0.0{SLEEP_MS}; echo "{{\\"realtimeNs\\":$(date +%s%N)}}"; sleep 0.02 ;;
+esac
+"""
+BROKEN = "#!/bin/sh\n[ $1 != --version ] || { echo broken 1; exit 0; }\necho no such luck >&2\nexit 125\n"
+
+
+@pytest.fixture(name="bench", scope="module")
+def _bench(tmp_path_factory):
+    """Result, page and printed text of one quick run."""
+    tmp = tmp_path_factory.mktemp("bench")
+    for name, text in (("docker", DOCKER), ("podman", BROKEN), ("runc", BROKEN),
+                       ("fgd", f'#!/bin/sh\nexec {PROGRAM} "$@" --hypervisor={HYPERVISOR} --network=none\n')):
+        (tmp / name).write_text(text, encoding="ascii")
+        (tmp / name).chmod(0o755)
+    env = {"PATH": f"{tmp}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp), "FGRUN_FGD": str(tmp / "fgd"), "TMPDIR": "/tmp"}
+    before = {name for name in os.listdir("/tmp") if name.startswith("fgrun-bench-")}
+    done = subprocess.run([BUILD / "cli" / "fgrun", "bench", "--quick", f"--json={tmp}/out.json", f"--html={tmp}/out.html"],
+                          env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert done.returncode == 0, done
+    assert {name for name in os.listdir("/tmp") if name.startswith("fgrun-bench-")} <= before
+    return json.loads((tmp / "out.json").read_text("utf-8")), (tmp / "out.html").read_text("utf-8"), done.stdout
+
+
+def check(shape, value, path):
+    """As the document's example: the same members (those with a ? may be missing), the same types."""
+    if isinstance(shape, dict):
+        assert isinstance(value, dict), path
+        required = {key for key in shape if not key.endswith("?")}
+        assert required <= set(value) <= {key.rstrip("?") for key in shape}, (path, sorted(value))
+        for key, member in shape.items():
+            if key.rstrip("?") in value:
+                check(member, value[key.rstrip("?")], f"{path}.{key}")
+    elif isinstance(shape, list):
+        assert isinstance(value, list), path
+        for i, element in enumerate(value):
+            check(shape[0], element, f"{path}[{i}]")
+    elif isinstance(shape, float):
+        assert isinstance(value, (int, float)) and not isinstance(value, bool), path
+    else:
+        assert type(value) is type(shape), path
+
+
+def row(result, name):
+    return next(row for row in result["start"] if row["name"] == name)
+
+
+def test_the_result_is_what_the_document_says(bench):
+    text = (pathlib.Path(ROOT) / "docs" / "benchmark.md").read_text("utf-8")
+    check(json.loads(re.search(r"```json\n(.*?)```", text, re.S)[1]), bench[0], "$")
+    assert {"microvm-warm", "microvm-cold", "docker"} == {row["name"] for row in bench[0]["start"]}
+    for each in bench[0]["start"]:
+        assert len(each["samples_ms"]) == bench[0]["settings"]["rounds"] == len(each["typed"]["samples_ms"])
+        assert each["p50_ms"] in each["samples_ms"] and each["p99_ms"] == max(each["samples_ms"])
+
+
+def test_a_peer_takes_the_time_that_it_sleeps(bench):
+    docker = row(bench[0], "docker")
+    for first, typed, whole in zip(docker["samples_ms"], docker["typed"]["samples_ms"], docker["whole"]["samples_ms"]):
+        assert SLEEP_MS <= first <= typed and typed + 19 <= whole
+    assert min(docker["samples_ms"]) < SLEEP_MS + 500  # a loaded machine
+
+
+def test_a_microvm_s_clock_is_its_task_s(bench):
+    for name in ("microvm-warm", "microvm-cold"):
+        each = row(bench[0], name)
+        phases = {phase["name"]: phase["samples_ms"] for phase in each["phases"]}
+        assert phases["started"] == each["samples_ms"] and set(phases["accepted"]) == {0}
+        assert all(a <= b for a, b in zip(each["samples_ms"], each["typed"]["samples_ms"]))
+
+
+def test_who_does_not_work_is_named(bench):
+    result, page, printed = bench
+    reasons = {peer["name"]: peer.get("reason", "") for peer in result["peers"]}
+    assert "status 125: no such luck" in reasons["podman"] and "no QEMU" in reasons["qemu-floor"]
+    assert "podman: status 125" in printed and "no such luck" in page and "<svg" in page
+    assert {peer["name"] for peer in result["peers"] if peer["works"]} == {"microvm-warm", "microvm-cold", "docker"}
