@@ -9,6 +9,7 @@
 #include "api/event_feed.h"
 #include "api/network.h"
 #include "api/pool.h"
+#include "api/run.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -69,15 +70,14 @@ static void on_accepted(void *userdata, const struct fg_error *err)
         free(submit);
 }
 
-static bool claim(struct fg_daemon *d, const struct fg_submission *s, char id[FG_ID_LEN + 1],
-                  const char **ret_why)
+static void claim(struct fg_daemon *d, const struct fg_submission *s, struct fg_pool_claim *ret)
 {
         struct fg_net_port ports[FG_NET_PORTS_MAX];
         struct fg_net_request request = { 0 };
 
         if (s->network)
                 request = fg_task_network_request(s->network, ports);
-        return fg_pool_claim(d->pool, s->def, &request, id, ret_why);
+        fg_pool_claim(d->pool, s->def, &request, ret);
 }
 
 /* With a warm guest that waits for such a task, or room of its own. NULL: neither. */
@@ -85,21 +85,23 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
                              struct fg_error *err)
 {
         const uint64_t memory = (uint64_t)s->def->memory_mib + fg_vmm_info(d->vmm)->overhead_mib;
-        char id[FG_ID_LEN + 1];
-        const char *cold_reason;
+        struct fg_pool_claim guest;
         struct fg_run *run;
         struct fg_task *t;
         bool warm;
 
-        warm = claim(d, s, id, &cold_reason);
+        claim(d, s, &guest);
+        warm = guest.way != FG_WAY_COLD;
         if (!warm)
                 fg_pool_yield(d->pool, memory);
         if (fg_capacity_take(&d->capacity, (uint64_t)s->def->cpu_units, memory, err) < 0)
                 return NULL;
-        t = fg_task_new(warm ? id : NULL, fg_taskdef_copy(s->def), fg_now_ns());
+        t = fg_task_new(warm ? guest.id : NULL, fg_taskdef_copy(s->def), fg_now_ns());
         run = run_new(d, t);
         run->warm = warm;
-        t->cold_reason = fg_strdup(cold_reason);
+        fg_task_came(t, guest.way, guest.why);
+        if (guest.way == FG_WAY_WARM_IMAGE)
+                disks_mounted(run);
         t->overrides = json_object_get(s->overrides);
         t->tags = json_object_get(s->tags);
         t->cluster = fg_strdup(s->cluster ? s->cluster : d->names.cluster);
@@ -115,6 +117,19 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
                 return run;
         run_free(run);
         return NULL;
+}
+
+/* A task may be stricter than the configuration, not laxer. */
+static int check_pull(const struct fg_daemon *d, const struct fg_taskdef *def, struct fg_error *err)
+{
+        const char *wish = def->fgrun ? def->fgrun->image_pull : NULL;
+
+        if (wish && fg_streq(wish, "prepared") && !disks_allowed(d, NULL))
+                return fg_fail(
+                        err, FG_ERR_INVALID,
+                        "fgrun.imagePull: 'prepared' is refused: the host prepares no images "
+                        "(image_pull, kernel in fgd.conf); 'guest' is allowed");
+        return 0;
 }
 
 /* Said at once, not when the task starts. */
@@ -142,7 +157,9 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
 
         assert(s->count >= 1 && s->count <= FG_SUBMIT_MAX);
         *submit = (struct submit){ .d = d, .done = done, .userdata = userdata };
-        for (size_t i = 0; i < s->count && check_files(d, def, &submit->err) == 0; i++) {
+        for (size_t i = 0; i < s->count && check_files(d, def, &submit->err) == 0 &&
+                           check_pull(d, def, &submit->err) == 0;
+             i++) {
                 struct fg_run *run = run_of(d, s, i, &submit->err);
 
                 if (!run)

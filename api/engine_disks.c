@@ -29,13 +29,20 @@ static struct fg_container *container_of(const struct run_image *image)
         return &image->run->task->containers[image - image->run->images];
 }
 
-static bool wanted(const struct fg_run *run)
+bool disks_allowed(const struct fg_daemon *d, const struct fg_taskdef *def)
 {
-        const struct fg_config *config = &run->d->config;
+        const struct fg_config *config = &d->config;
         /* has EROFS as a module only, which its guests do not load */
         bool stock = config->kernel && fg_streq(config->kernel, FG_KERNEL_STOCK);
 
-        return !stock && !fg_streq(config->image_pull, "guest");
+        return !stock && !fg_streq(config->image_pull, "guest") &&
+               !(def && def->fgrun && def->fgrun->image_pull &&
+                 fg_streq(def->fgrun->image_pull, "guest"));
+}
+
+static bool wanted(const struct fg_run *run)
+{
+        return disks_allowed(run->d, run->task->def);
 }
 
 bool disks_settled(const struct fg_run *run)
@@ -63,17 +70,26 @@ static void on_prepared(void *userdata, const char *path, const struct fg_error 
         start_vm(run);
 }
 
+/* Return: false when there is no such image. */
+static bool hold(struct run_image *image, const char *manifest)
+{
+        struct fg_container *c = container_of(image);
+
+        if (fg_images_pin(image->run->d->images, manifest) < 0)
+                return false;
+        (void)snprintf(image->pinned, sizeof(image->pinned), "%s", manifest);
+        (void)snprintf(c->disk, sizeof(c->disk), "%s", manifest);
+        return true;
+}
+
 static void use(struct run_image *image, const char *manifest)
 {
         struct fg_images *images = image->run->d->images;
-        struct fg_container *c = container_of(image);
         struct fg_error err = FG_ERROR_INIT;
         struct disk_ref *ref;
 
-        if (fg_images_pin(images, manifest) < 0)
+        if (!hold(image, manifest))
                 return;
-        (void)snprintf(image->pinned, sizeof(image->pinned), "%s", manifest);
-        (void)snprintf(c->disk, sizeof(c->disk), "%s", manifest);
         image->disk = fg_images_prepared(images, manifest);
         if (image->disk)
                 return;
@@ -90,8 +106,20 @@ static void decide(struct run_image *image, const struct fg_image *known)
                 use(image, known->manifest);
 }
 
+void disks_mounted(struct fg_run *run)
+{
+        struct fg_image known;
+
+        for (size_t i = 0; i < run->task->n_containers; i++)
+                if (fg_images_known(run->d->images, run->task->containers[i].def->image, &known))
+                        (void)hold(&run->images[i], known.manifest);
+        run->mounted = true;
+}
+
 void disks_begin(struct fg_run *run)
 {
+        if (run->mounted)
+                return;
         for (size_t i = 0; i < run->task->n_containers && wanted(run); i++) {
                 struct run_image *image = &run->images[i];
                 const struct fg_container *c = container_of(image);
@@ -116,6 +144,10 @@ void disks_sized(struct run_image *image, uint64_t bytes)
 
 void disks_pulled(struct run_image *image, const struct fg_image *result)
 {
+        struct fg_run *run = image->run;
+
+        if (run->mounted && !fg_streq(result->manifest, container_of(image)->disk))
+                fg_task_came(run->task, FG_WAY_WARM, "its image is another one by now");
         if (!image->undecided)
                 return;
         image->undecided = false;
@@ -131,9 +163,9 @@ void disks_forget(struct run_image *image)
 }
 
 /* The guest knows a disk by it. */
-void disks_serial(const struct fg_container *c, char ret[FG_VM_SERIAL_LEN + 1])
+void disks_serial(const char *manifest, char ret[FG_VM_SERIAL_LEN + 1])
 {
-        (void)snprintf(ret, FG_VM_SERIAL_LEN + 1, "%s", strchr(c->disk, ':') + 1);
+        (void)snprintf(ret, FG_VM_SERIAL_LEN + 1, "%s", strchr(manifest, ':') + 1);
 }
 
 void disks_lost(struct fg_run *run, const char *serial)
@@ -145,7 +177,7 @@ void disks_lost(struct fg_run *run, const char *serial)
 
                 if (!c->disk[0])
                         continue;
-                disks_serial(c, own);
+                disks_serial(c->disk, own);
                 if (fg_streq(own, serial))
                         c->disk[0] = '\0';
         }
@@ -173,7 +205,7 @@ size_t disks_attach(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX])
                         continue;
                 }
                 ret[n].path = run->images[i].disk;
-                disks_serial(c, ret[n++].serial);
+                disks_serial(c->disk, ret[n++].serial);
         }
         return n;
 }

@@ -4,6 +4,7 @@
 
 #include "api/disk.h"
 #include "api/network.h"
+#include "api/pool.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -100,6 +101,7 @@ void end_run(struct fg_run *run)
         }
         fg_task_move(t, FG_TASK_DEPROVISIONING, now);
         run_save(run, NULL, NULL);
+        fg_pool_refill(run->d->pool); /* it may have written nothing */
         end_continue(run);
 }
 

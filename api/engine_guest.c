@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/pool.h"
 #include "api/run.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -36,7 +35,6 @@ static void check_running(struct fg_run *run, uint64_t now)
         fg_task_move(t, FG_TASK_RUNNING, now);
         run_limit_cpu(run);
         disks_prepare_rest(run);
-        fg_pool_refill(run->d->pool);
 }
 
 static void on_image_done(struct fg_run *run, struct fg_container *c, struct json_object *event,

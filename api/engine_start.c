@@ -6,6 +6,7 @@
 #include "api/disk.h"
 #include "api/metadata.h"
 #include "api/network.h"
+#include "api/pool.h"
 #include "api/spec.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -112,7 +113,7 @@ void start_vm(struct fg_run *run)
         memcpy(spec.id, run->task->id, sizeof(spec.id));
         spec.vcpus = (unsigned)((run->task->def->cpu_units + 1023) / 1024);
         spec.memory_mib = (unsigned)run->task->def->memory_mib;
-        spec.n_disks = disks_attach(run, disks);
+        spec.n_disks = run->mounted ? 0 : disks_attach(run, disks);
         if (network) {
                 nic = (struct fg_vm_nic){ .netns = fg_net_info(run->d->net)->namespace_path,
                                           .tap = network->a.tap,
@@ -188,8 +189,8 @@ void start_begin(struct fg_run *run)
                 return;
         }
         start_logs(run);
-        if (!run->warm && !run->task->cold_reason)
-                run->task->cold_reason = fg_strdup("fgd was restarted, and began it again");
+        if (!run->warm && run->task->way != FG_WAY_COLD)
+                fg_task_came(run->task, FG_WAY_COLD, "fgd was restarted, and began it again");
         fg_task_move(run->task, FG_TASK_PENDING, now);
         fg_task_phase(run->task, FG_PHASE_SCHEDULED, now);
         if (run->task->pull_started_ns == 0)
@@ -266,6 +267,7 @@ static void on_first_output(void *userdata, uint64_t time_ns)
                 time_ns = run->task->created_ns;
         fg_task_phase(run->task, FG_PHASE_FIRST_OUTPUT, time_ns);
         run_save(run, NULL, NULL);
+        fg_pool_refill(run->d->pool); /* not before: a boot would slow the task's first steps */
 }
 
 static void on_down(void *userdata, const struct fg_error *err)
@@ -356,7 +358,7 @@ static struct json_object *task_message(const struct fg_run *run)
                                                     .manifest = c->manifest };
                 if (!c->disk[0] || !fg_streq(c->disk, c->manifest))
                         continue;
-                disks_serial(c, serials[i]);
+                disks_serial(c->disk, serials[i]);
                 images[i].disk = serials[i];
         }
         return fg_spec_to_json(&spec);

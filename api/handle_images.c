@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/daemon.h"
+#include "api/pool.h"
 #include "api/routes.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -152,6 +153,7 @@ void handle_image_pull(void *daemon, struct fg_request *r)
 /* ---- DELETE /v1/images ---- */
 
 struct removal {
+        struct fg_daemon *d;
         struct fg_request *r;
         char *reference;
 };
@@ -165,6 +167,7 @@ static void on_removed(void *userdata, const struct fg_error *err)
                 fg_reply_error(removal->r, err);
         } else {
                 body = json_object_new_object();
+                fg_pool_refill(removal->d->pool);
                 fg_json_set_str(body, "removed", removal->reference);
                 fg_reply_json(removal->r, 200, body);
         }
@@ -185,7 +188,7 @@ void handle_image_remove(void *daemon, struct fg_request *r)
                 return;
         }
         removal = fg_calloc(1, sizeof(*removal));
-        *removal = (struct removal){ .r = r, .reference = fg_strdup(reference) };
+        *removal = (struct removal){ .d = d, .r = r, .reference = fg_strdup(reference) };
         fg_images_remove(d->images, reference, on_removed, removal);
 }
 
@@ -220,6 +223,7 @@ static void on_images_pruned(void *userdata, uint64_t freed, const struct fg_err
                 free(p);
                 return;
         }
+        fg_pool_refill(p->d->pool);
         finish_pruning(p);
 }
 

@@ -79,7 +79,7 @@ void handle_info(void *daemon, struct fg_request *r)
         if (*d->tls.fingerprint)
                 fg_json_set_str(body, "tlsFingerprint", d->tls.fingerprint);
         fg_json_set(body, "capacity", capacity_json(&d->capacity));
-        fg_json_set(body, "pool", fg_pool_to_json(d->pool));
+        fg_json_set(body, "pool", fg_pool_to_json(d->pool, false));
         fg_json_set(body, "hypervisor", hypervisor_json(info));
         fg_json_set(body, "network", network_info_json(d));
         fg_json_set(body, "directories", directories_json(&d->config));

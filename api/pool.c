@@ -5,57 +5,30 @@
 #include <string.h>
 
 #include "api/pool_private.h"
+#include "api/run.h"
 #include "api/taskdef.h"
 #include "core/clock.h"
 #include "core/str.h"
 
-#define DEMAND_SECONDS 600 /* a size that no task had for so long needs no guests */
-#define BURST_SECONDS  10  /* tasks that came within so long may come again */
-#define FAILURES_MAX   3   /* in a row; then nothing more is tried until a task comes */
+#define FAILURES_MAX 3 /* in a row; then nothing more is tried until a task comes */
 
-/* ---- demand ---- */
+/* ---- how many ---- */
 
-static struct pool_demand *demand_of(struct fg_pool *pool, const struct fg_taskdef *def)
+static bool serves(const struct pool_guest *g, const struct pool_demand *demand,
+                   const struct pool_images *images)
 {
-        const unsigned vcpus = (unsigned)((def->cpu_units + 1023) / 1024);
-        struct pool_demand *oldest = &pool->demands[0];
-
-        for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
-                struct pool_demand *demand = &pool->demands[i];
-
-                if (demand->vcpus == vcpus && demand->memory_mib == def->memory_mib)
-                        return demand;
-                if (demand->last_ns < oldest->last_ns)
-                        oldest = demand;
-        }
-        *oldest = (struct pool_demand){ .vcpus = vcpus, .memory_mib = (unsigned)def->memory_mib };
-        return oldest;
+        return g->vcpus == demand->vcpus && g->memory_mib == demand->memory_mib &&
+               memcmp(&g->images, images, sizeof(*images)) == 0;
 }
 
-static void note(struct pool_demand *demand, uint64_t now)
-{
-        if (now - demand->burst_ns > BURST_SECONDS * FG_NS_PER_SEC) {
-                demand->burst_ns = now;
-                demand->burst = 0;
-        }
-        demand->burst++;
-        demand->last_ns = now;
-}
-
-static unsigned wanted(const struct pool_demand *demand, uint64_t now)
-{
-        if (demand->last_ns == 0 || now - demand->last_ns > DEMAND_SECONDS * FG_NS_PER_SEC)
-                return 0;
-        return now - demand->burst_ns > BURST_SECONDS * FG_NS_PER_SEC ? 1 : demand->burst;
-}
-
-static size_t count(const struct fg_pool *pool, const struct pool_demand *demand, bool ready_only)
+static size_t count(const struct fg_pool *pool, const struct pool_demand *demand,
+                    const struct pool_images *images, bool ready_only)
 {
         const struct pool_guest *g;
         size_t n = 0;
 
         LL_FOREACH (pool->guests, g)
-                n += g->vcpus == demand->vcpus && g->memory_mib == demand->memory_mib &&
+                n += serves(g, demand, images) &&
                      (ready_only ? g->state == POOL_READY : g->state != POOL_ENDING);
         return n;
 }
@@ -70,15 +43,104 @@ static bool booting(const struct fg_pool *pool)
         return false;
 }
 
-static void end_surplus(struct fg_pool *pool, const struct pool_demand *demand, size_t keep)
+/* The first in rank that wants such a guest. NULL: nobody does, or enough of them wait before it.
+ */
+static const struct pool_demand *wanted_by(const struct fg_pool *pool, const struct pool_guest *g,
+                                           uint64_t now)
+{
+        const struct pool_demand *best = NULL;
+        const struct pool_guest *other;
+
+        for (size_t i = 0; i < POOL_DEMANDS_MAX; i++) {
+                const struct pool_demand *demand = &pool->demands[i];
+                struct pool_images images;
+                unsigned before = 0;
+
+                if (pool_demand_limit(demand, now) == 0 ||
+                    pool_demand_images(pool, demand, &images) || !serves(g, demand, &images))
+                        continue;
+                for (other = pool->guests; other != g; other = other->next)
+                        before += other->state == POOL_READY && serves(other, demand, &images);
+                if (before < pool_demand_limit(demand, now) &&
+                    (!best || pool_demand_rank(demand) < pool_demand_rank(best)))
+                        best = demand;
+        }
+        return best;
+}
+
+/* Also those whose image is gone, or means something else by now. */
+static void end_surplus(struct fg_pool *pool, uint64_t now)
 {
         struct pool_guest *g, *next;
-        size_t n = 0;
 
         LL_FOREACH_SAFE(pool->guests, g, next)
-        if (g->state == POOL_READY && g->vcpus == demand->vcpus &&
-            g->memory_mib == demand->memory_mib && ++n > keep)
+        if (g->state == POOL_READY && !wanted_by(pool, g, now))
                 pool_end(g);
+}
+
+/* A guest that matters less makes way. Return: false when there is none. */
+static bool replace(struct fg_pool *pool, enum pool_rank rank, uint64_t now)
+{
+        struct pool_guest *g;
+
+        LL_FOREACH (pool->guests, g) {
+                const struct pool_demand *demand = wanted_by(pool, g, now);
+
+                if (g->state != POOL_READY || (demand && pool_demand_rank(demand) <= rank))
+                        continue;
+                pool_end(g);
+                return true;
+        }
+        return false;
+}
+
+static void on_prepared(void *userdata, const char *path, const struct fg_error *err)
+{
+        struct fg_daemon *d = userdata;
+
+        (void)path;
+        if (!d->pool)
+                return;
+        d->pool->preparing = false;
+        if (!err)
+                fg_pool_refill(d->pool);
+}
+
+static void prepare(struct fg_pool *pool, const struct pool_demand *demand)
+{
+        struct fg_error ignored;
+        struct fg_image known;
+
+        for (size_t i = 0; i < demand->n_references && !pool->preparing; i++) {
+                fg_autofree char *path = NULL;
+
+                if (!fg_images_known(pool->d->images, demand->references[i], &known) ||
+                    known.unprepared_why)
+                        return;
+                path = fg_images_prepared(pool->d->images, known.manifest);
+                pool->preparing = !path && fg_images_prepare(pool->d->images, known.manifest,
+                                                             on_prepared, pool->d, &ignored) == 0;
+        }
+}
+
+/* Return: whether a guest is being made now. */
+static bool fill(struct fg_pool *pool, const struct pool_demand *demand, uint64_t now)
+{
+        const unsigned failures = pool->failures;
+        struct pool_images images;
+
+        if (pool_demand_wanted(demand, now) == 0)
+                return false;
+        if (pool_demand_images(pool, demand, &images)) {
+                prepare(pool, demand);
+                return false;
+        }
+        if (count(pool, demand, &images, false) >= pool_demand_wanted(demand, now))
+                return false;
+        while (!pool_make(pool, demand, &images))
+                if (pool->failures > failures || !replace(pool, pool_demand_rank(demand), now))
+                        return false;
+        return true;
 }
 
 /* One at a time: a boot takes a processor from whoever else needs it. */
@@ -88,16 +150,14 @@ void fg_pool_refill(struct fg_pool *pool)
 
         if (pool->leaving || pool->d->leaving || pool->d->config.warm_memory_mib == 0)
                 return;
-        for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
-                const struct pool_demand *demand = &pool->demands[i];
-                const unsigned want = wanted(demand, now);
-
-                if (want == 0)
-                        end_surplus(pool, demand, 0);
-                else if (count(pool, demand, false) < want && !booting(pool) &&
-                         pool->failures < FAILURES_MAX && pool_make(pool, demand))
-                        return;
-        }
+        end_surplus(pool, now);
+        if (booting(pool) || pool->failures >= FAILURES_MAX)
+                return;
+        for (enum pool_rank rank = 0; rank < POOL_RANKS; rank++)
+                for (size_t i = 0; i < POOL_DEMANDS_MAX; i++)
+                        if (pool_demand_rank(&pool->demands[i]) == rank &&
+                            fill(pool, &pool->demands[i], now))
+                                return;
 }
 
 /* ---- what the engine asks for ---- */
@@ -114,40 +174,155 @@ static bool suits(const struct pool_guest *g, const struct fg_net_request *r)
                 (g->nic.n_groups == 1 && fg_streq(group, g->nic.groups[0])));
 }
 
-bool fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
-                   const struct fg_net_request *network, char ret_id[FG_ID_LEN + 1],
-                   const char **ret_why)
+/* Return: what its images are, once guests have them mounted; NULL: ret->why says why not. */
+static struct pool_demand *with_images(struct fg_pool *pool, const struct fg_taskdef *def,
+                                       struct pool_images *images, const char **ret_why)
 {
+        const unsigned vcpus = (unsigned)((def->cpu_units + 1023) / 1024);
+        char *references[POOL_IMAGES_MAX];
         struct pool_demand *demand;
+        size_t n;
+
+        *ret_why = "the host does not prepare its images";
+        if (!disks_allowed(pool->d, def))
+                return NULL;
+        *ret_why = "it has more images than a warm guest has";
+        if (pool_references(def, references, &n) < 0)
+                return NULL;
+        demand = pool_demand_of(pool, vcpus, (unsigned)def->memory_mib, references, n, true);
+        while (n > 0)
+                free(references[--n]);
+        *ret_why = "too many guests with other images are kept";
+        if (!demand)
+                return NULL;
+        pool_demand_note(demand, fg_mono_ns());
+        *ret_why = pool_demand_images(pool, demand, images);
+        return demand;
+}
+
+/* Tasks whose images guests have mounted want no others. */
+static void note_size(struct fg_pool *pool, const struct fg_taskdef *def,
+                      const struct pool_demand *with)
+{
+        const unsigned vcpus = (unsigned)((def->cpu_units + 1023) / 1024);
+        const uint64_t now = fg_mono_ns();
+        struct pool_demand *plain;
+
+        if (with && pool_demand_wanted(with, now) > 0)
+                return;
+        plain = pool_demand_of(pool, vcpus, (unsigned)def->memory_mib, NULL, 0, true);
+        if (plain)
+                pool_demand_note(plain, now);
+}
+
+/* Return: a waiting guest of that size with exactly these images; NULL: *ret_why. */
+static struct pool_guest *find(const struct fg_pool *pool, const struct pool_demand *demand,
+                               const struct pool_images *images,
+                               const struct fg_net_request *network, const char **ret_why)
+{
         struct pool_guest *g;
 
-        *ret_why = "warm guests are switched off (warm_memory_mib)";
-        if (pool->d->config.warm_memory_mib == 0)
-                return false;
-        pool->failures = 0;
-        demand = demand_of(pool, def);
-        note(demand, fg_mono_ns());
+        *ret_why = images->n > 0 ? "no warm guest with its image was ready"
+                                 : "no warm guest of this size was ready";
+        LL_FOREACH (pool->guests, g) {
+                if (g->state != POOL_READY || !serves(g, demand, images))
+                        continue;
+                if (suits(g, network))
+                        return g;
+                *ret_why = "warm guests are in the default subnet and security group only, "
+                           "without published ports or a rate limit";
+        }
+        return NULL;
+}
+
+static bool possible(const struct fg_pool *pool, const struct fg_taskdef *def, const char **ret_why)
+{
         *ret_why = "warm guests have the default ephemeral storage only";
         if (fg_taskdef_storage_gib(def) != FG_EPHEMERAL_DEFAULT_GIB)
                 return false;
         *ret_why = "the host has no CPUs left for it";
-        if (pool->d->capacity.cpu_used + (uint64_t)def->cpu_units > pool->d->capacity.cpu_units)
-                return false;
-        *ret_why = "no warm guest of this size was ready";
-        LL_FOREACH (pool->guests, g) {
-                if (g->state == POOL_READY && !suits(g, network))
-                        *ret_why = "warm guests are in the default subnet and security group only, "
-                                   "without published ports or a rate limit";
-                if (g->state != POOL_READY || !suits(g, network) || g->vcpus != demand->vcpus ||
-                    g->memory_mib != demand->memory_mib)
-                        continue;
-                memcpy(ret_id, g->id, sizeof(g->id));
-                pool_give_room(g);
-                pool_forget(g);
-                *ret_why = NULL;
-                return true;
+        return pool->d->capacity.cpu_used + (uint64_t)def->cpu_units <= pool->d->capacity.cpu_units;
+}
+
+void fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
+                   const struct fg_net_request *network, struct fg_pool_claim *ret)
+{
+        const struct pool_demand size = { .vcpus = (unsigned)((def->cpu_units + 1023) / 1024),
+                                          .memory_mib = (unsigned)def->memory_mib };
+        const char *no_images, *no_guest = NULL;
+        struct pool_images images, none = { 0 };
+        struct pool_guest *g = NULL;
+        struct pool_demand *with;
+
+        *ret = (struct fg_pool_claim){ .way = FG_WAY_COLD };
+        ret->why = "warm guests are switched off (warm_memory_mib)";
+        if (pool->d->config.warm_memory_mib == 0)
+                return;
+        pool->failures = 0;
+        with = with_images(pool, def, &images, &no_images);
+        note_size(pool, def, with);
+        if (!possible(pool, def, &ret->why))
+                return;
+        if (with && !no_images)
+                g = find(pool, &size, &images, network, &no_images);
+        ret->way = g ? FG_WAY_WARM_IMAGE : FG_WAY_WARM;
+        ret->why = g ? NULL : no_images;
+        if (!g)
+                g = find(pool, &size, &none, network, &no_guest);
+        if (!g) {
+                ret->way = FG_WAY_COLD;
+                ret->why = no_guest;
+                return;
         }
-        return false;
+        memcpy(ret->id, g->id, sizeof(g->id));
+        pool_give_room(g);
+        pool_forget(g);
+}
+
+/* ---- what somebody asks for ---- */
+
+int fg_pool_keep(struct fg_pool *pool, const struct fg_pool_wish *wish, struct fg_error *err)
+{
+        const uint64_t room = wish->count *
+                              (wish->memory_mib + fg_vmm_info(pool->d->vmm)->overhead_mib);
+        char *reference = fg_reference_normalize(wish->image, err);
+        fg_autofree char *owned = reference;
+        struct pool_demand *demand;
+        struct fg_image known;
+
+        if (!reference)
+                return -1;
+        demand = pool_demand_of(pool, wish->vcpus, (unsigned)wish->memory_mib, &reference, 1,
+                                wish->count > 0);
+        if (wish->count == 0) {
+                if (!demand || demand->kept == 0)
+                        return fg_fail(err, FG_ERR_NOT_FOUND,
+                                       "no guests of this size are kept with %s", reference);
+                pool_demand_forget(demand);
+                fg_pool_refill(pool);
+                return 0;
+        }
+        if (!disks_allowed(pool->d, NULL))
+                return fg_fail(err, FG_ERR_CONFLICT,
+                               "this fgd prepares no images (image_pull, kernel in fgd.conf)");
+        if (room > pool->d->config.warm_memory_mib)
+                return fg_fail(err, FG_ERR_CAPACITY,
+                               "%u guests take %llu MiB; warm_memory_mib in fgd.conf allows %llu",
+                               wish->count, (unsigned long long)room,
+                               (unsigned long long)pool->d->config.warm_memory_mib);
+        if (!fg_images_known(pool->d->images, reference, &known))
+                return fg_fail(err, FG_ERR_NOT_FOUND, "%s is not in the store: pull it first",
+                               reference);
+        if (known.unprepared_why)
+                return fg_fail(err, FG_ERR_CONFLICT, "%s cannot be prepared: %s", reference,
+                               known.unprepared_why);
+        if (!demand)
+                return fg_fail(err, FG_ERR_CAPACITY, "%d kinds of guests are kept already",
+                               POOL_DEMANDS_MAX);
+        demand->kept = wish->count;
+        pool->failures = 0;
+        fg_pool_refill(pool);
+        return 0;
 }
 
 void fg_pool_yield(struct fg_pool *pool, uint64_t memory_mib)
@@ -187,25 +362,42 @@ void fg_pool_leave(struct fg_pool *pool, void (*done)(void *userdata), void *use
         pool_end(g);
 }
 
-struct json_object *fg_pool_to_json(const struct fg_pool *pool)
+static struct json_object *demand_json(const struct fg_pool *pool, const struct pool_demand *demand,
+                                       uint64_t now)
+{
+        struct json_object *obj = json_object_new_object(), *list;
+        struct pool_images images;
+        const char *why = pool_demand_images(pool, demand, &images);
+        const size_t ready = why ? 0 : count(pool, demand, &images, true);
+
+        fg_json_set_int(obj, "vcpus", demand->vcpus);
+        fg_json_set_int(obj, "memoryMiB", demand->memory_mib);
+        if (demand->n_references > 0) {
+                list = json_object_new_array();
+                for (size_t i = 0; i < demand->n_references; i++)
+                        json_object_array_add(list, json_object_new_string(demand->references[i]));
+                fg_json_set(obj, "images", list);
+                fg_json_set_bool(obj, "kept", demand->kept > 0);
+        }
+        fg_json_set_int(obj, "wanted", pool_demand_wanted(demand, now));
+        fg_json_set_int(obj, "ready", (int64_t)ready);
+        fg_json_set_int(obj, "booting",
+                        why ? 0 : (int64_t)(count(pool, demand, &images, false) - ready));
+        fg_json_set_str(obj, "reason", why);
+        return obj;
+}
+
+struct json_object *fg_pool_to_json(const struct fg_pool *pool, bool with_images_only)
 {
         struct json_object *array = json_object_new_array();
         const uint64_t now = fg_mono_ns();
 
-        for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        for (size_t i = 0; i < POOL_DEMANDS_MAX; i++) {
                 const struct pool_demand *demand = &pool->demands[i];
-                struct json_object *size;
 
-                if (wanted(demand, now) == 0)
-                        continue;
-                size = json_object_new_object();
-                fg_json_set_int(size, "vcpus", demand->vcpus);
-                fg_json_set_int(size, "memoryMiB", demand->memory_mib);
-                fg_json_set_int(size, "wanted", wanted(demand, now));
-                fg_json_set_int(size, "ready", (int64_t)count(pool, demand, true));
-                fg_json_set_int(size, "booting",
-                                (int64_t)(count(pool, demand, false) - count(pool, demand, true)));
-                json_object_array_add(array, size);
+                if (pool_demand_wanted(demand, now) > 0 &&
+                    (demand->n_references > 0 || !with_images_only))
+                        json_object_array_add(array, demand_json(pool, demand, now));
         }
         return array;
 }
@@ -237,5 +429,7 @@ void fg_pool_free(struct fg_pool *pool)
         pool->left = NULL;
         LL_FOREACH_SAFE(pool->guests, g, next)
         pool_forget(g);
+        for (size_t i = 0; i < POOL_DEMANDS_MAX; i++)
+                pool_demand_forget(&pool->demands[i]);
         free(pool);
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/task.h"
+#include "core/error.h"
 #include "core/id.h"
 #include "core/json.h"
 
@@ -12,7 +14,8 @@ struct fg_net_request;
 struct fg_taskdef;
 
 /*
- * Warm guests: booted VMs that wait for a task. A task that finds one of its size takes it over,
+ * Warm guests: booted VMs that wait for a task, some with the images of certain tasks mounted. A
+ * task that finds one of its size takes it over,
  * its id included: the task's id is then the one the VM was made with, so that VM, sockets and disk
  * are named by it as if it had been started cold. A guest is used once. Nothing of the pool is
  * stored: what a killed daemon leaves is claimed by no task, and removed like any such VM. Loop
@@ -24,15 +27,31 @@ struct fg_pool *fg_pool_new(struct fg_daemon *d);
 /** fg_pool_free() - forget all guests; fg_pool_leave() came before. NULL is fine. */
 void fg_pool_free(struct fg_pool *pool);
 
+struct fg_pool_claim {
+        enum fg_way way;
+        char id[FG_ID_LEN + 1]; /* of the guest, unless the way is cold */
+        const char *why;        /* why not a faster way, static text; NULL: there is none */
+};
+
 /**
  * fg_pool_claim() - take over a waiting guest; its room is given back, for the task to take
  * @network: what the task asks for; the guest has its network card already
- * @ret_id: its id
- * @ret_why: why there is none, static text
  */
-bool fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
-                   const struct fg_net_request *network, char ret_id[FG_ID_LEN + 1],
-                   const char **ret_why);
+void fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
+                   const struct fg_net_request *network, struct fg_pool_claim *ret);
+
+struct fg_pool_wish {
+        const char *image;     /* a reference */
+        unsigned vcpus, count; /* count 0: no more */
+        uint64_t memory_mib;
+};
+
+/**
+ * fg_pool_keep() - from now on keep so many guests with an image, as long as the daemon lives
+ * Errors: INVALID (the reference), NOT_FOUND (not in the store; not kept), CONFLICT (cannot be
+ * prepared), CAPACITY
+ */
+int fg_pool_keep(struct fg_pool *pool, const struct fg_pool_wish *wish, struct fg_error *err);
 /** fg_pool_discard() - end a claimed guest that no task came to use after all. */
 void fg_pool_discard(struct fg_pool *pool, const char *id);
 /** fg_pool_yield() - give up guests until so much memory is free, or none is left. */
@@ -43,6 +62,6 @@ void fg_pool_refill(struct fg_pool *pool);
 bool fg_pool_gone(struct fg_pool *pool, const char *id);
 /** fg_pool_leave() - end all guests; @done when none is left, perhaps from within the call. */
 void fg_pool_leave(struct fg_pool *pool, void (*done)(void *userdata), void *userdata);
-/** fg_pool_to_json() - for GET /v1/info: sizes with their guests. */
-struct json_object *fg_pool_to_json(const struct fg_pool *pool);
+/** fg_pool_to_json() - for GET /v1/info: sizes and images with their guests. */
+struct json_object *fg_pool_to_json(const struct fg_pool *pool, bool with_images_only);
 size_t fg_pool_ready(const struct fg_pool *pool);

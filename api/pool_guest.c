@@ -4,6 +4,7 @@
 
 #include "api/disk.h"
 #include "api/pool_private.h"
+#include "api/run.h"
 #include "api/taskdef.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -165,12 +166,21 @@ static void on_up(void *userdata)
 /* It starts a container of nothing, so that the one of its task is not the first. */
 static void rehearse(struct pool_guest *g)
 {
-        static const char message[] = "{\"type\":\"rehearse\"}";
-        const struct fg_frame f = { .type = FG_FRAME_CONTROL,
-                                    .data = message,
-                                    .len = sizeof(message) - 1 };
+        fg_autojson *message = json_object_new_object();
+        struct json_object *disks = json_object_new_array();
+        struct fg_frame f = { .type = FG_FRAME_CONTROL };
         struct fg_error err = FG_ERROR_INIT;
 
+        fg_json_set_str(message, "type", "rehearse");
+        for (size_t i = 0; i < g->images.n; i++) {
+                char serial[FG_VM_SERIAL_LEN + 1];
+
+                disks_serial(g->images.manifests[i], serial);
+                json_object_array_add(disks, json_object_new_string(serial));
+        }
+        fg_json_set(message, "disks", disks);
+        f.data = fg_json_text(message);
+        f.len = strlen(f.data);
         g->state = POOL_REHEARSING;
         if (fg_channel_send(g->channel, &f, &err) < 0)
                 pool_fail(g, err.msg);
@@ -192,6 +202,10 @@ static void on_frame(void *userdata, const struct fg_frame *f)
         }
         if (g->state != POOL_REHEARSING || !type || !fg_streq(type, "rehearsed")) {
                 pool_fail(g, "it said something that it was not asked for");
+                return;
+        }
+        if (fg_json_str(message, "error") && g->images.n > 0) {
+                pool_fail(g, fg_json_str(message, "error"));
                 return;
         }
         if (fg_json_str(message, "error"))
@@ -246,21 +260,45 @@ static void on_started(void *userdata, const char *id, const struct fg_error *er
                                          (uint64_t)BOOT_SECONDS * 1000000, 0, on_deadline, g);
 }
 
+/* Return: how many, or -1: an image has gone meanwhile. */
+static int find_disks(const struct pool_guest *g, char *paths[POOL_IMAGES_MAX],
+                      struct fg_vm_disk disks[POOL_IMAGES_MAX])
+{
+        for (size_t i = 0; i < g->images.n; i++) {
+                paths[i] = fg_images_prepared(g->pool->d->images, g->images.manifests[i]);
+                if (!paths[i])
+                        return -1;
+                disks[i].path = paths[i];
+                disks_serial(g->images.manifests[i], disks[i].serial);
+        }
+        return (int)g->images.n;
+}
+
 static void start(struct pool_guest *g)
 {
+        char *paths[POOL_IMAGES_MAX] = { 0 };
+        struct fg_vm_disk disks[POOL_IMAGES_MAX];
+        const int n = find_disks(g, paths, disks);
         const struct fg_net_info *net = fg_net_info(g->pool->d->net);
         fg_autofree char *dir = dir_of(g);
         fg_autofree char *scratch = fg_asprintf("%s/scratch.img", dir);
         struct fg_vm_nic nic = { .netns = net->namespace_path,
                                  .tap = g->nic.tap,
                                  .mac = g->nic.mac };
-        struct fg_vm_spec spec = { .scratch = scratch, .hotplug = true };
+        struct fg_vm_spec spec = { .scratch = scratch, .disks = disks };
 
         memcpy(spec.id, g->id, sizeof(spec.id));
         spec.vcpus = g->vcpus;
         spec.memory_mib = g->memory_mib;
         spec.nic = net->usable ? &nic : NULL;
-        fg_vmm_start(g->pool->d->vmm, &spec, on_started, g->pool);
+        spec.n_disks = n > 0 ? (size_t)n : 0;
+        spec.hotplug = n == 0;
+        if (n < 0)
+                pool_end(g);
+        else
+                fg_vmm_start(g->pool->d->vmm, &spec, on_started, g->pool);
+        for (size_t i = 0; i < POOL_IMAGES_MAX; i++)
+                free(paths[i]);
 }
 
 /* Its disk or its network card is there, or cannot be had; the other one is waited for. */
@@ -319,7 +357,8 @@ static int attach(struct pool_guest *g, struct fg_error *err)
         return 0;
 }
 
-bool pool_make(struct fg_pool *pool, const struct pool_demand *demand)
+bool pool_make(struct fg_pool *pool, const struct pool_demand *demand,
+               const struct pool_images *images)
 {
         struct pool_guest *g = fg_calloc(1, sizeof(*g));
         fg_autofree char *dir = NULL, *scratch = NULL;
@@ -328,6 +367,7 @@ bool pool_make(struct fg_pool *pool, const struct pool_demand *demand)
         g->pool = pool;
         g->vcpus = demand->vcpus;
         g->memory_mib = demand->memory_mib;
+        g->images = *images;
         fg_id_new(g->id);
         if (!take_room(g)) {
                 free(g);

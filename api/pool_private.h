@@ -6,17 +6,31 @@
 #include "api/daemon.h"
 #include "api/pool.h"
 
-/* The inside of the pool: pool.c decides how many guests there are, pool_guest.c is the life of
- * one. */
+/* The inside of the pool: pool_demand.c knows what tasks came, pool.c decides how many guests there
+ * are, pool_guest.c is the life of one. */
 
-#define POOL_SIZES_MAX 8
+#define POOL_DEMANDS_MAX 24
+#define POOL_IMAGES_MAX  FG_VM_DISKS_MAX
 
-/* Tasks of one size, and when they came. */
+/* What the images of a task are at the moment, each once and in order. None: a plain guest. */
+struct pool_images {
+        size_t n;
+        char manifests[POOL_IMAGES_MAX][FG_DIGEST_LEN + 1];
+};
+
+/* Tasks of one size, or of one size with certain images, and when they came. */
 struct pool_demand {
         unsigned vcpus, memory_mib;
         uint64_t last_ns, burst_ns; /* CLOCK_MONOTONIC */
         unsigned burst;             /* tasks since burst_ns */
+        unsigned tasks;             /* since there was none for DEMAND_SECONDS */
+        unsigned kept;              /* guests that somebody asked for */
+        size_t n_references;        /* each once and in order */
+        char *references[POOL_IMAGES_MAX];
 };
+
+/* Guests are made for the first ones first. */
+enum pool_rank { POOL_KEPT, POOL_OFTEN, POOL_PLAIN, POOL_RANKS };
 
 enum pool_state {
         POOL_MAKING,     /* its disk and its network card */
@@ -32,6 +46,7 @@ struct pool_guest {
         struct fg_pool *pool;
         char id[FG_ID_LEN + 1];
         unsigned vcpus, memory_mib;
+        struct pool_images images; /* that it has mounted, or will */
         enum pool_state state;
         bool unwanted; /* to be ended as soon as what is under way is over */
         bool disk_made;
@@ -44,17 +59,35 @@ struct pool_guest {
 struct fg_pool {
         struct fg_daemon *d;
         struct pool_guest *guests;
-        struct pool_demand demands[POOL_SIZES_MAX];
+        struct pool_demand demands[POOL_DEMANDS_MAX];
+        bool preparing;    /* an image that guests are to have */
         unsigned failures; /* in a row */
         bool leaving;
         void (*left)(void *userdata);
         void *left_userdata;
 };
 
+/* pool_demand.c */
+/** pool_demand_of() - by size and references; NULL references: the plain one. Made when @make. */
+struct pool_demand *pool_demand_of(struct fg_pool *pool, unsigned vcpus, unsigned memory_mib,
+                                   char *const *references, size_t n, bool make);
+void pool_demand_note(struct pool_demand *demand, uint64_t now);
+void pool_demand_forget(struct pool_demand *demand);
+unsigned pool_demand_wanted(const struct pool_demand *demand, uint64_t now);
+unsigned pool_demand_limit(const struct pool_demand *demand, uint64_t now); /* more of them end */
+enum pool_rank pool_demand_rank(const struct pool_demand *demand);
+/** pool_demand_images() - what its references mean now. NULL: known and prepared; or why not. */
+const char *pool_demand_images(const struct fg_pool *pool, const struct pool_demand *demand,
+                               struct pool_images *ret);
+/** pool_references() - of a task's images, normalised, for the caller to free each. -1: too many.
+ */
+int pool_references(const struct fg_taskdef *def, char *ret[POOL_IMAGES_MAX], size_t *ret_n);
+
 /* pool_guest.c */
 struct pool_guest *pool_find(const struct fg_pool *pool, const char *id);
 /** pool_make() - begin a guest. Return: false when there is no room for it. */
-bool pool_make(struct fg_pool *pool, const struct pool_demand *demand);
+bool pool_make(struct fg_pool *pool, const struct pool_demand *demand,
+               const struct pool_images *images);
 void pool_end(struct pool_guest *g);
 void pool_fail(struct pool_guest *g, const char *why); /* end it, and count */
 void pool_forget(struct pool_guest *g);                /* as it is: somebody else has its VM */

@@ -33,6 +33,7 @@ struct fg_run {
         bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
         bool disk_made, vm_asked;      /* the scratch disk is there; the VM was started */
         bool warm;                     /* it took over a guest that waited */
+        bool mounted;                  /* ... and that has its images */
         unsigned attaching;            /* disks on their way into a warm guest */
         struct fg_secret variables;    /* until the guest has them; engine_variables.c */
         bool fetching, variables_ready;
@@ -96,7 +97,11 @@ bool disks_settled(const struct fg_run *run);
 void disks_sized(struct run_image *image, uint64_t bytes);
 void disks_pulled(struct run_image *image, const struct fg_image *result);
 size_t disks_attach(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX]);
-void disks_serial(const struct fg_container *c, char ret[FG_VM_SERIAL_LEN + 1]);
+/** disks_allowed() - may VMs have images as disks? @def: of a task; NULL: of any */
+bool disks_allowed(const struct fg_daemon *d, const struct fg_taskdef *def);
+void disks_mounted(struct fg_run *run); /* the guest has all of them already */
+/** disks_serial() - by which the guest knows the disk with the image of @manifest */
+void disks_serial(const char *manifest, char ret[FG_VM_SERIAL_LEN + 1]);
 void disks_lost(struct fg_run *run, const char *serial); /* the VM has not got it after all */
 void disks_forget(struct run_image *image);
 void disks_prepare_rest(struct fg_run *run); /* for the next start */

@@ -42,7 +42,7 @@ void fg_task_free(struct fg_task *t)
         free(t->started_by);
         free(t->capacity_provider);
         free(t->group);
-        free(t->cold_reason);
+        free(t->way_reason);
         json_object_put(t->overrides);
         json_object_put(t->tags);
         fg_task_network_free(t->network);
@@ -111,6 +111,31 @@ void fg_task_want_stop(struct fg_task *t, enum fg_stop_code code, const char *re
         t->stopped_reason = fg_strdup(reason);
         t->version++;
         stamp(&t->stopping_ns, now_ns);
+}
+
+void fg_task_came(struct fg_task *t, enum fg_way way, const char *why)
+{
+        free(t->way_reason);
+        t->way = way;
+        t->way_reason = fg_strdup(why);
+}
+
+static const char *const ways[FG_WAYS] = { "warm-image", "warm", "cold" };
+
+const char *fg_way_name(enum fg_way way)
+{
+        return ways[way];
+}
+
+bool fg_way_parse(const char *name, enum fg_way *ret)
+{
+        for (size_t i = 0; i < FG_WAYS; i++) {
+                if (!fg_streq(name, ways[i]))
+                        continue;
+                *ret = (enum fg_way)i;
+                return true;
+        }
+        return false;
 }
 
 enum fg_health fg_task_health(const struct fg_task *t)

@@ -26,6 +26,9 @@ enum fg_phase {
         FG_PHASES,
 };
 
+/* How a task came to its guest, the fastest first. */
+enum fg_way { FG_WAY_WARM_IMAGE, FG_WAY_WARM, FG_WAY_COLD, FG_WAYS };
+
 /* One container of a task, as it runs. */
 struct fg_container {
         const struct fg_container_def *def; /* borrowed from the task's definition */
@@ -64,7 +67,8 @@ struct fg_task {
         struct fg_task_network *network; /* NULL: loopback only */
         struct fg_container *containers;
         size_t n_containers;
-        char *cold_reason;  /* why no warm guest took it; NULL: one did */
+        enum fg_way way;    /* a guest that waited with its images mounted, one that waited, none */
+        char *way_reason;   /* why not a faster one; NULL: there is none */
         char *ended_by;     /* the essential container whose end stopped the task; NULL: none */
         uint64_t event_seq; /* the guest's last event that is part of this state */
 };
@@ -88,6 +92,11 @@ void fg_task_move(struct fg_task *t, enum fg_task_state to, uint64_t now_ns);
 void fg_task_want_stop(struct fg_task *t, enum fg_stop_code code, const char *reason,
                        uint64_t now_ns);
 void fg_task_phase(struct fg_task *t, enum fg_phase phase, uint64_t now_ns); /* first time counts */
+/** fg_task_came() - this way, and why not a faster one */
+void fg_task_came(struct fg_task *t, enum fg_way way, const char *why);
+const char *fg_way_name(enum fg_way way);
+/** fg_way_parse() - Return: false for text that names none */
+bool fg_way_parse(const char *name, enum fg_way *ret);
 /** fg_task_health() - as ECS has it: of the essential containers; the worst one counts */
 enum fg_health fg_task_health(const struct fg_task *t);
 struct fg_container *fg_task_container(struct fg_task *t, const char *name);

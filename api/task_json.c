@@ -150,14 +150,16 @@ struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names 
         fg_json_set_str(obj, "accelerator", n->accelerator);
         fg_json_set_str(obj, "isolation", "microvm");
         fg_json_set_str(obj, "endedBy", t->ended_by);
-        fg_json_set_str(start, "way", t->cold_reason ? "cold" : "warm");
-        fg_json_set_str(start, "reason", t->cold_reason);
+        fg_json_set_str(start, "way", fg_way_name(t->way));
+        fg_json_set_str(start, "reason", t->way_reason);
         fg_json_set(obj, "start", start);
         fg_json_set(obj, "images", images_json(t));
         if (t->network && t->network->publish.n > 0)
                 fg_json_set(obj, "publish", fg_task_network_publish(t->network));
         if (t->def->fgrun && t->def->fgrun->max_run_time > 0)
                 fg_json_set_int(obj, "maxRunTime", t->def->fgrun->max_run_time);
+        if (t->def->fgrun && t->def->fgrun->image_pull)
+                fg_json_set_str(obj, "imagePull", t->def->fgrun->image_pull);
         fg_json_set(obj, "phases", phases_json(t));
         restarts = restarts_json(t);
         if (restarts)

@@ -58,7 +58,8 @@ struct json_object *fg_task_snapshot(const struct fg_task *t)
         fg_json_set_str(obj, "started_by", t->started_by);
         fg_json_set_str(obj, "ended_by", t->ended_by);
         fg_json_set_str(obj, "group", t->group);
-        fg_json_set_str(obj, "cold_reason", t->cold_reason);
+        fg_json_set_str(obj, "way", fg_way_name(t->way));
+        fg_json_set_str(obj, "way_reason", t->way_reason);
         if (t->overrides)
                 fg_json_set(obj, "overrides", json_object_get(t->overrides));
         if (t->tags)
@@ -98,6 +99,16 @@ static int restore_container(struct fg_container *c, struct json_object *obj, st
         return 0;
 }
 
+static void restore_way(struct fg_task *t, struct json_object *obj)
+{
+        const char *name = fg_json_str(obj, "way");
+        const char *cold = fg_json_str(obj, "cold_reason"); /* of former versions */
+
+        if (!name || !fg_way_parse(name, &t->way))
+                t->way = cold ? FG_WAY_COLD : FG_WAY_WARM;
+        t->way_reason = fg_strdup(name ? fg_json_str(obj, "way_reason") : cold);
+}
+
 static void restore_values(struct fg_task *t, struct json_object *obj)
 {
         struct json_object *phases = fg_json_arr(obj, "phases");
@@ -118,7 +129,7 @@ static void restore_values(struct fg_task *t, struct json_object *obj)
         t->capacity_provider = fg_strdup(fg_json_str(obj, "capacity_provider"));
         t->started_by = fg_strdup(fg_json_str(obj, "started_by"));
         t->group = fg_strdup(fg_json_str(obj, "group"));
-        t->cold_reason = fg_strdup(fg_json_str(obj, "cold_reason"));
+        restore_way(t, obj);
         t->overrides = json_object_get(fg_json_obj(obj, "overrides"));
         t->tags = json_object_get(fg_json_arr(obj, "tags"));
         t->network = fg_task_network_restore(fg_json_obj(obj, "network"));

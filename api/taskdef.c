@@ -42,8 +42,19 @@ static const struct fg_field ephemeral_fields[] = {
 const struct fg_object fg_ephemeral_storage_object = FG_OBJECT(fg_ephemeral_storage,
                                                                ephemeral_fields);
 
+static bool check_image_pull(struct fg_decode *d, const char *s)
+{
+        static const char *const ways[] = { "prepared", "guest", NULL };
+
+        if (fg_one_of(s, ways))
+                return true;
+        fg_decode_problem(d, NULL, "prepared or guest", "'%.*s' is not a valid value", FG_CLIP(s));
+        return false;
+}
+
 static const struct fg_field extension_fields[] = {
         FG_ROW_INT(fg_extensions, max_run_time, "maxRunTime", .min = 1),
+        FG_ROW_STRING(fg_extensions, image_pull, "imagePull", .check = check_image_pull),
 };
 const struct fg_object fg_extensions_object = FG_OBJECT(fg_extensions, extension_fields);
 

@@ -142,6 +142,7 @@ struct fg_runtime_platform {
 /* What ECS does not have, in one member of its own: "fgrun". */
 struct fg_extensions {
         int64_t max_run_time; /* s from the start of the first container; 0: no limit */
+        char *image_pull;     /* "prepared" or "guest"; NULL: as the configuration has it */
 };
 
 struct fg_taskdef {

@@ -12,7 +12,7 @@ struct pull {
         struct fg_cli *cli;
         struct fg_progress progress;
         const char *reference;
-        bool done;
+        bool quiet, done;
 };
 
 static void report(struct pull *pull, struct json_object *image)
@@ -20,7 +20,7 @@ static void report(struct pull *pull, struct json_object *image)
         const char *digest = fg_json_str(image, "manifest");
         char size[FG_HUMAN_MAX];
 
-        if (pull->cli->quiet)
+        if (pull->quiet)
                 return;
         fg_human_size((uint64_t)fg_json_int(image, "sizeBytes", 0), size);
         (void)printf("%s %s %s\n", pull->reference, digest ? digest : "", size);
@@ -32,7 +32,7 @@ static int handle_line(void *userdata, struct json_object *line, struct fg_error
         struct json_object *image = fg_json_obj(line, "image");
 
         pull->done = image != NULL;
-        if (pull->cli->json) {
+        if (pull->cli->json && !pull->quiet) {
                 (void)puts(fg_json_text(line));
                 (void)fflush(stdout);
                 return 0;
@@ -46,13 +46,13 @@ static int handle_line(void *userdata, struct json_object *line, struct fg_error
         return 0;
 }
 
-static int pull_one(struct fg_cli *cli, const char *reference, struct fg_error *err)
+int fg_command_pull(struct fg_cli *cli, const char *reference, bool quiet, struct fg_error *err)
 {
         struct fg_client *client = fg_cli_client(cli, err);
         fg_autofree char *base = fg_localimage_base(NULL);
         fg_autofree char *absolute = fg_localimage_resolve(reference, base);
         fg_autojson *body = json_object_new_object();
-        struct pull pull = { .cli = cli, .reference = reference };
+        struct pull pull = { .cli = cli, .reference = reference, .quiet = quiet };
         int r;
 
         fg_json_set_str(body, "image", absolute);
@@ -70,7 +70,7 @@ static int pull_one(struct fg_cli *cli, const char *reference, struct fg_error *
 static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         for (; *args; args++)
-                if (pull_one(cli, *args, err) < 0)
+                if (fg_command_pull(cli, *args, cli->quiet && !cli->json, err) < 0)
                         return fg_wrap(err, "pull %s", *args);
         return 0;
 }

@@ -11,12 +11,31 @@
 #define KEY_FIRST 0x2001 /* of options without a letter, in the order of the table */
 
 const struct fg_command *const fg_commands[] = {
-        &fg_cmd_run,         &fg_cmd_ps,        &fg_cmd_inspect,       &fg_cmd_logs,
-        &fg_cmd_stop,        &fg_cmd_events,    &fg_cmd_pull,          &fg_cmd_images,
-        &fg_cmd_image_rm,    &fg_cmd_prune,     &fg_cmd_secret_create, &fg_cmd_secret_get,
-        &fg_cmd_secret_list, &fg_cmd_secret_rm, &fg_cmd_usage,         &fg_cmd_network,
-        &fg_cmd_keys_create, &fg_cmd_keys_list, &fg_cmd_keys_revoke,   &fg_cmd_bench,
-        &fg_cmd_info,        &fg_cmd_version,   &fg_cmd_help,          NULL,
+        &fg_cmd_run,
+        &fg_cmd_ps,
+        &fg_cmd_inspect,
+        &fg_cmd_logs,
+        &fg_cmd_stop,
+        &fg_cmd_events,
+        &fg_cmd_pull,
+        &fg_cmd_images,
+        &fg_cmd_image_rm,
+        &fg_cmd_prune,
+        &fg_cmd_warm,
+        &fg_cmd_secret_create,
+        &fg_cmd_secret_get,
+        &fg_cmd_secret_list,
+        &fg_cmd_secret_rm,
+        &fg_cmd_usage,
+        &fg_cmd_network,
+        &fg_cmd_keys_create,
+        &fg_cmd_keys_list,
+        &fg_cmd_keys_revoke,
+        &fg_cmd_bench,
+        &fg_cmd_info,
+        &fg_cmd_version,
+        &fg_cmd_help,
+        NULL,
 };
 
 static bool is_in_group(const char *name, const char *group)

@@ -37,7 +37,7 @@ extern const struct fg_command fg_cmd_bench, fg_cmd_events, fg_cmd_help, fg_cmd_
         fg_cmd_images, fg_cmd_info, fg_cmd_inspect, fg_cmd_keys_create, fg_cmd_keys_list,
         fg_cmd_keys_revoke, fg_cmd_logs, fg_cmd_network, fg_cmd_prune, fg_cmd_ps, fg_cmd_pull,
         fg_cmd_run, fg_cmd_secret_create, fg_cmd_secret_get, fg_cmd_secret_list, fg_cmd_secret_rm,
-        fg_cmd_stop, fg_cmd_usage, fg_cmd_version;
+        fg_cmd_stop, fg_cmd_usage, fg_cmd_version, fg_cmd_warm;
 
 extern const struct fg_command *const fg_commands[]; /* in the order of the help; ends with NULL */
 
@@ -49,6 +49,8 @@ char *fg_command_group(const char *word);
 /** fg_command_nearest() - the name that was probably meant, or NULL. */
 const char *fg_command_nearest(const char *word);
 
+/** fg_command_pull() - fetch an image; what it came to be is printed unless @quiet. */
+int fg_command_pull(struct fg_cli *cli, const char *reference, bool quiet, struct fg_error *err);
 /** fg_command_remove_each() - by @remove, and tell which; the first that fails ends it. */
 int fg_command_remove_each(struct fg_cli *cli, char **names,
                            int (*remove)(struct fg_cli *cli, const char *name,

@@ -7,7 +7,7 @@ _fgrun_ids() {
 
 _fgrun() {
         local cur=${COMP_WORDS[COMP_CWORD]} command="" word i
-        local commands="run ps inspect logs stop events pull images image prune secret usage network keys bench info version help"
+        local commands="run ps inspect logs stop events pull images image prune warm secret usage network keys bench info version help"
         local global="--host --token --json --quiet --help"
 
         for ((i = 1; i < COMP_CWORD; i++)); do
@@ -30,6 +30,7 @@ _fgrun() {
         inspect:* | logs:*) COMPREPLY=($(compgen -W "$(_fgrun_ids -a)" -- "$cur")) ;;
         events:*) COMPREPLY=($(compgen -W "$global --follow --since=" -- "$cur")) ;;
         prune:*) COMPREPLY=($(compgen -W "$global --all --yes" -- "$cur")) ;;
+        warm:*) COMPREPLY=($(compgen -W "$global --count= --cpu= --memory= --off" -- "$cur")) ;;
         usage:*) COMPREPLY=($(compgen -W "$global --by=task --by=family --by=day --since= --until=" -- "$cur")) ;;
         secret:-*) COMPREPLY=($(compgen -W "$global --file= --description= --arn= --replace --days=" -- "$cur")) ;;
         secret:*) COMPREPLY=($(compgen -W "create get list rm" -- "$cur")) ;;

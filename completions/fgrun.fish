@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for fgrun
 
-set -l commands run ps inspect logs stop events pull images image prune secret usage network keys bench info version help
+set -l commands run ps inspect logs stop events pull images image prune warm secret usage network keys bench info version help
 
 function __fgrun_ids
     fgrun --quiet ps $argv 2>/dev/null | awk 'NR > 1 { print $1 "\t" $2 " " $3 }'
@@ -23,6 +23,7 @@ complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'pull' -d
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'images' -d 'List images'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'image' -d 'Remove images'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'prune' -d 'Remove what is not used'
+complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'warm' -d 'Keep guests with an image mounted'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'secret' -d 'Store, print and remove secrets'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'usage' -d 'Show usage and cost'
 complete -c fgrun -f -n "not __fish_seen_subcommand_from $commands" -a 'keys' -d 'Make, list and revoke access keys'
@@ -77,6 +78,10 @@ complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -l replace -d 'A ne
 complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -l days -x -d 'Only in N days'
 complete -c fgrun -f -n '__fish_seen_subcommand_from prune' -s a -l all -d 'Stopped tasks too'
 complete -c fgrun -f -n '__fish_seen_subcommand_from prune' -s y -l yes -d 'Do not ask'
+complete -c fgrun -f -n '__fish_seen_subcommand_from warm' -x -l count -d 'So many guests'
+complete -c fgrun -f -n '__fish_seen_subcommand_from warm' -x -l cpu -d 'For tasks of this size'
+complete -c fgrun -f -n '__fish_seen_subcommand_from warm' -x -l memory -d 'For tasks of this size'
+complete -c fgrun -f -n '__fish_seen_subcommand_from warm' -l off -d 'No more'
 complete -c fgrun -f -n '__fish_seen_subcommand_from usage' -l by -x -a 'task family day'
 complete -c fgrun -f -n '__fish_seen_subcommand_from usage' -l since -x
 complete -c fgrun -f -n '__fish_seen_subcommand_from usage' -l until -x

@@ -63,6 +63,11 @@ static int add_entropy(struct json_object *spec, struct fg_error *err)
         return 0;
 }
 
+static char *disk_dir(const char *serial)
+{
+        return fg_asprintf(FG_SCRATCH_IMAGES "/disk-%s", serial);
+}
+
 static int add_image(struct fg_task *t, struct json_object *container, struct fg_error *err)
 {
         const char *manifest = fg_json_str(fg_json_obj(container, "image"), "manifest");
@@ -77,7 +82,9 @@ static int add_image(struct fg_task *t, struct json_object *container, struct fg
         image = &t->images[t->image_count];
         image->manifest = manifest;
         image->disk = fg_json_str(fg_json_obj(container, "image"), "disk");
-        image->dir = fg_asprintf(FG_SCRATCH_IMAGES "/%zu", t->image_count++);
+        image->dir = image->disk ? disk_dir(image->disk)
+                                 : fg_asprintf(FG_SCRATCH_IMAGES "/%zu", t->image_count);
+        t->image_count++;
         return 0;
 }
 
@@ -139,6 +146,24 @@ static int start_pause(struct fg_task *t, struct fg_error *err)
         return mode && fg_streq(mode, "task") ? fg_pause_start(&t->pause, err) : 0;
 }
 
+int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err)
+{
+        if (fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
+                return -1;
+        t->parked = true;
+        for (size_t i = 0; i < json_object_array_length(serials); i++) {
+                const char *serial = json_object_get_string(json_object_array_get_idx(serials, i));
+                fg_autofree char *dir = disk_dir(serial);
+                int r = fg_disks_mount(&t->disks, serial, dir, err);
+
+                if (r == 0)
+                        return fg_fail(err, FG_ERR_NOT_FOUND, "no disk %s", serial);
+                if (r < 0 || fg_disks_warm(dir, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err)
 {
         const char *id = fg_json_str(message, "id");
@@ -151,7 +176,9 @@ int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_erro
         if (set_clock(t->spec, err) < 0 || add_entropy(t->spec, err) < 0 ||
             add_containers(t, err) < 0 || fg_cgroup_init_task(t->spec, err) < 0)
                 return -1;
-        if (start_pause(t, err) < 0 || fg_mounts_scratch(scratch ? scratch : "/dev/vda", err) < 0)
+        if (start_pause(t, err) < 0)
+                return -1;
+        if (!t->parked && fg_mounts_scratch(scratch ? scratch : FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         return set_up_network(t, err) < 0 ? -1 : set_up_metadata(t, err);
 }

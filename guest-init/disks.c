@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mount.h>
@@ -15,9 +16,10 @@
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/str.h"
+#include "guest-init/image.h"
+#include "guest-init/image_unpack.h"
 
 #define BLOCK_DEVICES    "/sys/block"
-#define SERIAL_MAX       64
 #define PAGE_HEADER      4 /* before the serial number in the answer of a SCSI disk */
 #define KERNEL_GROUP     1 /* of the two kinds of device events, the kernel's own */
 #define PATIENCE_SECONDS 20
@@ -32,7 +34,7 @@ static bool same(const char *found, size_t len, const char *serial)
 
 static bool has_serial(const char *device, const char *serial)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf found = FG_BUF_INIT(SERIAL_MAX);
+        fg_cleanup(fg_buf_finish) struct fg_buf found = FG_BUF_INIT(FG_DISK_SERIAL_MAX);
         fg_autofree char *virtio = fg_asprintf(BLOCK_DEVICES "/%s/serial", device);
         fg_autofree char *scsi = fg_asprintf(BLOCK_DEVICES "/%s/device/vpd_pg80", device);
         struct fg_error ignored;
@@ -90,10 +92,21 @@ static int watch(struct fg_disks *d, struct fg_error *err)
         return fg_loop_add(d->loop, &d->events, EPOLLIN, err);
 }
 
+static bool is_mounted(const struct fg_disks *d, const char *serial)
+{
+        for (size_t i = 0; i < d->n_mounted; i++)
+                if (fg_streq(d->mounted[i], serial))
+                        return true;
+        return false;
+}
+
 int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, struct fg_error *err)
 {
-        fg_autofree char *device = find_device(serial);
+        fg_autofree char *device = NULL;
 
+        if (is_mounted(d, serial))
+                return 1;
+        device = find_device(serial);
         if (!device && d->events.fd < 0) {
                 if (watch(d, err) < 0)
                         return -1;
@@ -110,5 +123,22 @@ int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, stru
                 return errno == ENOENT || errno == ENXIO /* its node is still being made */
                                ? 0
                                : fg_fail_errno(err, errno, "mount the prepared image %s", device);
+        if (d->n_mounted < FG_DISKS_MAX)
+                (void)snprintf(d->mounted[d->n_mounted++], FG_DISK_SERIAL_MAX, "%s", serial);
         return 1;
+}
+
+/* Unparsed: what strangers wrote is read by the containers' children only. */
+int fg_disks_warm(const char *dir, struct fg_error *err)
+{
+        static const char *const names[] = { FG_IMAGE_MANIFEST, FG_IMAGE_CONFIG };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(names); i++) {
+                fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(FG_IMAGE_CONFIG_MAX);
+                fg_autofree char *path = fg_asprintf("%s/%s", dir, names[i]);
+
+                if (fg_buf_read_file(&text, path, err) < 0)
+                        return -1;
+        }
+        return 0;
 }

@@ -101,9 +101,8 @@ static void handle_stop(struct fg_link *l, struct json_object *m)
 
 static void handle_rehearse(struct fg_link *l, struct json_object *m)
 {
-        (void)m;
         if (!l->task_id)
-                l->handler->rehearse(l->owner);
+                l->handler->rehearse(l->owner, m);
 }
 
 static void handle_blob_error(struct fg_link *l, struct json_object *m)

@@ -15,8 +15,8 @@ struct json_object;
 struct fg_link_handler {
         void (*task)(void *owner, struct json_object *message);
         void (*stop)(void *owner, const char *reason);
-        void (*rehearse)(void *owner); /* only before the task */
-        void (*blob)(void *owner);     /* bytes or an error of the blob being read have come */
+        void (*rehearse)(void *owner, struct json_object *message); /* only before the task */
+        void (*blob)(void *owner); /* bytes or an error of the blob being read have come */
 };
 
 /*

@@ -5,6 +5,7 @@
 
 /* The guest's own mounts; a container's are in rootfs.h. */
 
+#define FG_SCRATCH_DEVICE     "/dev/vda"
 #define FG_SCRATCH            "/run/scratch"
 #define FG_SCRATCH_IMAGES     FG_SCRATCH "/images"
 #define FG_SCRATCH_CONTAINERS FG_SCRATCH "/containers"

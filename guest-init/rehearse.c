@@ -20,7 +20,6 @@
 #include "guest-init/network.h"
 #include "guest-init/start.h"
 
-#define DISK    "/dev/vda"
 #define IMAGE   FG_SCRATCH_IMAGES "/rehearsal"
 #define DIGEST  "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 #define PROGRAM "/" FG_REHEARSAL_NAME
@@ -109,7 +108,7 @@ int fg_rehearse(struct fg_error *err)
         struct fg_error ignored;
         int r;
 
-        if (!spec || fg_mounts_scratch(DISK, err) < 0)
+        if (!spec || fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         r = make_image(err);
         if (r == 0)

@@ -40,6 +40,7 @@ struct fg_task {
         struct fg_disks disks;
         struct fg_assembly assembly;
         struct fg_pause pause;
+        bool parked; /* the scratch disk is mounted already */
         bool stopping;
         bool stopped; /* the last event was given */
 };
@@ -66,4 +67,6 @@ enum fg_depends fg_depends_check(struct fg_task *t, const struct fg_container *c
 bool fg_depends_needed(struct fg_task *t, const struct fg_container *c);
 
 /* begin.c: the task message. */
+/** fg_task_park() - before it comes: mount the scratch disk, and the images of these disks */
+int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err);
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err);

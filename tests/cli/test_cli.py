@@ -349,6 +349,21 @@ def test_images(cli, fgd):
     assert b"a task uses it" in cli("image", "rm", "used", status=73).stderr
 
 
+def test_warm(cli, fgd):
+    shown = b"docker.io/library/busybox:latest: 1 of 2 ready, 1 vCPU, 512 MiB\n"
+    assert cli("warm", "busybox", "--count", "2", "--cpu=512", "--memory=1024").stdout == shown
+    assert [request[:2] for request in fgd.requests[-2:]] == [("POST", "/v1/images/pull"), ("POST", "/v1/warm")]
+    assert fgd.requests[-1][2] == {"image": "busybox", "count": 2, "cpu": "512", "memory": "1024"}
+    assert cli("warm").stdout == shown
+    assert json.loads(cli("warm", "--json", "busybox").stdout)["warm"][0]["wanted"] == 2
+    assert cli("warm", "busybox", "--off").stdout == b""
+    assert fgd.requests[-1][:2] == ("DELETE", "/v1/warm?image=busybox")
+    assert b"an image is needed" in cli("warm", "--off", status=64).stderr
+    assert b"--count=none" in cli("warm", "x", "--count=none", status=64).stderr
+    assert b"one image at a time" in cli("warm", "x", "y", status=64).stderr
+    assert b"warm missing: manifest unknown" in cli("warm", "missing", status=66).stderr
+
+
 def test_prune(cli, fgd):
     assert cli("prune").stdout == b"freed 1.5 MB\n"
     assert cli("prune", "--all", "-y").stdout == b"freed 1.5 MB, forgot 2 tasks\n"

@@ -3,9 +3,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
+
+import fgd as fgd_harness
+from conftest import HYPERVISOR, PROGRAM, ROOT
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def test_the_next_task_is_warm(fgd, task):
     warmed(fgd, task)
     guest = vms(fgd)
     done = fgd.stopped(fgd.run(task("print second", ";", "exit 4")))
-    assert way(done) == "warm" and "reason" not in done["fgrun"]["start"]
+    assert way(done) == "warm" and "image" in done["fgrun"]["start"]["reason"]
     assert [done["fgrun"]["id"]] == guest  # the task has the id of the guest it took
     assert done["containers"][0]["exitCode"] == 4
     assert fgd.output_of(done["fgrun"]["id"]) == b"second\n"
@@ -157,3 +162,114 @@ def test_switched_off(start, task):
             done = fgd.stopped(fgd.run(task("print x")))
             assert way(done) == "cold" and "switched off" in done["fgrun"]["start"]["reason"]
         assert nothing_left(fgd)
+
+
+# ---- with an image mounted ----
+
+def with_image(fgd, image):
+    """What is known of the guests that wait with this image."""
+    return next((entry for entry in fgd.call("GET", "/v1/warm")["warm"] if entry["images"] == [image]), None)
+
+
+def keep(fgd, task, image, **more):
+    """A first task brings the image into the store; then guests are kept with it."""
+    assert way(fgd.stopped(fgd.run(task("print first")))) == "cold"
+    fgd.call("POST", "/v1/warm", {"image": image, **more})
+    wait_for(lambda: with_image(fgd, image)["ready"] == more.get("count", 1), "guests with the image wait")
+
+
+def test_kept_with_its_image(fgd, task, image):
+    keep(fgd, task, image, count=2)
+    assert with_image(fgd, image) in fgd.call("GET", "/v1/info")["pool"]
+    guests = vms(fgd)
+    done = fgd.stopped(fgd.run(task("print second", ";", "exit 4")))
+    assert done["fgrun"]["start"] == {"way": "warm-image"} and done["fgrun"]["id"] in guests
+    assert done["fgrun"]["images"][0]["pull"] == "prepared"
+    assert done["containers"][0]["exitCode"] == 4 and fgd.output_of(done["fgrun"]["id"]) == b"second\n"
+    wait_for(lambda: with_image(fgd, image)["ready"] == 2, "a guest is used once, and replaced")
+
+    wait_for(lambda: ready(fgd), "plain ones wait as well")
+    strict = fgd.stopped(fgd.run(task("print x", fgrun={"imagePull": "guest"})))
+    assert way(strict) == "warm" and "does not prepare" in strict["fgrun"]["start"]["reason"]
+    assert strict["fgrun"]["images"][0]["pull"] == "guest" and strict["fgrun"]["imagePull"] == "guest"
+    other = fgd.stopped(fgd.run({**task("print x"), "memory": "1024"}))
+    assert way(other) == "cold"
+
+    assert fgd.call("DELETE", f"/v1/warm?image={image}")["warm"] == []
+    wait_for(lambda: not set(guests) & set(vms(fgd)), "they end")
+    with pytest.raises(Exception, match="404"):
+        fgd.call("DELETE", f"/v1/warm?image={image}")
+
+
+def test_image_that_is_removed_ends_its_guests(fgd, task, image):
+    keep(fgd, task, image)
+    wait_for(lambda: ready(fgd), "a plain one waits")
+    fgd.call("POST", "/v1/prune", {"images": True})
+    assert with_image(fgd, image)["reason"] == "its image is not in the store"
+    wait_for(lambda: len(vms(fgd)) <= 1, "only the plain one is left")
+    assert way(fgd.stopped(fgd.run(task("print again")))) == "warm"
+    wait_for(lambda: with_image(fgd, image)["ready"] == 1, "the image is back, and a guest with it")
+    assert fgd.stop() == 0 and nothing_left(fgd)
+
+
+def test_killed_with_guests_that_have_an_image(fgd, task, image):
+    keep(fgd, task, image)
+    fgd.kill()
+    fgd.start()
+    wait_for(lambda: vms(fgd) == [], "nobody claims them")
+    assert nothing_left(fgd)
+
+
+def test_by_demand(fgd, task, image):
+    for _ in range(3):
+        fgd.stopped(fgd.run(task("print x")))
+    wait_for(lambda: with_image(fgd, image) and with_image(fgd, image)["ready"], "a guest with the image waits")
+    assert not with_image(fgd, image)["kept"]
+    assert way(fgd.stopped(fgd.run(task("print x")))) == "warm-image"
+
+
+def test_tag_that_moved(fgd, task, tmp_path):
+    def write(text):
+        subprocess.run([sys.executable, ROOT / "scripts" / "mkimage.py", tmp_path / "layout",
+                        f"--cmd=print {text}"], check=True)
+    write("old")
+    image = f"oci:{tmp_path}/layout:latest"
+    definition = task(container={"image": image})
+    del definition["containerDefinitions"][0]["command"]
+    fgd.stopped(fgd.run(definition))
+    fgd.call("POST", "/v1/warm", {"image": image})
+    wait_for(lambda: with_image(fgd, image)["ready"], "a guest with the image waits")
+    write("new")
+    done = fgd.stopped(fgd.run(definition))
+    assert done["fgrun"]["start"] == {"way": "warm", "reason": "its image is another one by now"}
+    assert done["fgrun"]["images"][0]["pull"] == "guest" and fgd.output_of(done["fgrun"]["id"]) == b"new\n"
+    wait_for(lambda: with_image(fgd, image)["ready"], "a guest with what it means now")
+    assert fgd.stopped(fgd.run(definition))["fgrun"]["start"] == {"way": "warm-image"}
+
+
+@pytest.mark.parametrize("wish, status, says", [
+    ({}, 400, "image"), ({"image": "x", "count": 0}, 400, "between 1 and"), ({"image": "x", "cpu": "7"}, 400, "256"),
+    ({"image": "x", "memory": "4"}, 400, "512"), ({"image": "x", "cpu": "4096"}, 400, "memory is required"),
+    ({"image": "x"}, 404, "pull it first"), ({"image": "A B"}, 400, "A B"),
+    ({"image": "x", "count": 60}, 503, "warm_memory_mib"), ({"image": "x", "more": 1}, 400, "more")])
+def test_wishes_that_are_refused(refusing, wish, status, says):
+    with pytest.raises(fgd_harness.Failure, match=says) as failure:
+        refusing.call("POST", "/v1/warm", wish)
+    assert failure.value.status == status
+    assert refusing.call("GET", "/v1/warm") == {"warm": []}
+
+
+@pytest.fixture(scope="module")
+def refusing():
+    with fgd_harness.running(PROGRAM, HYPERVISOR, warm_memory_mib="4096") as daemon:
+        yield daemon
+
+
+def test_strict_configuration(start, task, image):
+    with start(warm_memory_mib="4096", image_pull="guest") as fgd:
+        with pytest.raises(fgd_harness.Failure, match="fgrun.imagePull: 'prepared' is refused"):
+            fgd.run(task("print x", fgrun={"imagePull": "prepared"}))
+        with pytest.raises(fgd_harness.Failure, match="prepares no images"):
+            fgd.call("POST", "/v1/warm", {"image": image})
+        done = fgd.stopped(fgd.run(task("print x", fgrun={"imagePull": "guest"})))
+        assert done["containers"][0]["exitCode"] == 0

@@ -99,7 +99,7 @@ def test_warm_guest_gets_the_disk_while_it_runs(image):
         way, first = run(lab, reference, LOOK)
         wait_for(lambda: prepared(lab, reference) and waiting(), "a guest and the image", 120)
         done = lab.wait(lab.detach(definition(reference, LOOK, user="u")))
-        assert done["fgrun"]["start"] == {"way": "warm"}
+        assert done["fgrun"]["start"]["way"] == "warm"
         assert done["fgrun"]["images"][0]["pull"] == "prepared"
         assert lab.fgd.output_of(done["fgrun"]["id"]).decode() == first
         seen = []
@@ -107,11 +107,38 @@ def test_warm_guest_gets_the_disk_while_it_runs(image):
             wait_for(waiting, "a guest", 120)
             begin = time.time()
             done = lab.wait(lab.detach(definition(reference, fresh)))
-            assert done["fgrun"]["start"]["way"] == "warm"
+            assert done["fgrun"]["start"]["way"].startswith("warm")
             stamp, *rest = lab.fgd.output_of(done["fgrun"]["id"]).decode().split("\n")
             assert begin - 2 <= int(stamp) <= time.time() + 2
             seen += rest[:2]
         assert len(set(seen)) == len(seen) == 6, seen
+
+
+def test_warm_guest_with_the_image_mounted(image):
+    """The same container once more, with nothing left to attach or mount; in a guest of its own each time."""
+    with lab_module.lab(warm_memory_mib=1024) as lab:
+        reference = f"{image}:latest"
+        _, first = run(lab, reference, LOOK)
+        lab.fgrun("warm", reference)
+
+        def waiting():
+            return lab.fgd.call("GET", "/v1/warm")["warm"][0]["ready"]
+
+        boots = set()
+        for command in (LOOK, "cat /proc/sys/kernel/random/boot_id; head -c 8 /dev/urandom | od -An -tx1; "
+                        "echo x >/data/plain", "cat /proc/sys/kernel/random/boot_id; head -c 8 /dev/urandom | od -An "
+                        "-tx1; cat /data/plain"):
+            wait_for(waiting, "a guest with the image", 120)
+            done = lab.wait(lab.detach(definition(reference, command, user="u")))
+            assert done["fgrun"]["start"] == {"way": "warm-image"}, done["stoppedReason"]
+            assert done["fgrun"]["images"][0]["pull"] == "prepared"
+            output = lab.fgd.output_of(done["fgrun"]["id"]).decode()
+            boots.update(output.split("\n")[:2])
+            assert command != LOOK or output == first
+        assert len(boots) == 6 and output.endswith("plain\n"), output
+        assert "1 vCPU, 512 MiB" in lab.fgrun("warm").stdout
+        lab.fgrun("warm", reference, "--off")
+        assert "ready" not in lab.fgrun("warm").stdout
 
 
 def test_fgd_killed_while_a_warm_guest_is_taken(image):

@@ -229,6 +229,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.tasks(fgd, parts[2:], query, body)
         elif parts[:2] == ["v1", "images"]:
             self.images(fgd, parts[2:], query, body)
+        elif parts == ["v1", "warm"]:
+            entry = {"vcpus": 1, "memoryMiB": 512, "images": ["docker.io/library/busybox:latest"], "kept": True,
+                     "wanted": 2, "ready": 1, "booting": 1}
+            self.answer({"warm": [] if self.command == "DELETE" else [entry]})
         elif parts == ["v1", "prune"]:
             self.answer({"freedBytes": 1500000, "tasks": 2 if body["tasks"] else 0})
         elif parts == ["v1", "usage"]:
