@@ -251,7 +251,7 @@ static const struct fg_field container_fields[] = {
         FG_ROW_REFUSED("extraHosts",
                        "Extra hosts are not supported on container when networkMode=awsvpc"),
         FG_ROW_REFUSED("hostname",
-                       "Hostname is not supported on container when networkMode=awsvpc"),
+                       "hostname is not supported on container when networkMode=awsvpc"),
         FG_ROW_REFUSED("links", "Links are not supported when networkMode=awsvpc"),
         FG_ROW_REFUSED("privileged", "Fargate requires that the 'privileged' setting be 'false'"),
         FG_ROW_REFUSED("resourceRequirements",

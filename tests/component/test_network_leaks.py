@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks in a row on the network while fgd is killed: nothing is left, and nobody's rules have changed.
 
-FG_TASKS says how many; the suite runs a few dozen.
+FG_TASKS says how many; the suite runs a few dozen. With FG_GUESTS=real they are VMs, which wait warm.
 """
 
 import contextlib
@@ -12,9 +12,11 @@ import socket
 import subprocess
 import threading
 
+from conftest import BUILD, HYPERVISOR
 from fgd import Failure
 
 TASKS = int(os.environ.get("FG_TASKS", "48"))
+REAL = os.environ.get("FG_GUESTS") == "real"
 FORWARDING = pathlib.Path("/proc/sys/net/ipv4/ip_forward")
 # As another program might have them; the test's namespace is its host.
 OTHERS = """
@@ -45,13 +47,20 @@ def of_the_host(directory):
             "mounts": [line for line in mounts if directory in line], "dnsmasq": dnsmasq.stdout}
 
 
+def short(task):
+    if not REAL:
+        return task("print hello")
+    return task("echo", "hello", container={"image": f"oci:{BUILD}/demo/hello:latest"})
+
+
 def run_some(fgd, task, count, first):
     """Start @count short tasks, one after the other, as long as fgd is there; their ids."""
     accepted = []
     for i in range(count):
-        port = {"hostPort": 20000 + (first + i) % 1000, "containerPort": 80}
+        # A warm VM takes only a task without ports.
+        port = [] if REAL else [{"hostPort": 20000 + (first + i) % 1000, "containerPort": 80}]
         try:
-            accepted.append(fgd.run(task("print hello"), publish=[port])["fgrun"]["id"])
+            accepted.append(fgd.run(short(task), publish=port)["fgrun"]["id"])
         except (OSError, ValueError):
             break  # killed
         except Failure as failure:
@@ -64,16 +73,18 @@ def test_killed_again_and_again(start, task):
     print(f"FG_SEED={seed}")
     dice = random.Random(seed)
     nft("-f", "-", text=OTHERS)
+    FORWARDING.write_text("0", encoding="ascii")
     done = kills = 0
     try:
-        with start(network="vpc") as fgd:
+        more = {"hypervisor": "embed", "warm_memory_mib": "1024"} if REAL else {"hypervisor": HYPERVISOR}
+        with start(network="vpc", **more) as fgd:
             fgd.stop()
             before = of_the_host(fgd.directory)
             fgd.start()
             while done < TASKS:
-                killer = threading.Timer(dice.uniform(0, 0.4), fgd.kill)
+                killer = threading.Timer(dice.uniform(0, 8 if REAL else 0.4), fgd.kill)
                 killer.start()
-                accepted = run_some(fgd, task, min(16, TASKS - done), done)
+                accepted = run_some(fgd, task, min(4 if REAL else 16, TASKS - done), done)
                 killer.join()
                 kills += 1
                 fgd.start()

@@ -171,6 +171,7 @@ def lab(start=True, **settings):
                 os.kill(pid, signal.SIGKILL)
         raise
     finally:
+        harness.unmount(directory)
         shutil.rmtree(directory, ignore_errors=True)
 
 

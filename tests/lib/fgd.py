@@ -13,6 +13,13 @@ import tempfile
 import shutil
 
 
+def unmount(directory):
+    """What an fgd that was not stopped leaves mounted there."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        for path in [line.split()[1] for line in mounts if directory in line]:
+            subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
+
+
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path, timeout=120):
         super().__init__("localhost", timeout=timeout)
@@ -172,4 +179,5 @@ def running(program, hypervisor, **settings):
         fgd.kill_guests()
         raise
     finally:
+        unmount(directory)
         shutil.rmtree(directory, ignore_errors=True)

@@ -22,6 +22,7 @@ import time
 import ownnet
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 2, 0x1000
+FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 HOST, OUTSIDE = "10.99.0.1", "10.99.0.2"
 
 
@@ -224,6 +225,9 @@ class Lab:
             with open(self.config, "w", encoding="ascii") as file:
                 file.write(config)
         self.host, self.outside = ownnet.new(), ownnet.new()
+        # A new namespace has it as the machine has, where another program may have switched it on.
+        with ownnet.inside(self.host), open(FORWARDING, "w", encoding="ascii") as file:
+            file.write("0")
         ip(self.host, f"""
             link add out0 type veth peer name in0 netns /proc/{os.getpid()}/fd/{self.outside}
             addr add {HOST}/24 dev out0
@@ -273,7 +277,7 @@ class Lab:
         found += run(self.host, "nft", "list", "tables").stdout.splitlines()
         found += [line for line in open("/proc/self/mounts", encoding="utf-8") if self.directory in line]
         found += os.listdir(f"{self.directory}/run")
-        with ownnet.inside(self.host), open("/proc/sys/net/ipv4/ip_forward", encoding="ascii") as file:
+        with ownnet.inside(self.host), open(FORWARDING, encoding="ascii") as file:
             if file.read() != "0\n":
                 found.append("ip_forward")
         return found + resolvers(self.directory)

@@ -4,13 +4,16 @@
  *   net-tool STATE_DIR RUN_DIR [CONFIG]
  *   attach TASK [subnet=ID] [group=ID] [port=[ADDR:]HOST:CONTAINER[/udp]] [rate=BYTES]
  *   detach TASK | name TASK NAME | noname TASK NAME | list | info | cycle N
+ *   hide: from here on in a mount namespace of its own, as fgd may be
  * CONFIG: lines "subnet ID CIDR [CIDR6]" and "group ID NAME" and, after its group,
  * "in|out PROTOCOL FROM TO PEER". The end of stdin ends it as fgd ends.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 
 #include "core/json.h"
 #include "core/str.h"
@@ -229,6 +232,11 @@ static void obey(char *line)
         } else if (fg_streq(command, "cycle") && task && fg_parse_u64(task, &n)) {
                 tool.left = (unsigned)n;
                 cycle_step();
+        } else if (fg_streq(command, "hide")) {
+                bool hidden = unshare(CLONE_NEWNS) == 0 &&
+                              mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
+
+                say(hidden ? json_object_new_object() : json_object_new_null());
         } else if (fg_streq(command, "list")) {
                 list();
         } else {

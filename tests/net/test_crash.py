@@ -106,6 +106,12 @@ def test_a_thousand_in_a_row(lab):
     assert "elements" not in host
 
 
+def test_a_mount_namespace_of_its_own(lab):
+    """As fgd has once it has a /dev/kvm of its own: what it mounted before goes all the same."""
+    lab.guest()
+    assert lab.net.do("hide") == {}
+
+
 def test_rules_of_others_stay(lab):
     for words in ("add table ip others",
                   "add chain ip others input { type filter hook input priority 5 ; policy accept ; }",
