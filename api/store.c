@@ -22,21 +22,21 @@ static int apply(sqlite3 *db, struct write *w)
         struct fg_error err = FG_ERROR_INIT;
         int r;
 
-        if (fg_db_exec(db, "SAVEPOINT script", &w->err) < 0)
+        if (fg_db_run(db, &w->err, "SAVEPOINT script", "") < 0)
                 return -1;
         r = w->work(db, w->userdata, &w->err);
         if (r < 0 && sqlite3_get_autocommit(db))
                 return -1; /* so bad that SQLite has undone it all */
         if (r < 0 && fg_db_exec(db, "ROLLBACK TO script", &err) < 0)
                 return -1;
-        return fg_db_exec(db, "RELEASE script", &err);
+        return fg_db_run(db, &err, "RELEASE script", "") < 0 ? -1 : 0;
 }
 
 /* The writes from @first up to @end (not included); -1: none is stored. */
 static int commit(struct fg_store *s, struct write *first, const struct write *end,
                   struct fg_error *err)
 {
-        int r = fg_db_exec(s->db, "BEGIN IMMEDIATE", err);
+        int r = fg_db_run(s->db, err, "BEGIN IMMEDIATE", "");
 
         for (struct write *w = first; r >= 0 && w != end; w = w->next) {
                 w->err = FG_ERROR_INIT;
@@ -47,7 +47,7 @@ static int commit(struct fg_store *s, struct write *first, const struct write *e
         if (r >= 0)
                 r = store_trim_events(s->db, s->events_max, err);
         if (r >= 0)
-                r = fg_db_exec(s->db, "COMMIT", err);
+                r = fg_db_run(s->db, err, "COMMIT", "");
         if (r < 0 && !sqlite3_get_autocommit(s->db))
                 (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
         return r;
@@ -242,7 +242,7 @@ void fg_store_free(struct fg_store *s)
                 return;
         s->closing = true;
         fg_lane_free(s->lane);
-        sqlite3_close_v2(s->db);
+        fg_db_close(s->db);
         fg_prices_free(s->prices);
         free(s);
 }

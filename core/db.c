@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/buf.h"
 
@@ -78,10 +79,19 @@ static int create_private(const char *path, struct fg_error *err)
         return fd < 0 ? fg_fail_errno(err, errno, "%s", path) : 0;
 }
 
+void fg_db_close(sqlite3 *db)
+{
+        sqlite3_stmt *stmt;
+
+        while (db && (stmt = sqlite3_next_stmt(db, NULL)))
+                (void)sqlite3_finalize(stmt);
+        (void)sqlite3_close_v2(db);
+}
+
 int fg_db_open(const char *path, const char *const migrations[], sqlite3 **ret,
                struct fg_error *err)
 {
-        fg_cleanup(sqlite3_close_v2p) sqlite3 *db = NULL;
+        fg_cleanup(fg_db_closep) sqlite3 *db = NULL;
         int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
         if (create_private(path, err) < 0)
@@ -124,29 +134,22 @@ static int bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
         return 0;
 }
 
-static int prepare_va(sqlite3 *db, sqlite3_stmt **ret, struct fg_error *err, const char *sql,
-                      const char *types, va_list ap)
-{
-        fg_autostmt *stmt = NULL;
-
-        if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-                return fail_db(db, err, "prepare");
-        if (bind_all(stmt, types, ap) < 0)
-                return fail_db(db, err, "bind");
-        *ret = fg_take_ptr(stmt);
-        return 0;
-}
-
 int fg_db_prepare(sqlite3 *db, sqlite3_stmt **ret, struct fg_error *err, const char *sql,
                   const char *types, ...)
 {
+        fg_autostmt *stmt = NULL;
         va_list ap;
         int r;
 
+        if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+                return fail_db(db, err, "prepare");
         va_start(ap, types);
-        r = prepare_va(db, ret, err, sql, types, ap);
+        r = bind_all(stmt, types, ap);
         va_end(ap);
-        return r;
+        if (r < 0)
+                return fail_db(db, err, "bind");
+        *ret = fg_take_ptr(stmt);
+        return 0;
 }
 
 int fg_db_step(sqlite3_stmt *stmt, struct fg_error *err)
@@ -161,19 +164,35 @@ int fg_db_step(sqlite3_stmt *stmt, struct fg_error *err)
         }
 }
 
+/* The connection's own list of statements is the list of what is kept. */
+static sqlite3_stmt *kept(sqlite3 *db, const char *sql)
+{
+        sqlite3_stmt *stmt = NULL;
+
+        while ((stmt = sqlite3_next_stmt(db, stmt)))
+                if (!sqlite3_stmt_busy(stmt) && strcmp(sqlite3_sql(stmt), sql) == 0)
+                        return stmt;
+        return NULL;
+}
+
 int fg_db_run(sqlite3 *db, struct fg_error *err, const char *sql, const char *types, ...)
 {
-        fg_autostmt *stmt = NULL;
+        sqlite3_stmt *stmt = kept(db, sql);
         va_list ap;
         int r;
 
+        if (!stmt &&
+            sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK)
+                return fail_db(db, err, "prepare");
         va_start(ap, types);
-        r = prepare_va(db, &stmt, err, sql, types, ap);
+        r = bind_all(stmt, types, ap);
         va_end(ap);
         if (r < 0)
-                return -1;
-        while ((r = fg_db_step(stmt, err)) > 0)
+                r = fail_db(db, err, "bind");
+        while (r >= 0 && (r = fg_db_step(stmt, err)) > 0)
                 ;
+        (void)sqlite3_reset(stmt);
+        (void)sqlite3_clear_bindings(stmt);
         return r < 0 ? -1 : sqlite3_changes(db);
 }
 

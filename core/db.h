@@ -9,9 +9,11 @@
 
 /*
  * SQLite: WAL, synchronous=FULL, foreign keys on, busy timeout. A connection belongs to one lane
- * thread. Statements are finalised by cleanup.
+ * thread. Statements are finalised by cleanup; those of fg_db_run() are kept for the next time.
  */
-FG_DEFINE_CLEANUP(sqlite3 *, sqlite3_close_v2)
+/** fg_db_close() - with the statements that are kept; NULL is fine. */
+void fg_db_close(sqlite3 *db);
+FG_DEFINE_CLEANUP(sqlite3 *, fg_db_close)
 FG_DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize)
 #define fg_autostmt fg_cleanup(sqlite3_finalizep) sqlite3_stmt
 
@@ -32,6 +34,11 @@ int fg_db_prepare(sqlite3 *db, sqlite3_stmt **ret, struct fg_error *err, const c
                   const char *types, ...);
 /** fg_db_step() - 1: a row, 0: done, -1: error. */
 int fg_db_step(sqlite3_stmt *stmt, struct fg_error *err);
-/** fg_db_run() - prepare, bind, step to the end. Return: changed rows, or -1. */
+/**
+ * fg_db_run() - prepare, bind, step to the end
+ * @sql: a constant of the program: what it was prepared to is kept until fg_db_close(). No
+ * statement of fg_db_prepare() with the same text may wait for its first step meanwhile. Return:
+ * changed rows, or -1.
+ */
 int fg_db_run(sqlite3 *db, struct fg_error *err, const char *sql, const char *types, ...);
 const char *fg_db_text(sqlite3_stmt *stmt, int column); /* "" for null; valid until the next step */

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/db.h"
 #include "core/fs.h"
 #include "core/str.h"
 #include "images/archive.h"
@@ -126,7 +127,7 @@ void fg_images_free(struct fg_images *images)
         fg_lane_free(images->index);
         fg_download_free_all(images);
         fg_catalog_finish(&images->catalog);
-        (void)sqlite3_close_v2(images->db);
+        fg_db_close(images->db);
         fg_blobstore_free(images->store);
         sd_event_unref(images->event);
         free(images->source.registry.ca_file);

@@ -53,7 +53,7 @@ int fg_journal_open(struct fg_journal *j, const char *path, struct fg_error *err
 void fg_journal_close(struct fg_journal *j)
 {
         if (j->db)
-                (void)sqlite3_close_v2(j->db);
+                fg_db_close(j->db);
         j->db = NULL;
 }
 

@@ -160,7 +160,7 @@ void fg_vault_free(struct fg_vault *v)
 {
         if (!v)
                 return;
-        sqlite3_close_v2(v->db);
+        fg_db_close(v->db);
         fg_seal_free(v->seal);
         free(v->region);
         free(v->account);

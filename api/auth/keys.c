@@ -78,7 +78,7 @@ void fg_keys_free(struct fg_keys *k)
                 entry_remove(k, e);
         }
         if (k->db)
-                (void)sqlite3_close_v2(k->db);
+                fg_db_close(k->db);
         fg_seal_free(k->seal);
         free(k);
 }

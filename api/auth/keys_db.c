@@ -37,7 +37,7 @@ int keys_db_open(const char *state_dir, sqlite3 **ret_db, struct fg_seal **ret_s
         static const char *const migrations[] = { schema, NULL };
         fg_autofree char *path = fg_asprintf("%s/keys.db", state_dir);
         fg_autofree char *seal_path = fg_asprintf("%s/keys.key", state_dir);
-        fg_cleanup(sqlite3_close_v2p) sqlite3 *db = NULL;
+        fg_cleanup(fg_db_closep) sqlite3 *db = NULL;
         int n;
 
         if (fg_db_open(path, migrations, &db, err) < 0)

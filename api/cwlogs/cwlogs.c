@@ -83,7 +83,7 @@ void fg_cwlogs_free(struct fg_cwlogs *logs)
         fg_lane_free(logs->read_lane);
         cwlogs_writers_close(logs, NULL);
         cwlogs_live_free(logs);
-        (void)sqlite3_close_v2(logs->db.db);
+        fg_db_close(logs->db.db);
         sd_event_unref(logs->event);
         free(logs->db.region);
         free(logs->db.account);

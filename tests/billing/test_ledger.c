@@ -31,7 +31,7 @@ static void reopen(struct fixture *f)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        (void)sqlite3_close_v2(f->db);
+        fg_db_close(f->db);
         f->db = NULL;
         if (fg_db_open(f->path, migrations, &f->db, &err) < 0)
                 fail_msg("%s", err.msg);
@@ -56,7 +56,7 @@ static int teardown(void **state)
         struct fixture *f = *state;
         struct fg_error err = FG_ERROR_INIT;
 
-        (void)sqlite3_close_v2(f->db);
+        fg_db_close(f->db);
         fg_prices_free(f->prices);
         (void)fg_rm_rf(f->dir, &err);
         free(f);

@@ -203,12 +203,19 @@ static void test_db(void **state)
         assert_non_null(mkdtemp(dir));
         path = fg_asprintf("%s/db", dir);
         for (int round = 0; round < 2; round++) {
-                fg_cleanup(sqlite3_close_v2p) sqlite3 *db = NULL;
+                fg_cleanup(fg_db_closep) sqlite3 *db = NULL;
                 fg_autostmt *stmt = NULL;
 
                 assert_int_equal(fg_db_open(path, v1, &db, &err), 0);
                 assert_int_equal(fg_db_run(db, &err, "INSERT OR REPLACE INTO t VALUES (?, ?)", "si",
                                            "k", INT64_C(5) + round),
+                                 1);
+                /* The statement that was kept, with what fails, and again with what does not. */
+                assert_int_equal(fg_db_run(db, &err, "INSERT OR REPLACE INTO t VALUES (?, ?)", "ss",
+                                           "other", "text"),
+                                 -1);
+                assert_int_equal(fg_db_run(db, &err, "INSERT OR REPLACE INTO t VALUES (?, ?)", "si",
+                                           "other", INT64_C(1)),
                                  1);
                 assert_int_equal(
                         fg_db_prepare(db, &stmt, &err, "SELECT v FROM t WHERE k = ?", "s", "k"), 0);
@@ -218,7 +225,7 @@ static void test_db(void **state)
                 assert_int_equal(fg_db_exec(db, "nonsense", &err), -1);
         }
         {
-                fg_cleanup(sqlite3_close_v2p) sqlite3 *db = NULL;
+                fg_cleanup(fg_db_closep) sqlite3 *db = NULL;
 
                 assert_int_equal(fg_db_open(path, v0, &db, &err), -1);
                 assert_int_equal(err.code, FG_ERR_CONFLICT);

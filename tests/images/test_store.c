@@ -245,7 +245,7 @@ static void test_catalog(void **state)
 static void test_index(void **state)
 {
         struct fixture *f = *state;
-        fg_cleanup(sqlite3_close_v2p) sqlite3 *db = NULL;
+        fg_cleanup(fg_db_closep) sqlite3 *db = NULL;
         fg_cleanup(fg_stored_freep) struct fg_stored *a = make_image('a', 'x', 5);
         fg_cleanup(fg_stored_freep) struct fg_stored *b = make_image('b', 'y', 6);
         fg_cleanup(fg_catalog_finish) struct fg_catalog c = { 0 }, again = { 0 };
