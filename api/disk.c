@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -13,10 +14,11 @@
 #include "core/process.h"
 #include "core/str.h"
 
-struct disk_job {
+struct fg_disk_job {
         struct fg_job job;
         char *cache_dir, *path;
         unsigned size_gib;
+        atomic_bool cancelled; /* the loop says so, the lane looks */
         fg_disk_done_fn done;
         void *userdata;
         struct fg_error err;
@@ -24,7 +26,7 @@ struct disk_job {
 
 static void on_done(struct fg_job *job)
 {
-        struct disk_job *d = FG_CONTAINER_OF(job, struct disk_job, job);
+        struct fg_disk_job *d = FG_CONTAINER_OF(job, struct fg_disk_job, job);
 
         d->done(d->userdata, d->err.code ? &d->err : NULL);
         free(d->cache_dir);
@@ -81,7 +83,7 @@ static int make_template(const char *dir, const char *path, unsigned size_gib, s
         return 0;
 }
 
-static int make_disk(const struct disk_job *d, struct fg_error *err)
+static int make_disk(const struct fg_disk_job *d, struct fg_error *err)
 {
         fg_autofree char *dir = fg_asprintf("%s/scratch", d->cache_dir);
         fg_autofree char *template = fg_asprintf("%s/ext4-%uG.img", dir, d->size_gib);
@@ -99,43 +101,50 @@ static int make_disk(const struct disk_job *d, struct fg_error *err)
 
 static void make_work(struct fg_job *job)
 {
-        struct disk_job *d = FG_CONTAINER_OF(job, struct disk_job, job);
+        struct fg_disk_job *d = FG_CONTAINER_OF(job, struct fg_disk_job, job);
 
-        if (make_disk(d, &d->err) < 0)
+        if (atomic_load(&d->cancelled))
+                fg_fail(&d->err, FG_ERR_INTERNAL, "not made: its task has ended");
+        else if (make_disk(d, &d->err) < 0)
                 fg_wrap(&d->err, "scratch disk");
 }
 
 static void remove_work(struct fg_job *job)
 {
-        struct disk_job *d = FG_CONTAINER_OF(job, struct disk_job, job);
+        struct fg_disk_job *d = FG_CONTAINER_OF(job, struct fg_disk_job, job);
 
         (void)fg_rm_rf(d->path, &d->err);
 }
 
-static void submit(struct fg_lane *io, struct disk_job values)
+static struct fg_disk_job *job_new(void (*work)(struct fg_job *job), const char *path,
+                                   fg_disk_done_fn done, void *userdata)
 {
-        struct disk_job *d = fg_calloc(1, sizeof(*d));
+        struct fg_disk_job *d = fg_calloc(1, sizeof(*d));
 
-        *d = values;
-        d->job.done = on_done;
-        fg_lane_submit(io, &d->job);
+        d->job = (struct fg_job){ .work = work, .done = on_done };
+        d->path = fg_strdup(path);
+        d->done = done;
+        d->userdata = userdata;
+        return d;
 }
 
-void fg_disk_make(struct fg_lane *io, const char *cache_dir, const char *path, unsigned size_gib,
-                  fg_disk_done_fn done, void *userdata)
+struct fg_disk_job *fg_disk_make(struct fg_lane *io, const char *cache_dir, const char *path,
+                                 unsigned size_gib, fg_disk_done_fn done, void *userdata)
 {
-        submit(io, (struct disk_job){ .job = { .work = make_work },
-                                      .cache_dir = fg_strdup(cache_dir),
-                                      .path = fg_strdup(path),
-                                      .size_gib = size_gib,
-                                      .done = done,
-                                      .userdata = userdata });
+        struct fg_disk_job *d = job_new(make_work, path, done, userdata);
+
+        d->cache_dir = fg_strdup(cache_dir);
+        d->size_gib = size_gib;
+        fg_lane_submit(io, &d->job);
+        return d;
+}
+
+void fg_disk_cancel(struct fg_disk_job *job)
+{
+        atomic_store(&job->cancelled, true);
 }
 
 void fg_disk_remove(struct fg_lane *io, const char *dir, fg_disk_done_fn done, void *userdata)
 {
-        submit(io, (struct disk_job){ .job = { .work = remove_work },
-                                      .path = fg_strdup(dir),
-                                      .done = done,
-                                      .userdata = userdata });
+        fg_lane_submit(io, &job_new(remove_work, dir, done, userdata)->job);
 }

@@ -99,6 +99,8 @@ void end_run(struct fg_run *run)
                         t->containers[i].finished_ns = now;
                 }
         }
+        if (run->disk_making)
+                fg_disk_cancel(run->disk_making);
         fg_task_move(t, FG_TASK_DEPROVISIONING, now);
         run_save(run, NULL, NULL);
         fg_pool_refill(run->d->pool); /* it may have written nothing */

@@ -133,7 +133,7 @@ static void on_disk(void *userdata, const struct fg_error *err)
 
         if (!run)
                 return;
-        run->disk_making = false;
+        run->disk_making = NULL;
         if (run->ending) {
                 end_continue(run);
                 return;
@@ -198,12 +198,11 @@ void start_begin(struct fg_run *run)
         run_save(run, NULL, NULL);
         start_variables(run);
         run->disk_made = run->warm;
-        run->disk_making = !run->warm;
-        network_attach(run, start_vm);
         if (!run->warm)
-                fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
-                             (unsigned)fg_taskdef_storage_gib(run->task->def), on_disk,
-                             run_ref_new(run));
+                run->disk_making = fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
+                                                (unsigned)fg_taskdef_storage_gib(run->task->def),
+                                                on_disk, run_ref_new(run));
+        network_attach(run, start_vm);
         disks_begin(run);
         start_pulls(run);
         start_vm(run);

@@ -383,8 +383,8 @@ bool pool_make(struct fg_pool *pool, const struct pool_demand *demand,
         }
         dir = dir_of(g);
         scratch = fg_asprintf("%s/scratch.img", dir);
-        fg_disk_make(pool->d->io, pool->d->config.cache_dir, scratch, FG_EPHEMERAL_DEFAULT_GIB,
-                     on_disk, ref_new(g));
+        (void)fg_disk_make(pool->d->io, pool->d->config.cache_dir, scratch,
+                           FG_EPHEMERAL_DEFAULT_GIB, on_disk, ref_new(g));
         return true;
 }
 

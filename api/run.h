@@ -30,12 +30,13 @@ struct fg_run {
         sd_event_source *retry;    /* of a failed save or tear-down */
         bool net_attaching;        /* the VM waits for its TAP */
         sd_event_source *limit;    /* of the task's run time; NULL: none */
-        bool disk_making, vm_starting; /* cannot be interrupted: the end waits for them */
-        bool disk_made, vm_asked;      /* the scratch disk is there; the VM was started */
-        bool warm;                     /* it took over a guest that waited */
-        bool mounted;                  /* ... and that has its images */
-        unsigned attaching;            /* disks on their way into a warm guest */
-        struct fg_secret variables;    /* until the guest has them; engine_variables.c */
+        struct fg_disk_job *disk_making; /* not NULL: the end waits for it */
+        bool vm_starting;                /* cannot be interrupted: the end waits for it */
+        bool disk_made, vm_asked;        /* the scratch disk is there; the VM was started */
+        bool warm;                       /* it took over a guest that waited */
+        bool mounted;                    /* ... and that has its images */
+        unsigned attaching;              /* disks on their way into a warm guest */
+        struct fg_secret variables;      /* until the guest has them; engine_variables.c */
         bool fetching, variables_ready;
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
         bool guest_ready, task_sent, stop_sent;
