@@ -148,6 +148,10 @@ static int check_members(struct json_object *body, struct fg_error *err)
 
 void handle_secret_create(void *daemon, struct fg_request *r)
 {
+        /* Beside what its row in the table of routes asks for. */
+        const struct fg_act put = { .service = "fgrun",
+                                    .action = "secretsmanager:PutSecretValue",
+                                    .cluster = "*" };
         struct fg_daemon *d = daemon;
         struct fg_error err = FG_ERROR_INIT;
         struct json_object *body = fg_request_json(r, &err);
@@ -157,6 +161,8 @@ void handle_secret_create(void *daemon, struct fg_request *r)
                 fg_reply_error(r, &err);
                 return;
         }
+        if (fg_json_bool(body, "replace", false) && fg_request_authorize(r, &put) < 0)
+                return;
         c = call_new(r, fg_json_str(body, "name"));
         c->body = json_object_get(body);
         c->status = 201;

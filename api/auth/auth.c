@@ -16,6 +16,7 @@ struct fg_auth {
         struct fg_keys *keys;
         struct fg_sigv4 *sigv4;
         struct fg_replay *replay;
+        uint64_t started_sec; /* what was signed before, the table does not know */
         struct fg_secret token;
         char *region, *account;
 };
@@ -29,6 +30,7 @@ int fg_auth_new(sd_event *event, const struct fg_auth_config *config, struct fg_
                 return -1;
         a->sigv4 = fg_sigv4_new();
         a->replay = fg_replay_new(2 * FG_SIGV4_SKEW_SEC, REPLAY_MAX);
+        a->started_sec = fg_now_ns() / FG_NS_PER_SEC;
         a->region = fg_strdup(config->region);
         a->account = fg_strdup(config->account);
         *ret = fg_take_ptr(a);
@@ -151,6 +153,7 @@ enum fg_auth_result fg_auth_finish(struct fg_auth *a, const struct fg_sigv4_mess
         (void)snprintf(ret_who->name, sizeof(ret_who->name), "%s", key.name);
         memcpy(ret_who->service, claim->service, sizeof(ret_who->service));
         memcpy(ret_who->signature, claim->signature, sizeof(ret_who->signature));
+        ret_who->signed_sec = claim->time;
         return FG_AUTH_OK;
 }
 
@@ -232,21 +235,26 @@ void fg_auth_forget(struct fg_auth *a, const char *key_id)
 enum fg_auth_result fg_auth_repeated(struct fg_auth *a, const struct fg_identity *who,
                                      const struct fg_act *act, struct fg_error *err)
 {
-        if (who->who != FG_WHO_KEY || reads_only(act->action) ||
-            !fg_replay_seen(a->replay, who->signature, fg_now_ns() / FG_NS_PER_SEC))
+        if (who->who != FG_WHO_KEY || reads_only(act->action))
+                return FG_AUTH_OK;
+        if (who->signed_sec < a->started_sec) {
+                fg_fail(err, FG_ERR_DENIED,
+                        "This request was signed before fgd started, which cannot know whether it "
+                        "was carried out already; sign it again (or is this clock behind?).");
+                return FG_AUTH_SIGNATURE;
+        }
+        if (!fg_replay_seen(a->replay, who->signature, fg_now_ns() / FG_NS_PER_SEC))
                 return FG_AUTH_OK;
         fg_fail(err, FG_ERR_DENIED,
                 "This signed request was carried out already; sign it again to repeat it.");
         return FG_AUTH_SIGNATURE;
 }
 
-bool fg_auth_sees_cluster(const struct fg_auth *a, const struct fg_identity *who,
-                          const char *cluster)
+struct fg_policy *fg_auth_policy(const struct fg_auth *a, const struct fg_identity *who)
 {
         struct fg_key key;
 
         if (who->who == FG_WHO_PEER || who->who == FG_WHO_TOKEN)
-                return true;
-        return fg_keys_find(a->keys, who->key_id, &key) > 0 &&
-               fg_policy_sees_cluster(key.policy, cluster);
+                return fg_policy_all();
+        return fg_keys_find(a->keys, who->key_id, &key) > 0 ? fg_policy_copy(key.policy) : NULL;
 }

@@ -27,6 +27,7 @@ struct fg_identity {
         char key_id[FG_SIGV4_KEY_ID_MAX + 1], name[FG_KEY_NAME_MAX + 1]; /* KEY */
         char service[FG_SIGV4_SCOPE_MAX + 1]; /* KEY: that the request was signed for */
         unsigned char signature[32];
+        uint64_t signed_sec;
 };
 
 struct fg_auth_config {
@@ -63,13 +64,14 @@ struct fg_act {
 enum fg_auth_result fg_auth_allow(struct fg_auth *a, const struct fg_identity *who,
                                   const struct fg_act *act, struct fg_error *err);
 /** fg_auth_repeated() - notes a request that is about to be carried out. OK; SIGNATURE: it changes
- * something, and was recorded and sent again. */
+ * something, and was recorded and sent again; or it is older than this daemon, which cannot know.
+ */
 enum fg_auth_result fg_auth_repeated(struct fg_auth *a, const struct fg_identity *who,
                                      const struct fg_act *act, struct fg_error *err);
 /** fg_auth_forget() - wipe what was derived from a revoked key's secret. */
 void fg_auth_forget(struct fg_auth *a, const char *key_id);
-/** fg_auth_sees_cluster() - for lists: whether @who may know of what is in @cluster. */
-bool fg_auth_sees_cluster(const struct fg_auth *a, const struct fg_identity *who,
-                          const char *cluster);
+/** fg_auth_policy() - a copy of what @who may do, for lists that are made on a lane. NULL: nothing,
+ * the key is gone. */
+struct fg_policy *fg_auth_policy(const struct fg_auth *a, const struct fg_identity *who);
 /** fg_auth_arn() - "arn:aws:iam::ACCOUNT:user/NAME", or root's; a heap string. */
 char *fg_auth_arn(const struct fg_auth *a, const struct fg_identity *who);

@@ -44,6 +44,22 @@ struct fg_policy *fg_policy_all(void)
         return p;
 }
 
+static void list_copy(struct list *to, const struct list *from)
+{
+        for (to->n = 0; to->n < from->n; to->n++)
+                to->items[to->n] = fg_strdup(from->items[to->n]);
+}
+
+struct fg_policy *fg_policy_copy(const struct fg_policy *p)
+{
+        struct fg_policy *copy = fg_calloc(1, sizeof(*copy));
+
+        list_copy(&copy->allow, &p->allow);
+        list_copy(&copy->deny, &p->deny);
+        list_copy(&copy->clusters, &p->clusters);
+        return copy;
+}
+
 /* ---- patterns ---- */
 
 /* Linear in both: after a "*" that matched too little, only the last one takes one more. */

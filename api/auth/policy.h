@@ -27,6 +27,7 @@ enum fg_policy_decision {
 /** fg_policy_decode() - "allow" is required, "clusters" not (all); NULL: INVALID. */
 struct fg_policy *fg_policy_decode(struct json_object *json, struct fg_error *err);
 struct fg_policy *fg_policy_all(void); /* allow * */
+struct fg_policy *fg_policy_copy(const struct fg_policy *p);
 void fg_policy_free(struct fg_policy *p);
 FG_DEFINE_CLEANUP(struct fg_policy *, fg_policy_free)
 struct json_object *fg_policy_to_json(const struct fg_policy *p);

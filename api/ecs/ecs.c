@@ -23,7 +23,7 @@ static const struct fg_aws_operation operations[] = {
         READS("DescribeTasks", ecs_describe_tasks),
         READS("GetTaskProtection", ecs_get_task_protection),
         READS("ListAccountSettings", ecs_list_account_settings),
-        READS("ListClusters", ecs_list_clusters),
+        { .name = "ListClusters", .handle = ecs_list_clusters, .input = &ecs_list_clusters_input },
         READS("ListTagsForResource", ecs_list_tags),
         READS("ListTaskDefinitionFamilies", ecs_list_task_definition_families),
         READS("ListTaskDefinitions", ecs_list_task_definitions),

@@ -142,7 +142,7 @@ def test_a_signature_is_for_five_minutes_and_one_place(tcp):
 def test_a_recorded_request_is_carried_out_once(tcp, task):
     key = create(tcp)
     body = json.dumps(task("exit 0")).encode()
-    headers = signer(key, at=sigv4.stamp(time.time() - 60), date=sigv4.stamp(time.time() - 60)[:8]).sign(
+    headers = signer(key, at=sigv4.stamp(time.time()), date=sigv4.stamp(time.time())[:8]).sign(
         "POST", "/v1/tasks", [("Host", "x")], body)
     assert send(tcp, "POST", "/v1/tasks", headers, body)[0] == 201
     deadline = time.monotonic() + 30
@@ -151,6 +151,12 @@ def test_a_recorded_request_is_carried_out_once(tcp, task):
     assert answer[0] == 403 and "carried out already" in answer[1]["message"]
     read = signer(key).sign("GET", "/v1/tasks", [("Host", "x")])
     assert [send(tcp, "GET", "/v1/tasks", read)[0] for _ in range(3)] == [200] * 3
+    tcp.kill()
+    tcp.start()  # which forgets what came before, and so takes nothing of that time
+    status, answer = send(tcp, "POST", "/v1/tasks", headers, body)
+    assert (status, answer["__type"]) == (403, "InvalidSignatureException") and "before fgd started" in answer["message"]
+    assert send(tcp, "GET", "/v1/tasks", read)[0] == 200
+    assert signed(tcp, key, "POST", "/v1/tasks", body)[0] == 201
 
 
 def test_revoked_keys(tcp):
@@ -219,6 +225,38 @@ def test_policies_hold_for_the_apis_of_aws(tcp):
     status, answer = signed(tcp, key, "POST", "/", b"Action=GetCallerIdentity&Version=2011-06-15", service="sts")
     assert status == 403 and "<Code>AccessDenied</Code>" in answer
     assert "with an explicit deny in an identity-based policy" in answer
+
+
+def test_a_limited_key_lists_its_clusters_only(tcp):
+    for name in ("dev-a", "dev-b", "dev-c", "prod-a", "zone"):
+        assert operation(tcp, every := create(tcp), "CreateCluster", json.dumps({"clusterName": name}).encode())[0] == 200
+    key = create(tcp, policy={"allow": ["*"], "clusters": ["dev-*", "zone"]})
+
+    def names(who, **members):
+        status, answer = operation(tcp, who, "ListClusters", json.dumps(members).encode())
+        assert status == 200
+        return [arn.rpartition("/")[2] for arn in answer["clusterArns"]], answer.get("nextToken")
+    assert names(key) == (["dev-a", "dev-b", "dev-c", "zone"], None)
+    pages, token = names(key, maxResults=3)
+    assert pages == ["dev-a", "dev-b", "dev-c"]
+    assert names(key, maxResults=1, nextToken=token) == (["zone"], None)
+    assert names(create(tcp, policy={"allow": ["*"], "clusters": ["none"]}), maxResults=1) == ([], None)
+    assert {"prod-a", "default"} < set(names(every)[0])
+
+
+def test_policies_name_secrets_as_iam_does(tcp):
+    reader = create(tcp, policy={"allow": ["secretsmanager:Get*", "secretsmanager:List*"]})
+    writer = create(tcp, policy={"allow": ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"]})
+    body = json.dumps({"name": "db", "value": "x"}).encode()
+    assert signed(tcp, reader, "POST", "/v1/secrets", body)[0] == 403
+    assert signed(tcp, writer, "POST", "/v1/secrets", body)[0] == 201
+    status, answer = signed(tcp, writer, "POST", "/v1/secrets", json.dumps({"name": "db", "value": "y", "replace": True}).encode())
+    assert status == 403 and "secretsmanager:PutSecretValue" in answer["message"]
+    assert signed(tcp, reader, "GET", "/v1/secrets/value?name=db")[1]["value"] == "x"
+    assert signed(tcp, reader, "GET", "/v1/secrets")[1]["SecretList"][0]["Name"] == "db"
+    assert signed(tcp, writer, "GET", "/v1/secrets/value?name=db")[0] == 403
+    assert signed(tcp, reader, "DELETE", "/v1/secrets?name=db")[0] == 403
+    assert signed(tcp, writer, "DELETE", "/v1/secrets?name=db&days=0")[0] == 200
 
 
 def test_keys_are_for_administrators(tcp):

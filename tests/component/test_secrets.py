@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 
+import boto3
 import pytest
 
 import awsapi
@@ -124,14 +125,16 @@ def test_a_value_is_seen_nowhere_else(start, task):
         fgd.start()
         fgd.call("POST", f"/v1/tasks/{task_id}/stop", {})
         fgd.get(task_id, wait="STOPPED")
-        files = 0
+        files = set()
         for directory, _, names in os.walk(fgd.directory):
             for name in names:
                 path = os.path.join(directory, name)
                 if os.path.isfile(path):
-                    files += 1
+                    files.add(name)
                     assert VALUE.encode() not in data_of(path), path
-        assert files > 5
+        assert len(files) > 5 and "audit.log" in files
+        with open(f"{fgd.directory}/state/audit/audit.log", encoding="ascii") as audit:
+            assert "secretsmanager:CreateSecret" in audit.read()
         assert (os.stat(f"{fgd.directory}/state/seal.key").st_mode & 0o777) == 0o600
 
 
@@ -255,6 +258,33 @@ def test_the_aws_cli(fgd, task, tmp_path):
         cli("secretsmanager", "delete-secret", "--secret-id", "cli/db", "--force-delete-without-recovery")
         assert cli("ssm", "get-parameters-by-path", "--path", "/cli")["Parameters"][0]["Name"] == "/cli/port"
         assert cli("ssm", "describe-parameters")["Parameters"][0]["Type"] == "String"
+
+
+def test_boto3(fgd):
+    with awsapi.bridge(fgd.socket) as endpoint:
+        secrets, parameters = (boto3.client(service, endpoint_url=endpoint, region_name="local-1", aws_access_key_id="AKID",
+                                            aws_secret_access_key="none") for service in ("secretsmanager", "ssm"))
+        arn = secrets.create_secret(Name="sdk/db", SecretBinary=b"\0\xff" + VALUE.encode(), Tags=[{"Key": "a", "Value": "b"}])["ARN"]
+        got = secrets.get_secret_value(SecretId=arn)
+        assert got["SecretBinary"] == b"\0\xff" + VALUE.encode() and "SecretString" not in got
+        secrets.put_secret_value(SecretId="sdk/db", SecretString=VALUE)
+        assert secrets.get_secret_value(SecretId="sdk/db", VersionStage="AWSPREVIOUS")["SecretBinary"][:2] == b"\0\xff"
+        assert secrets.describe_secret(SecretId="sdk/db")["Tags"] == [{"Key": "a", "Value": "b"}]
+        with pytest.raises(secrets.exceptions.ResourceExistsException):
+            secrets.create_secret(Name="sdk/db", SecretString="other")
+        with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+            secrets.get_secret_value(SecretId="sdk/none")
+        secrets.delete_secret(SecretId="sdk/db", RecoveryWindowInDays=7)
+        secrets.restore_secret(SecretId="sdk/db")
+        for i in range(12):
+            secrets.create_secret(Name=f"many/{i:02}", SecretString="x")
+            parameters.put_parameter(Name=f"/sdk/{i:02}", Type="SecureString", Value=str(i))
+        pages = secrets.get_paginator("list_secrets").paginate(PaginationConfig={"PageSize": 5})
+        assert {s["Name"] for page in pages for s in page["SecretList"]} == {"sdk/db", *(f"many/{i:02}" for i in range(12))}
+        pages = parameters.get_paginator("get_parameters_by_path").paginate(Path="/sdk", WithDecryption=True)
+        assert [p["Value"] for page in pages for p in page["Parameters"]] == [str(i) for i in range(12)]
+        with pytest.raises(parameters.exceptions.ParameterNotFound):
+            parameters.get_parameter(Name="/sdk/none")
 
 
 # ---- environment files ----

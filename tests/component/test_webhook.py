@@ -6,7 +6,10 @@ import hashlib
 import hmac
 import http.server
 import json
+import ssl
+import subprocess
 import threading
+import time
 
 import pytest
 
@@ -48,6 +51,12 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook/token"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
+
+    def over_tls(self, certificate, key):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     def close(self):
         self.server.shutdown()
@@ -102,6 +111,26 @@ def test_every_event_in_order_and_signed(start, task, receiver, key):
         assert [a[0] for a in receiver.attempts] == list(range(1, len(receiver.attempts) + 1))
         info = fgd.call("GET", "/v1/info")["webhook"]
         assert info["state"] == "ok" and "token" not in info["url"]
+
+
+def test_over_https_to_a_receiver_that_is_trusted(start, task, receiver, tmp_path):
+    certificate, private = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+                    "-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", private, "-out", certificate],
+                   check=True, stderr=subprocess.DEVNULL)
+    receiver.over_tls(certificate, private)
+    with start(webhook=receiver.url) as fgd:
+        fgd.stopped(fgd.run(task("exit 0")))
+        deadline = time.monotonic() + 60
+        while (info := fgd.call("GET", "/v1/info")["webhook"])["state"] != "failing" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert info["state"] == "failing" and "certificate" in info["error"] and not receiver.attempts
+        fgd.stop()
+        fgd.settings["ca-file"] = certificate
+        fgd.start()
+        done = fgd.stopped(fgd.run(task("exit 0")))
+        assert receiver.stopped(done)
+        assert receiver.taken == stored(fgd)
 
 
 def test_again_until_it_is_taken(start, task, receiver):
