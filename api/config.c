@@ -175,4 +175,6 @@ void fg_config_finish(struct fg_config *c)
                         free(*config_text(c, &config_settings[i]));
                         *config_text(c, &config_settings[i]) = NULL;
                 }
+        free(c->network_denied);
+        c->network_denied = NULL;
 }

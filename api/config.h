@@ -44,6 +44,7 @@ struct fg_config {
         uint64_t max_connections, idle_timeout_seconds, max_body_kib;
         uint64_t idle_exit_seconds; /* leave after so long without tasks and clients; 0: stay */
         int64_t ready_fd;           /* "READY\n" goes there once requests are taken; -1: none */
+        char *network_denied;       /* not a setting: why this user can have none, or NULL */
 };
 
 /**

@@ -6,6 +6,7 @@
 
 #include "api/config.h"
 #include "api/daemon.h"
+#include "api/network.h"
 #include "api/reaper.h"
 #include "core/cleanup.h"
 #include "core/log.h"
@@ -61,6 +62,7 @@ int main(int argc, char *argv[])
         ready_fd = (int)config.ready_fd;
         fg_log_init(log_level_of(config.log_level));
         fg_reaper_start();
+        network_prepare(&config);
         if (fg_daemon_run(&config, &err) < 0) {
                 tell_failure(ready_fd, &err);
                 fg_log_error("cannot run: %s", err.msg);

@@ -22,7 +22,16 @@ static char *why_not(const struct fg_config *c)
                         "hypervisor = %s: another process starts the VMs, outside of the "
                         "network namespace",
                         c->hypervisor);
-        return NULL;
+        return c->network_denied ? fg_strdup(c->network_denied) : NULL;
+}
+
+void network_prepare(struct fg_config *config)
+{
+        fg_autofree char *unusable = why_not(config);
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (!unusable && fg_net_become(config->state_dir, &err) < 0)
+                config->network_denied = fg_strdup(err.msg);
 }
 
 int network_open(struct fg_daemon *d, struct fg_error *err)

@@ -5,6 +5,8 @@
 
 /* The engine's part of a task's network: when it is made, named and removed. Loop only. */
 
+/** network_prepare() - first of all, while there is one thread: what an ordinary user needs. */
+void network_prepare(struct fg_config *config);
 /** network_open() - at start, before the hypervisor. Fails only where `network = vpc` cannot be. */
 int network_open(struct fg_daemon *d, struct fg_error *err);
 /** network_reserve() - check and hold what a new or stored task asks for; none without a VPC. */

@@ -3,36 +3,48 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 
-#define OWN "/proc/thread-self/ns/net"
+struct visit {
+        int fd;
+        fg_netns_fn fn;
+        void *userdata;
+        struct fg_error *err;
+        int result;
+};
 
-int fg_netns_enter(int fd, struct fg_error *err)
+static void *visit(void *userdata)
 {
-        fg_autoclose int back = open(OWN, O_RDONLY | O_CLOEXEC);
+        struct visit *v = userdata;
 
-        if (back < 0)
-                return fg_fail_errno(err, errno, OWN);
-        if (setns(fd, CLONE_NEWNET) < 0)
-                return fg_fail_errno(err, errno, "enter the network namespace");
-        return fg_take_fd(back);
+        if (v->fd < 0 && unshare(CLONE_NEWNET) < 0)
+                v->result = fg_fail_errno(v->err, errno, "make a network namespace");
+        else if (v->fd >= 0 && setns(v->fd, CLONE_NEWNET) < 0)
+                v->result = fg_fail_errno(v->err, errno, "enter the network namespace");
+        else
+                v->result = v->fn(v->userdata, v->err);
+        return NULL;
 }
 
-int fg_netns_enter_path(const char *path, struct fg_error *err)
+int fg_netns_run(int fd, fg_netns_fn fn, void *userdata, struct fg_error *err)
+{
+        struct visit v = { .fd = fd, .fn = fn, .userdata = userdata, .err = err };
+        pthread_t thread;
+        int sys = pthread_create(&thread, NULL, visit, &v);
+
+        if (sys != 0)
+                return fg_fail_errno(err, sys, "a thread for the network namespace");
+        (void)pthread_join(thread, NULL);
+        return v.result;
+}
+
+int fg_netns_run_path(const char *path, fg_netns_fn fn, void *userdata, struct fg_error *err)
 {
         fg_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-        return fd < 0 ? fg_fail_errno(err, errno, "%s", path) : fg_netns_enter(fd, err);
-}
-
-void fg_netns_leave(int back)
-{
-        /* A thread in the wrong namespace would do its work in the wrong place. */
-        if (setns(back, CLONE_NEWNET) < 0)
-                abort();
-        (void)close(back);
+        return fd < 0 ? fg_fail_errno(err, errno, "%s", path) : fg_netns_run(fd, fn, userdata, err);
 }

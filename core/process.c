@@ -20,14 +20,20 @@ static void destroy_attr(posix_spawnattr_t *a)
         (void)posix_spawnattr_destroy(a);
 }
 
-/* The daemon blocks signals for its signalfd; its children must not inherit that. */
+/* The daemon blocks signals for its signalfd and ignores SIGPIPE; its children must not inherit
+   that: pasta does not even start. */
 static int init_attr(posix_spawnattr_t *attr)
 {
-        sigset_t none;
+        sigset_t none, defaults;
 
         sigemptyset(&none);
-        return posix_spawnattr_init(attr) ?: posix_spawnattr_setsigmask(attr, &none)
-                                          ?: posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK);
+        sigemptyset(&defaults);
+        sigaddset(&defaults, SIGPIPE);
+        return posix_spawnattr_init(attr)
+                       ?: posix_spawnattr_setsigmask(attr, &none)
+                       ?: posix_spawnattr_setsigdefault(attr, &defaults)
+                       ?: posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK |
+                                                                 POSIX_SPAWN_SETSIGDEF);
 }
 
 static int wait_for(pid_t pid, const char *name, struct fg_error *err)

@@ -84,6 +84,17 @@ int fg_journal_unset(struct fg_journal *j, const char *name, struct fg_error *er
         return fg_db_run(j->db, err, "DELETE FROM fact WHERE name = ?", "s", name) < 0 ? -1 : 0;
 }
 
+char *fg_journal_peek(const char *path, const char *name)
+{
+        struct fg_journal j = { .db = NULL };
+        char *value = NULL;
+
+        if (sqlite3_open_v2(path, &j.db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK)
+                value = fg_journal_get(&j, name);
+        fg_journal_close(&j);
+        return value;
+}
+
 /* ---- attachments ---- */
 
 static char *join_groups(const struct fg_net_attachment *a)

@@ -25,6 +25,9 @@ FG_DEFINE_CLEANUP(struct fg_eni *, fg_eni_free)
 struct fg_eni *fg_eni_copy(const struct fg_eni *eni);
 
 int fg_journal_open(struct fg_journal *j, const char *path, struct fg_error *err);
+/** fg_journal_peek() - fg_journal_get() without opening it: whoever has it open is not disturbed.
+ */
+char *fg_journal_peek(const char *path, const char *name);
 void fg_journal_close(struct fg_journal *j);
 
 /* Facts about the VPC itself, by name. */

@@ -105,6 +105,7 @@ static int load_members(struct fg_net *net, struct fg_error *err)
 static void set_info(struct fg_net *net, const struct fg_error *why_not)
 {
         struct fg_net_info *info = &net->info;
+        bool host_rules = net->vpc.uplink && net->vpc.uplink->host_rules;
 
         info->usable = !why_not;
         if (why_not) {
@@ -112,8 +113,9 @@ static void set_info(struct fg_net *net, const struct fg_error *why_not)
                 return;
         }
         (void)snprintf(info->reason, sizeof(info->reason),
-                       "a network namespace with a bridge; outwards through %s, masqueraded",
-                       net->vpc.name);
+                       "a network namespace with a bridge; outwards through %s%s",
+                       host_rules ? net->vpc.name : "pasta",
+                       host_rules ? ", masqueraded" : ", as an ordinary user");
         (void)snprintf(info->vpc, sizeof(info->vpc), "vpc-%s", net->vpc.name + strlen("fgr"));
         (void)snprintf(info->namespace_path, sizeof(info->namespace_path), "%s", net->vpc.path);
         (void)snprintf(info->resolver, sizeof(info->resolver), "%s", net->vpc.resolver);

@@ -71,6 +71,15 @@ bool fg_net_cidr_overlap(const char *a, const char *b); /* both valid */
 
 /* ---- the VPC ---- */
 
+/**
+ * fg_net_become() - give an ordinary user what a network takes, in a user namespace
+ * The namespace of an fgd that ended without its tasks is joined again. The process stays in its
+ * network namespace. Only for a process with one thread; root, and a user with the capabilities,
+ * are left as they are. What the process starts has no capabilities.
+ * Return: 0, also when nothing had to be done; -1: no network for this user, and why.
+ */
+int fg_net_become(const char *state_dir, struct fg_error *err);
+
 struct fg_net_info {
         bool usable;
         char reason[512]; /* one sentence: how, or why not */

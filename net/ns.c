@@ -3,9 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <linux/nsfs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,10 +18,11 @@
 
 #define OWN "/proc/thread-self/ns/net"
 
-static int open_own(struct fg_error *err)
+static int open_own(void *userdata, struct fg_error *err)
 {
         int fd = open(OWN, O_RDONLY | O_CLOEXEC);
 
+        (void)userdata;
         return fd < 0 ? fg_fail_errno(err, errno, OWN) : fd;
 }
 
@@ -29,6 +31,14 @@ uint64_t fg_ns_inode(int fd)
         struct stat st;
 
         return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+bool fg_ns_may_change(void)
+{
+        fg_autoclose int own = open(OWN, O_RDONLY | O_CLOEXEC);
+        fg_autoclose int owner = own < 0 ? -1 : ioctl(own, NS_GET_USERNS);
+
+        return owner >= 0; /* of one further up we are told nothing */
 }
 
 int fg_ns_mount(int fd, const char *path, struct fg_error *err)
@@ -48,17 +58,8 @@ int fg_ns_mount(int fd, const char *path, struct fg_error *err)
 
 int fg_ns_make(const char *path, struct fg_error *err)
 {
-        int back = open_own(err), fd = -1;
+        int fd = fg_netns_run(-1, open_own, NULL, err);
 
-        if (back < 0)
-                return -1;
-        if (unshare(CLONE_NEWNET) < 0) {
-                fg_fail_errno(err, errno, "make a network namespace");
-                (void)close(back);
-                return -1;
-        }
-        fd = open_own(err);
-        fg_netns_leave(back);
         if (fd >= 0 && fg_ns_mount(fd, path, err) < 0) {
                 (void)close(fd);
                 return -1;

@@ -23,6 +23,8 @@ int fg_ns_make(const char *path, struct fg_error *err);
  */
 int fg_ns_find(const char *path, uint64_t inode);
 uint64_t fg_ns_inode(int fd); /* 0: not readable */
+/** fg_ns_may_change() - our user namespace owns the thread's network namespace: root does. */
+bool fg_ns_may_change(void);
 /** fg_ns_mount() - (again) at @path, if it is not there. */
 int fg_ns_mount(int fd, const char *path, struct fg_error *err);
 int fg_ns_remove(const char *path, struct fg_error *err);

@@ -3,31 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <linux/capability.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/fs.h"
-#include "core/netns.h"
-#include "core/process.h"
 #include "core/str.h"
-#include "net/ns.h"
+#include "net/helper.h"
 
 /*
  * dnsmasq in the VPC's namespace: small, in every distribution, and it takes names from a directory
  * it watches, so that nothing is restarted for a task. It outlives fgd, as tasks do. A VPC whose
  * dnsmasq cannot be started works without names: no task fails for it.
  */
-#define PROGRAM     "dnsmasq"
-#define STOP_MS     2000
-#define CMDLINE_MAX 8192
+#define PROGRAM "dnsmasq"
 
 /* Files that may name the host's resolvers; the second is behind systemd-resolved's own address. */
 static const char *const resolv_files[] = { "/etc/resolv.conf",
@@ -88,75 +82,23 @@ void fg_vpc_resolver_upstream(struct fg_vpc *vpc)
 
 /* ---- its process ---- */
 
-/* Of the pid in the file, if it is a dnsmasq in our namespace: its pidfd, else -1. */
-static int find(const struct fg_vpc *vpc, const char *pid_file, struct fg_buf *cmdline)
+static struct fg_helper helper(const struct fg_vpc *vpc, const char *pid_file)
 {
-        fg_cleanup(fclosep) FILE *f = fopen(pid_file, "re");
-        fg_autofree char *ns = NULL, *args = NULL, *first = NULL;
-        fg_autoclose int fd = -1, there = -1;
-        struct fg_error ignored;
-        int pid;
-
-        if (!f || fscanf(f, "%d", &pid) != 1 || pid <= 1)
-                return -1;
-        fd = (int)syscall(SYS_pidfd_open, pid, 0);
-        ns = fg_asprintf("/proc/%d/ns/net", pid);
-        args = fg_asprintf("/proc/%d/cmdline", pid);
-        there = open(ns, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || there < 0 || fg_ns_inode(there) != fg_ns_inode(vpc->ns) ||
-            fg_buf_read_file(cmdline, args, &ignored) < 0 || cmdline->len == 0 ||
-            !fg_ends_with(cmdline->data, PROGRAM))
-                return -1;
-        return fg_take_fd(fd);
+        return (struct fg_helper){ .program = PROGRAM,
+                                   .package = "dnsmasq-base",
+                                   .pid_file = pid_file,
+                                   .ns = vpc->ns,
+                                   .caps = UINT64_C(1) << CAP_NET_BIND_SERVICE };
 }
 
-static void end(int pidfd)
+static char *pid_path(const struct fg_vpc *vpc)
 {
-        struct pollfd gone = { .fd = pidfd, .events = POLLIN };
-
-        (void)syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
-        if (poll(&gone, 1, STOP_MS) == 0) {
-                (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-                (void)poll(&gone, 1, STOP_MS);
-        }
-}
-
-static bool same_words(const struct fg_buf *cmdline, char *const argv[])
-{
-        size_t at = 0;
-
-        for (size_t i = 0; argv[i]; i++) {
-                if (at >= cmdline->len || !fg_streq(cmdline->data + at, argv[i]))
-                        return false;
-                at += strlen(argv[i]) + 1;
-        }
-        return at == cmdline->len;
-}
-
-/* In the VPC's namespace. It answers once it has become a daemon, which it does when it listens. */
-static int spawn(const struct fg_vpc *vpc, char *const argv[], struct fg_error *err)
-{
-        fg_cleanup(fg_buf_finish) struct fg_buf output = FG_BUF_INIT(4096);
-        int back = fg_netns_enter(vpc->ns, err), status;
-
-        if (back < 0)
-                return -1;
-        status = fg_spawn((const char *const *)argv, &output, err);
-        fg_netns_leave(back);
-        if (status < 0 && err->sys == ENOENT)
-                return fg_fail(err, FG_ERR_NOT_FOUND,
-                               "there is no dnsmasq (package dnsmasq-base): no names in tasks");
-        if (status != 0)
-                return fg_fail(err, FG_ERR_INTERNAL, "dnsmasq did not start (%d): %.*s", status,
-                               output.len > 0 ? (int)strcspn(output.data + 1, "\n") + 1 : 0,
-                               output.len > 0 ? output.data : "");
-        return 0;
+        return fg_asprintf("%s/dnsmasq.pid", vpc->dir);
 }
 
 static int start(struct fg_vpc *vpc, struct fg_error *err)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf cmdline = FG_BUF_INIT(CMDLINE_MAX);
-        fg_autofree char *pid_file = fg_asprintf("%s/dnsmasq.pid", vpc->dir);
+        fg_autofree char *pid_file = pid_path(vpc);
         fg_autofree char *pid = fg_asprintf("--pid-file=%s", pid_file);
         fg_autofree char *names = fg_asprintf("--hostsdir=%s", vpc->names);
         fg_autofree char *upstream = resolv_file(vpc);
@@ -177,13 +119,14 @@ static int start(struct fg_vpc *vpc, struct fg_error *err)
                                names,
                                resolv,
                                NULL };
-        fg_autoclose int running = find(vpc, pid_file, &cmdline);
+        struct fg_helper h = helper(vpc, pid_file);
 
-        if (running >= 0 && same_words(&cmdline, argv))
+        if (fg_helper_start(&h, argv, err) == 0)
                 return 0;
-        if (running >= 0)
-                end(running);
-        return spawn(vpc, argv, err);
+        return err->code == FG_ERR_NOT_FOUND
+                       ? fg_fail(err, FG_ERR_NOT_FOUND,
+                                 "there is no dnsmasq (package dnsmasq-base): no names in tasks")
+                       : -1;
 }
 
 void fg_vpc_resolver(struct fg_vpc *vpc)
@@ -196,12 +139,11 @@ void fg_vpc_resolver(struct fg_vpc *vpc)
 
 void fg_vpc_resolver_stop(struct fg_vpc *vpc)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf cmdline = FG_BUF_INIT(CMDLINE_MAX);
-        fg_autofree char *pid_file = fg_asprintf("%s/dnsmasq.pid", vpc->dir);
-        fg_autoclose int running = vpc->ns >= 0 ? find(vpc, pid_file, &cmdline) : -1;
+        fg_autofree char *pid_file = pid_path(vpc);
+        struct fg_helper h = helper(vpc, pid_file);
 
-        if (running >= 0)
-                end(running);
+        if (vpc->ns >= 0)
+                fg_helper_stop(&h);
 }
 
 /* ---- names ---- */

@@ -48,3 +48,10 @@ int fg_rules_host_port(const struct fg_rules_host *h, const struct fg_rules_port
                        struct fg_buf *out, struct fg_error *err);
 /** fg_rules_host_gone() - remove that table, if it is there. */
 int fg_rules_host_gone(const char *table, struct fg_buf *out, struct fg_error *err);
+
+/**
+ * fg_rules_far() - replace a second table inside the VPC, for an uplink without one in the host's
+ * namespace: no task reaches the host. fg_rules_far_address() adds one of the host's addresses.
+ */
+int fg_rules_far(struct fg_buf *out, struct fg_error *err);
+int fg_rules_far_address(const char *address, struct fg_buf *out, struct fg_error *err);

@@ -93,3 +93,23 @@ int fg_rules_host_gone(const char *table, struct fg_buf *out, struct fg_error *e
 {
         return fg_buf_printf(out, err, "add table inet %s\ndelete table inet %s\n", table, table);
 }
+
+static const char far_rules[] = "add table ip far\n"
+                                "delete table ip far\n"
+                                "table ip far {\n"
+                                "  set host { type ipv4_addr; }\n"
+                                "  chain forward {\n"
+                                "    type filter hook forward priority -10; policy accept;\n"
+                                "    oifname \"" FG_RULES_UPLINK "\" ip daddr @host drop\n"
+                                "  }\n"
+                                "}\n";
+
+int fg_rules_far(struct fg_buf *out, struct fg_error *err)
+{
+        return fg_buf_puts(out, far_rules, err);
+}
+
+int fg_rules_far_address(const char *address, struct fg_buf *out, struct fg_error *err)
+{
+        return fg_buf_printf(out, err, "add element ip far host { %s }\n", address);
+}

@@ -50,19 +50,24 @@ static void bridge_mac(const struct fg_vpc *vpc, char ret[18])
         (void)snprintf(ret, 18, "06:00:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6);
 }
 
-static void set_names(struct fg_vpc *vpc)
+void fg_vpc_identify(struct fg_vpc *vpc, const char *state_dir)
 {
         char digest[FG_DIGEST_LEN + 1];
 
-        fg_digest_of(vpc->config->state_dir, strlen(vpc->config->state_dir), digest);
+        fg_digest_of(state_dir, strlen(state_dir), digest);
         (void)snprintf(vpc->name, sizeof(vpc->name), "fgr%.8s", digest + strlen("sha256:"));
+}
+
+static void set_names(struct fg_vpc *vpc)
+{
+        fg_vpc_identify(vpc, vpc->config->state_dir);
         vpc->dir = fg_asprintf("%s/vpc", vpc->config->run_dir);
         vpc->path = fg_asprintf("%s/net", vpc->dir);
         vpc->names = fg_asprintf("%s/names", vpc->dir);
 }
 
 /* Inodes are used again: a namespace is ours when our bridge is in it. The thread is in it. */
-static bool has_our_bridge(const struct fg_vpc *vpc)
+bool fg_vpc_is_ours(const struct fg_vpc *vpc)
 {
         fg_autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         struct ifreq ifr = { .ifr_name = FG_RULES_BRIDGE };
@@ -78,7 +83,7 @@ static bool has_our_bridge(const struct fg_vpc *vpc)
 }
 
 /* This boot and this inode: "<boot id> <inode>". */
-static char *life_of(uint64_t inode)
+char *fg_vpc_life(uint64_t inode)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf boot = FG_BUF_INIT(128);
         struct fg_error ignored;
@@ -95,6 +100,12 @@ static int open_sockets(struct fg_rtnl **rtnl, struct fg_nft **nft, struct fg_er
         return fg_rtnl_new(rtnl, err) < 0 || fg_nft_new(nft, err) < 0 ? -1 : 0;
 }
 
+static int look_at_bridge(void *userdata, struct fg_error *err)
+{
+        (void)err;
+        return fg_vpc_is_ours(userdata);
+}
+
 /* Return: 1 taken up, 0 there is none. */
 static int take_up(struct fg_vpc *vpc)
 {
@@ -102,22 +113,17 @@ static int take_up(struct fg_vpc *vpc)
         const char *space = known ? strchr(known, ' ') : NULL;
         struct fg_error ignored;
         uint64_t inode;
-        bool ours;
-        int back;
 
         if (!space || !fg_parse_u64(space + 1, &inode))
                 return 0;
-        now = life_of(inode);
+        now = fg_vpc_life(inode);
         if (!fg_streq(known, now))
                 return 0;
         vpc->ns = fg_ns_find(vpc->path, inode);
         if (vpc->ns < 0)
                 return 0;
-        back = fg_netns_enter(vpc->ns, &ignored);
-        ours = back >= 0 && has_our_bridge(vpc);
-        if (back >= 0)
-                fg_netns_leave(back);
-        if (ours && fg_ns_mount(vpc->ns, vpc->path, &ignored) == 0)
+        if (fg_netns_run(vpc->ns, look_at_bridge, vpc, &ignored) == 1 &&
+            fg_ns_mount(vpc->ns, vpc->path, &ignored) == 0)
                 return 1;
         (void)close(fg_take_fd(vpc->ns));
         return 0;
@@ -128,12 +134,12 @@ static int make(struct fg_vpc *vpc, struct fg_error *err)
 {
         fg_autofree char *life = NULL;
 
-        if (fg_ns_remove(vpc->path, err) < 0 || fg_rtnl_remove(vpc->outside, vpc->name, err) < 0)
+        if (fg_ns_remove(vpc->path, err) < 0 || vpc->uplink->remove(vpc, err) < 0)
                 return -1;
         vpc->ns = fg_ns_make(vpc->path, err);
         if (vpc->ns < 0)
                 return -1;
-        life = life_of(fg_ns_inode(vpc->ns));
+        life = fg_vpc_life(fg_ns_inode(vpc->ns));
         return fg_journal_set(&vpc->journal, "namespace", life, err);
 }
 
@@ -151,7 +157,7 @@ static int set_bridge(struct fg_error *err)
                 { "net/ipv4/conf/br0/proxy_arp_pvlan", "1", false },
                 /* By default it lets whoever asks wait up to 0.8 s, in case somebody else answers.
                  */
-                { "net/ipv4/neigh/br0/proxy_delay", "0", false },
+                { "net/ipv4/neigh/br0/proxy_delay", "0", true },
                 { "net/ipv6/neigh/br0/proxy_delay", "0", true },
                 { "net/ipv4/conf/br0/rp_filter", "1", false },
                 { "net/ipv6/conf/all/forwarding", "1", true },
@@ -238,32 +244,35 @@ static int load_host_rules(struct fg_vpc *vpc, struct fg_eni *const *enis, int n
         return fg_nft_run(vpc->nft_outside, batch.data, err);
 }
 
+struct furniture {
+        struct fg_vpc *vpc;
+        struct fg_eni *const *enis;
+        int n;
+};
+
 /* In the VPC's namespace. */
-static int furnish(struct fg_vpc *vpc, struct fg_eni *const *enis, int n, struct fg_error *err)
+static int furnish(void *userdata, struct fg_error *err)
 {
+        const struct furniture *f = userdata;
+        struct fg_vpc *vpc = f->vpc;
         struct fg_error ignored; /* fg_vpc_detach() tells */
 
         (void)fg_conntrack_new(&vpc->ct_inside, &ignored);
         if (open_sockets(&vpc->inside, &vpc->nft_inside, err) < 0 || make_bridge(vpc, err) < 0 ||
-            fg_vpc_sweep(vpc, enis, n, err) < 0)
+            fg_vpc_sweep(vpc, f->enis, f->n, err) < 0)
                 return -1;
-        return load_rules(vpc, enis, n, err);
+        return load_rules(vpc, f->enis, f->n, err);
 }
 
 static int bring_up(struct fg_vpc *vpc, struct fg_eni *const *enis, int n, struct fg_error *err)
 {
-        int back, r;
+        struct furniture f = { .vpc = vpc, .enis = enis, .n = n };
 
         if (take_up(vpc) == 0 && make(vpc, err) < 0)
                 return -1;
-        back = fg_netns_enter(vpc->ns, err);
-        if (back < 0)
+        if (fg_netns_run(vpc->ns, furnish, &f, err) < 0 || vpc->uplink->open(vpc, err) < 0)
                 return -1;
-        r = furnish(vpc, enis, n, err);
-        fg_netns_leave(back);
-        if (r < 0 || fg_vpc_uplink(vpc, err) < 0)
-                return -1;
-        return load_host_rules(vpc, enis, n, err);
+        return vpc->uplink->host_rules ? load_host_rules(vpc, enis, n, err) : 0;
 }
 
 int fg_vpc_open(struct fg_vpc *vpc, const struct fg_net_config *config, struct fg_error *err)
@@ -277,6 +286,7 @@ int fg_vpc_open(struct fg_vpc *vpc, const struct fg_net_config *config, struct f
         if (check_privileges(err) < 0)
                 return -1;
         set_names(vpc);
+        vpc->uplink = fg_ns_may_change() ? &fg_vpc_uplink_veth : &fg_vpc_uplink_pasta;
         if (fg_mkdir_p(vpc->names, 0755, err) < 0 || fg_journal_open(&vpc->journal, db, err) < 0 ||
             open_sockets(&vpc->outside, &vpc->nft_outside, err) < 0)
                 return -1;
@@ -300,7 +310,7 @@ static void remove_all(struct fg_vpc *vpc)
         struct fg_error ignored;
 
         fg_vpc_resolver_stop(vpc);
-        (void)fg_vpc_uplink_remove(vpc, &ignored);
+        (void)vpc->uplink->remove(vpc, &ignored);
         (void)fg_ns_remove(vpc->path, &ignored);
         (void)fg_rm_rf(vpc->dir, &ignored);
         (void)fg_journal_unset(&vpc->journal, "namespace", &ignored);

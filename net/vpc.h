@@ -7,15 +7,27 @@
 #include "net/rtnl.h"
 
 /*
- * The VPC as the kernel has it: namespace, bridge, TAPs, rules, the pair of devices to the outside.
- * Blocking; one thread at a time. vpc.c makes and takes up, vpc_uplink.c leads out, vpc_task.c adds
- * and removes tasks.
+ * The VPC as the kernel has it: namespace, bridge, TAPs, rules, the way to the outside. Blocking;
+ * one thread at a time. vpc.c makes and takes up, vpc_uplink.c or vpc_pasta.c leads out, vpc_task.c
+ * adds and removes tasks.
  */
+struct fg_vpc;
+
+struct fg_vpc_uplink {
+        bool host_rules; /* a table in the host's namespace, which publishes ports too */
+        /** open() - lead out of the namespace, which may have been led out of before. */
+        int (*open)(struct fg_vpc *vpc, struct fg_error *err);
+        int (*remove)(struct fg_vpc *vpc, struct fg_error *err);
+};
+extern const struct fg_vpc_uplink fg_vpc_uplink_veth;  /* vpc_uplink.c */
+extern const struct fg_vpc_uplink fg_vpc_uplink_pasta; /* vpc_pasta.c, for ordinary users */
+
 struct fg_vpc {
         struct fg_journal journal;
         const struct fg_net_config *config; /* net.c's copy */
-        char name[FG_NET_TAP_MAX];          /* the host's end of the pair, and the host's table */
-        char *dir, *path, *names;           /* names: the resolver's directory of hosts files */
+        const struct fg_vpc_uplink *uplink;
+        char name[FG_NET_TAP_MAX]; /* the host's end of the pair, and the host's table */
+        char *dir, *path, *names;  /* names: the resolver's directory of hosts files */
         int ns;
         struct fg_rtnl *inside, *outside; /* of the VPC's namespace, of the host's */
         struct fg_nft *nft_inside, *nft_outside;
@@ -37,9 +49,12 @@ int fg_vpc_open(struct fg_vpc *vpc, const struct fg_net_config *config, struct f
 /** fg_vpc_close() - let go of it; with @remove nothing of it stays. Safe on one half opened. */
 void fg_vpc_close(struct fg_vpc *vpc, bool remove);
 
-/* vpc_uplink.c */
-int fg_vpc_uplink(struct fg_vpc *vpc, struct fg_error *err);
-int fg_vpc_uplink_remove(struct fg_vpc *vpc, struct fg_error *err);
+/** fg_vpc_identify() - the name follows from the state directory; nothing else is set. */
+void fg_vpc_identify(struct fg_vpc *vpc, const char *state_dir);
+/** fg_vpc_is_ours() - the calling thread is in this VPC's namespace. */
+bool fg_vpc_is_ours(const struct fg_vpc *vpc);
+/** fg_vpc_life() - a namespace of this boot, as the journal has it: "<boot id> <inode>". Heap. */
+char *fg_vpc_life(uint64_t inode);
 
 /* vpc_task.c */
 

@@ -20,35 +20,27 @@
 /* ---- TAPs ---- */
 
 /* In the VPC's namespace. Persistent: it waits for QEMU, which is given it by name. */
-static int make_tap(const char *name, struct fg_error *err)
+static int make_tap(void *userdata, struct fg_error *err)
 {
+        const char *name = userdata;
         fg_autoclose int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
         struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 
         (void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
         if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0 || ioctl(fd, TUNSETPERSIST, 1) < 0)
                 return fg_fail_errno(err, errno, "make the device %s", name);
-        return 0;
+        return fg_ns_set_port(name, err); /* no link-local address of our own on a task's port */
 }
 
 /* A TAP that exists already is as good. */
 static int ready_tap(struct fg_vpc *vpc, const char *name, struct fg_error *err)
 {
-        int there = fg_rtnl_index(vpc->inside, name, err), back, r;
+        int there = fg_rtnl_index(vpc->inside, name, err);
+        char own[FG_NET_TAP_MAX];
 
-        if (there < 0)
+        (void)snprintf(own, sizeof(own), "%s", name);
+        if (there < 0 || (there == 0 && fg_netns_run(vpc->ns, make_tap, own, err) < 0))
                 return -1;
-        if (there == 0) {
-                back = fg_netns_enter(vpc->ns, err);
-                if (back < 0)
-                        return -1;
-                r = make_tap(name, err);
-                if (r == 0) /* no link-local address of our own on a task's port */
-                        r = fg_ns_set_port(name, err);
-                fg_netns_leave(back);
-                if (r < 0)
-                        return -1;
-        }
         if (fg_rtnl_join(vpc->inside, name, FG_RULES_BRIDGE, err) < 0)
                 return -1;
         return fg_rtnl_up(vpc->inside, name, err);
@@ -247,7 +239,8 @@ static int set_rules(struct fg_vpc *vpc, const struct fg_eni *eni, bool on, stru
                 return -1;
         for (size_t i = 0; i < eni->n_ports; i++)
                 if (fg_rules_task_port(&eni->a, &eni->ports[i], on, &inside, err) < 0 ||
-                    fg_rules_host_port(&vpc->host, &eni->ports[i], on, &outside, err) < 0)
+                    (vpc->uplink->host_rules &&
+                     fg_rules_host_port(&vpc->host, &eni->ports[i], on, &outside, err) < 0))
                         return -1;
         if (fg_nft_run(vpc->nft_inside, inside.data, err) < 0)
                 return -1;
@@ -298,7 +291,7 @@ static void forget_connections(struct fg_vpc *vpc, const struct fg_eni *eni)
 
         add_end(in, &n_in, eni->a.ipv4, NULL);
         add_end(in, &n_in, eni->a.ipv6, NULL);
-        for (size_t i = 0; i < eni->n_ports; i++) {
+        for (size_t i = 0; i < eni->n_ports && vpc->uplink->host_rules; i++) {
                 add_end(out, &n_out, vpc->inside4, &eni->ports[i]);
                 add_end(out, &n_out, vpc->inside6, &eni->ports[i]);
         }

@@ -150,8 +150,9 @@ static int set_outside(struct fg_vpc *vpc, struct fg_error *err)
 }
 
 /* In the VPC's namespace. */
-static int set_inside(struct fg_vpc *vpc, struct fg_error *err)
+static int set_inside(void *userdata, struct fg_error *err)
 {
+        struct fg_vpc *vpc = userdata;
         struct end end = { vpc->inside, FG_RULES_UPLINK, vpc->inside4, vpc->inside6 };
         struct fg_ip via4, via6;
 
@@ -221,27 +222,20 @@ static void set_host(struct fg_vpc *vpc)
         };
 }
 
-int fg_vpc_uplink(struct fg_vpc *vpc, struct fg_error *err)
+static int open_pair(struct fg_vpc *vpc, struct fg_error *err)
 {
-        int back, r;
-
         look_at_ipv6(vpc);
         if (set_addresses(vpc, err) < 0 ||
             fg_rtnl_add_veth(vpc->outside, vpc->name, FG_RULES_UPLINK, vpc->ns, err) < 0 ||
             set_outside(vpc, err) < 0)
                 return fg_wrap(err, "the way out of the VPC");
-        back = fg_netns_enter(vpc->ns, err);
-        if (back < 0)
-                return -1;
-        r = set_inside(vpc, err);
-        fg_netns_leave(back);
-        if (r < 0 || forward(vpc, err) < 0)
+        if (fg_netns_run(vpc->ns, set_inside, vpc, err) < 0 || forward(vpc, err) < 0)
                 return fg_wrap(err, "the way out of the VPC");
         set_host(vpc);
         return 0;
 }
 
-int fg_vpc_uplink_remove(struct fg_vpc *vpc, struct fg_error *err)
+static int remove_pair(struct fg_vpc *vpc, struct fg_error *err)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf batch = FG_BUF_INIT(4096);
 
@@ -251,3 +245,7 @@ int fg_vpc_uplink_remove(struct fg_vpc *vpc, struct fg_error *err)
                 return -1;
         return forward_no_more(vpc, err);
 }
+
+const struct fg_vpc_uplink fg_vpc_uplink_veth = { .host_rules = true,
+                                                  .open = open_pair,
+                                                  .remove = remove_pair };

@@ -142,20 +142,28 @@ static int show_disks(const struct fg_lv_job *job, struct fg_error *err)
         return 0;
 }
 
+struct birth {
+        const struct fg_lv_job *job;
+        virDomainPtr dom;
+};
+
+/* libvirt's error belongs to the thread, too. */
+static int call_create(void *userdata, struct fg_error *err)
+{
+        struct birth *b = userdata;
+
+        b->dom = virDomainCreateXML(b->job->lv->conn, b->job->xml, 0);
+        return b->dom ? 0 : fg_virt_fail(err, "start QEMU");
+}
+
 /* The embedded driver opens the TAP, and starts QEMU, in the namespace of the calling thread. */
 static virDomainPtr create_domain(const struct fg_lv_job *job, struct fg_error *err)
 {
-        int back = job->netns ? fg_netns_enter_path(job->netns, err) : -1;
-        virDomainPtr dom;
+        struct birth b = { .job = job };
 
-        if (job->netns && back < 0)
-                return NULL;
-        dom = virDomainCreateXML(job->lv->conn, job->xml, 0);
-        if (!dom)
-                fg_virt_fail(err, "start QEMU");
-        if (back >= 0)
-                fg_netns_leave(back);
-        return dom;
+        (void)(job->netns ? fg_netns_run_path(job->netns, call_create, &b, err)
+                          : call_create(&b, err));
+        return b.dom;
 }
 
 /* The limit comes after the start: in the XML libvirt would take it for locked memory as well and

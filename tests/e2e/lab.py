@@ -78,22 +78,41 @@ class Lab:
                     "FGRUN_STATE_DIR": f"{directory}/state", "FGRUN_CACHE_DIR": f"{directory}/cache",
                     "FGRUN_RUN_DIR": f"{directory}/run", "HOME": directory}
         self.ids = set()
+        self.prefix, self.program = [], FGRUN
+
+    def become(self, user):
+        """All of it runs as an ordinary user, who need not be able to read where it was built."""
+        build = f"{self.directory}/build"
+        for path in (self.directory, build):
+            os.makedirs(path, exist_ok=True)
+            os.chown(path, user, user)
+        subprocess.run(["mount", "--bind", BUILD, build], check=True)
+        kernel = shutil.copy(BUILD / "guest-init" / "vmlinux", self.directory)  # it was a link
+        self.fgd.settings["kernel"] = kernel
+        self.fgd.user, self.fgd.program = user, f"{build}/api/fgd"
+        self.prefix, self.program = harness.as_user(user, self.directory), f"{build}/cli/fgrun"
+
+    def leave(self):
+        if self.prefix:
+            subprocess.run(["umount", "-l", f"{self.directory}/build"], check=True)
+        self.prefix = []
 
     # ---- fgrun ----
 
     def fgrun(self, *args, check=True, timeout=120, **more):
-        done = subprocess.run([FGRUN, *map(str, args)], env=self.env, stdin=subprocess.DEVNULL, check=False,
+        done = subprocess.run([*self.prefix, self.program, *map(str, args)], env=self.env, stdin=subprocess.DEVNULL, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, **more)
         assert not check or done.returncode == 0, f"fgrun {args}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
     def popen(self, *args, **more):
-        return subprocess.Popen([FGRUN, *map(str, args)], env=self.env, stdin=subprocess.DEVNULL,
+        return subprocess.Popen([*self.prefix, self.program, *map(str, args)], env=self.env, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
     def file(self, task):
         with tempfile.NamedTemporaryFile("w", dir=self.directory, suffix=".json", delete=False) as out:
             json.dump(task, out)
+        os.chmod(out.name, 0o644)
         return out.name
 
     def run(self, task, *options, check=False, **more):
@@ -145,13 +164,15 @@ class Lab:
 
 
 @contextlib.contextmanager
-def lab(start=True, **settings):
+def lab(start=True, user=0, **settings):
     """A fresh lab for the time of a with-block; it fails when something is left of it."""
     directory = tempfile.mkdtemp(prefix="fgrun-e2e-", dir="/tmp")
     os.chmod(directory, 0o711)
     mounts = pathlib.Path("/proc/self/mounts").read_text(encoding="utf-8")
     it = Lab(directory, **{key.replace("_", "-"): value for key, value in settings.items()})
     try:
+        if user:
+            it.become(user)
         if start:
             it.fgd.start()
         yield it
@@ -159,6 +180,7 @@ def lab(start=True, **settings):
             it.settle()
             assert it.fgd.stop() == 0
             it.assert_clean()
+        it.leave()
         assert processes_naming(directory) == {}
         assert directory not in mounts and leftovers_in_mounts(directory) == []
     except BaseException:
@@ -171,6 +193,7 @@ def lab(start=True, **settings):
                 os.kill(pid, signal.SIGKILL)
         raise
     finally:
+        it.leave()
         harness.unmount(directory)
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -21,14 +21,26 @@ def unmount(directory):
 
 
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=120):
+    def __init__(self, path, timeout=120, user=0):
         super().__init__("localhost", timeout=timeout)
         self.path = path
+        self.user = user
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        if self.user:
+            os.seteuid(self.user)  # who connects is who asks
+        try:
+            self.sock.connect(self.path)
+        finally:
+            if self.user:
+                os.seteuid(0)
+
+
+def as_user(user, home):
+    """What precedes a command that is to run as an ordinary user."""
+    return ["env", f"HOME={home}", "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
 
 
 class Failure(Exception):
@@ -59,12 +71,14 @@ class Fgd:
         self.socket = f"{directory}/run/fgd.sock"
         self.process = None
         self.log = None
+        self.user = 0  # or an ordinary user, who needs a home
 
     def start(self):
         ready, theirs = os.pipe()
         flags = [f"--{key}={value}" for key, value in self.settings.items()]
         self.log = open(f"{self.directory}/fgd.log", "a", encoding="utf-8")
-        self.process = subprocess.Popen([self.program, f"--ready-fd={theirs}", *flags], pass_fds=[theirs],
+        command = [*as_user(self.user, self.directory), self.program, f"--ready-fd={theirs}", *flags]
+        self.process = subprocess.Popen(command, pass_fds=[theirs],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         os.close(theirs)
         with os.fdopen(ready, encoding="utf-8") as pipe:
@@ -122,7 +136,7 @@ class Fgd:
     # ---- requests ----
 
     def request(self, method, path, body=None, timeout=120):
-        connection = UnixConnection(self.socket, timeout)
+        connection = UnixConnection(self.socket, timeout, self.user)
         data = body if isinstance(body, (bytes, str)) or body is None else json.dumps(body)
         connection.request(method, path, data)
         return connection.getresponse()

@@ -305,7 +305,7 @@ int main(int argc, char *argv[])
         struct fg_net_config config = {
                 .subnets = subnets, .groups = groups, .quarantine_s = 60, .pool = 4
         };
-        struct fg_error err = FG_ERROR_INIT;
+        struct fg_error err = FG_ERROR_INIT, why = FG_ERROR_INIT;
 
         if (argc < 3)
                 return 2;
@@ -315,6 +315,8 @@ int main(int argc, char *argv[])
         config.run_dir = argv[2];
         config.n_subnets = n_subnets;
         config.n_groups = n_groups;
+        if (fg_net_become(config.state_dir, &why) < 0)
+                config.unusable = why.msg;
         if (sd_event_default(&tool.loop) < 0 ||
             fg_net_new(tool.loop, &config, &tool.net, &err) < 0 ||
             sd_event_add_io(tool.loop, NULL, STDIN_FILENO, EPOLLIN, on_input, NULL) < 0) {

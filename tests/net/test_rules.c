@@ -106,6 +106,17 @@ static void test_host(void **state)
         assert_golden("host", &out);
 }
 
+/* What keeps tasks from the host where nothing can be done in the host's namespace. */
+static void test_far(void **state)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf out = FG_BUF_INIT(FG_RULES_MAX);
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_rules_far(&out, &err), 0);
+        assert_int_equal(fg_rules_far_address("192.0.2.1", &out, &err), 0);
+        assert_golden("far", &out);
+}
+
 static void test_refuses(void **state)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf out = FG_BUF_INIT(FG_RULES_MAX),
@@ -126,7 +137,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_vpc),     cmocka_unit_test(test_task),
                 cmocka_unit_test(test_host),    cmocka_unit_test(test_task_of_one_family),
-                cmocka_unit_test(test_refuses),
+                cmocka_unit_test(test_refuses), cmocka_unit_test(test_far),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
