@@ -154,6 +154,7 @@ static void attach_done(struct fg_job *job)
         if (m && !m->leaving && !w->failed) {
                 m->eni->a = w->eni->a;
                 m->attached = true;
+                fg_ports_open(w->net, m);
                 write_names(w->net, m);
         }
         w->attached(w->userdata, w->task, w->failed ? NULL : &w->eni->a,

@@ -94,7 +94,8 @@ static int load_members(struct fg_net *net, struct fg_error *err)
                 fg_eni_free(m->eni);
                 m->eni = enis[i];
                 m->attached = true;
-                fg_ports_hold_again(m);
+                fg_ports_hold_again(net, m);
+                fg_ports_open(net, m);
         }
         free(enis);
         return n < 0 ? -1 : 0;

@@ -9,14 +9,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/log.h"
 #include "core/str.h"
 
-/* A socket that is bound and never used: packets to a published port turn off before it. */
-static int hold(const struct fg_net_port *p)
+#define BACKLOG 128
+
+/*
+ * A socket that is bound and never used: packets to a published port turn off before it. Without
+ * rules on the host (@listening) it takes connections. It may then be bound although some of a
+ * former life have not quite ended; one that listens still keeps all others away.
+ */
+static int hold(const struct fg_net_port *p, bool listening)
 {
-        fg_autoclose int fd = socket(AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
-                                     0);
+        fg_autoclose int fd = socket(
+                AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(p->host) };
+        const int yes = 1;
 
         if (fd < 0)
                 return -1;
@@ -24,7 +32,10 @@ static int hold(const struct fg_net_port *p)
                 errno = EINVAL;
                 return -1;
         }
-        if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+        if (listening)
+                (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+        if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+            (listening && listen(fd, BACKLOG) < 0))
                 return -1;
         return fg_take_fd(fd);
 }
@@ -93,7 +104,7 @@ int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *
 
                 if (check_members(net, m, i, err) < 0 || choose_transfer(net, m, i, err) < 0)
                         return -1;
-                m->held[i] = hold(p);
+                m->held[i] = hold(p, !net->vpc.uplink->host_rules);
                 if (m->held[i] >= 0)
                         continue;
                 if (errno == EADDRINUSE)
@@ -104,15 +115,36 @@ int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *
         return 0;
 }
 
-void fg_ports_hold_again(struct fg_net_member *m)
+void fg_ports_hold_again(struct fg_net *net, struct fg_net_member *m)
 {
         m->held = fg_calloc(m->eni->n_ports + 1, sizeof(*m->held));
         for (size_t i = 0; i < m->eni->n_ports; i++)
-                m->held[i] = hold(&m->eni->ports[i].port);
+                m->held[i] = hold(&m->eni->ports[i].port, !net->vpc.uplink->host_rules);
+}
+
+void fg_ports_open(struct fg_net *net, struct fg_net_member *m)
+{
+        struct fg_forward_port ports[FG_NET_PORTS_MAX];
+        struct fg_error err = FG_ERROR_INIT;
+        size_t n = 0;
+
+        if (net->vpc.uplink->host_rules || m->forward)
+                return;
+        for (size_t i = 0; i < m->eni->n_ports && i < FG_NET_PORTS_MAX; i++) {
+                struct sockaddr_in to = { .sin_family = AF_INET,
+                                          .sin_port = htons(m->eni->ports[i].port.container) };
+
+                if (m->held[i] >= 0 && inet_pton(AF_INET, m->eni->a.ipv4, &to.sin_addr) == 1)
+                        ports[n++] = (struct fg_forward_port){ m->held[i], to };
+        }
+        if (n > 0 && fg_forward_new(net->vpc.ns, ports, n, &m->forward, &err) < 0)
+                fg_log_error("task %s: %s", m->task, err.msg);
 }
 
 void fg_ports_drop(struct fg_net_member *m)
 {
+        fg_forward_free(m->forward);
+        m->forward = NULL;
         for (size_t i = 0; m->held && i < m->eni->n_ports; i++)
                 fg_closep(&m->held[i]);
         free(m->held);

@@ -3,6 +3,7 @@
 
 #include "core/lane.h"
 #include "core/table.h"
+#include "net/forward.h"
 #include "net/vpc.h"
 
 /* The loop's side of net/: net.c, reserve.c, attach.c and ports.c. */
@@ -14,6 +15,7 @@ struct fg_net_member {
         bool leaving;
         char *names; /* more names than the task's own, one a line; NULL: none */
         int *held;   /* sockets that keep its ports; as many as ports, -1: not held */
+        struct fg_forward *forward; /* carries what comes to them, where no rule of the host does */
         UT_hash_handle hh;
 };
 
@@ -38,5 +40,8 @@ void fg_net_refill(struct fg_net *net); /* make TAPs in advance, behind what wai
 
 /** fg_ports_hold() - CONFLICT when a task or a program has one of the member's ports. */
 int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *err);
-void fg_ports_hold_again(struct fg_net_member *m); /* after a restart; as far as it goes */
+/** fg_ports_hold_again() - after a restart; as far as it goes. */
+void fg_ports_hold_again(struct fg_net *net, struct fg_net_member *m);
+/** fg_ports_open() - its ports lead to the task, which is attached. */
+void fg_ports_open(struct fg_net *net, struct fg_net_member *m);
 void fg_ports_drop(struct fg_net_member *m);

@@ -103,10 +103,12 @@ static int fill(struct fg_net *net, struct fg_net_member *m, const struct fg_net
         if (r->n_ports > FG_NET_PORTS_MAX)
                 return fg_fail(err, FG_ERR_INVALID, "%zu published ports: a task has at most %d",
                                r->n_ports, FG_NET_PORTS_MAX);
-        if (r->n_ports > 0 && !net->vpc.uplink->host_rules)
-                return fg_fail(err, FG_ERR_DENIED,
-                               "publish: an fgd without root publishes no ports; tasks reach each "
-                               "other and the outside");
+        for (size_t i = 0; i < r->n_ports && !net->vpc.uplink->host_rules; i++)
+                if (r->ports[i].udp)
+                        return fg_fail(err, FG_ERR_DENIED,
+                                       "publish: %u/udp: an fgd without root publishes ports of "
+                                       "tcp only",
+                                       r->ports[i].host);
         m->eni->a.bytes_per_second = r->bytes_per_second;
         m->eni->ports = fg_calloc(r->n_ports + 1, sizeof(*m->eni->ports));
         for (size_t i = 0; i < r->n_ports; i++)

@@ -304,6 +304,33 @@ int fg_rtnl_proxy(struct fg_rtnl *rt, const char *name, const struct fg_ip *ip, 
         return put_neighbour(rt, name, &n, on, err);
 }
 
+static int set_no_delay(struct fg_rtnl *rt, const char *table, int index, struct fg_error *err)
+{
+        struct message m;
+        struct nlmsghdr *nlh = begin(&m, RTM_SETNEIGHTBL, 0);
+        struct nlattr *params;
+
+        mnl_nlmsg_put_extra_header(nlh, sizeof(struct ndtmsg));
+        mnl_attr_put_strz(nlh, NDTA_NAME, table);
+        params = mnl_attr_nest_start(nlh, NDTA_PARMS);
+        mnl_attr_put_u32(nlh, NDTPA_IFINDEX, (uint32_t)index);
+        mnl_attr_put_u64(nlh, NDTPA_PROXY_DELAY, 0);
+        mnl_attr_nest_end(nlh, params);
+        return request(rt, &m, ENOENT, table, err); /* a kernel without IPv6 has one table less */
+}
+
+int fg_rtnl_answer_at_once(struct fg_rtnl *rt, const char *name, struct fg_error *err)
+{
+        int index = fg_rtnl_index(rt, name, err);
+
+        if (index <= 0)
+                return index < 0 ? -1 : fg_fail(err, FG_ERR_NOT_FOUND, "no device %s", name);
+        return set_no_delay(rt, "arp_cache", index, err) < 0 ||
+                               set_no_delay(rt, "ndisc_cache", index, err) < 0
+                       ? -1
+                       : 0;
+}
+
 int fg_rtnl_forward(struct fg_rtnl *rt, const char *name, const char *mac, struct fg_error *err)
 {
         struct neighbour n = {

@@ -36,6 +36,11 @@ int fg_rtnl_neighbour(struct fg_rtnl *rt, const char *name, const struct fg_ip *
 /** fg_rtnl_proxy() - answer neighbour solicitations for an IPv6 address, or no longer. */
 int fg_rtnl_proxy(struct fg_rtnl *rt, const char *name, const struct fg_ip *ip, bool on,
                   struct fg_error *err);
+/**
+ * fg_rtnl_answer_at_once() - as a proxy; the kernel otherwise lets whoever asks wait, up to 0.8 s,
+ * in case somebody else answers. Not by /proc/sys, which does not have it for ordinary users.
+ */
+int fg_rtnl_answer_at_once(struct fg_rtnl *rt, const char *name, struct fg_error *err);
 /** fg_rtnl_forward() - the bridge port @name leads to @mac. It goes with the port. */
 int fg_rtnl_forward(struct fg_rtnl *rt, const char *name, const char *mac, struct fg_error *err);
 

@@ -89,6 +89,7 @@ static const char inet_chains[] =
         "  chain input {\n"
         "    type filter hook input priority 0; policy drop;\n"
         "    iifname \"lo\" accept\n"
+        "    iifname \"br0\" meta l4proto tcp ct state established ct direction reply accept\n"
         "    iifname \"br0\" jump input_task\n"
         "    ct state { established, related } accept\n"
         "    iifname \"up0\" icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"

@@ -155,10 +155,6 @@ static int set_bridge(struct fg_error *err)
                 { "net/ipv4/conf/br0/accept_redirects", "0", false },
                 /* Tasks find each other through the router: it answers for the whole subnet. */
                 { "net/ipv4/conf/br0/proxy_arp_pvlan", "1", false },
-                /* By default it lets whoever asks wait up to 0.8 s, in case somebody else answers.
-                 */
-                { "net/ipv4/neigh/br0/proxy_delay", "0", true },
-                { "net/ipv6/neigh/br0/proxy_delay", "0", true },
                 { "net/ipv4/conf/br0/rp_filter", "1", false },
                 { "net/ipv6/conf/all/forwarding", "1", true },
                 { "net/ipv6/conf/br0/accept_ra", "0", true },
@@ -199,6 +195,7 @@ static int make_bridge(struct fg_vpc *vpc, struct fg_error *err)
         (void)fg_ip_parse(FG_NET_RESOLVER, &resolver);
         if (fg_rtnl_up(vpc->inside, "lo", err) < 0 ||
             fg_rtnl_add_bridge(vpc->inside, FG_RULES_BRIDGE, mac, err) < 0 || set_bridge(err) < 0 ||
+            fg_rtnl_answer_at_once(vpc->inside, FG_RULES_BRIDGE, err) < 0 ||
             fg_rtnl_up(vpc->inside, FG_RULES_BRIDGE, err) < 0 ||
             fg_rtnl_add_address(vpc->inside, FG_RULES_BRIDGE, &resolver, 32, err) < 0)
                 return -1;

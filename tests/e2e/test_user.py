@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """An ordinary user's fgd: the same tasks on a network of their own, which pasta leads out of."""
 
+import contextlib
 import os
 import subprocess
+import urllib.request
 
 import pytest
 
 import lab as lab_module
-from lab import definition
+from lab import definition, wait_for
 import netlab
 import ownnet
 
@@ -38,19 +40,27 @@ def lab(outside):
 SERVE = "mkdir /www; echo here > /www/index.html; exec httpd -f -p 80 -h /www"
 
 
+def get(url):
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.read().decode()
+    return None
+
+
 def test_a_user_has_a_network(lab, outside):
     image = f"oci:{lab.directory}/build/demo/hello:latest"
     server = netlab.Server(outside, netlab.OUTSIDE, 80)
     assert "outwards through pasta" in lab.fgrun("info").stdout
-    web = lab.detach(definition(image, SERVE, family="web"))
+    web = lab.detach(definition(image, SERVE, family="web"), "-p", "8080:80")
     lab.wait(web, "RUNNING")
+    wait_for(lambda: get("http://127.0.0.1:8080/") == "here\n", "a published port", 60)
     lab.fgd.kill()
     lab.fgd.start()  # the guest's network goes on, and the next guest is in the same one
+    assert get("http://127.0.0.1:8080/") == "here\n"
     asked = lab.run(definition(image, f"""timeout 20 nc -w 5 {netlab.OUTSIDE} 80; echo
-        for i in 1 2 3 4 5 6 7 8 9 10; do  # httpd needs a moment after RUNNING
-            printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 20 nc -w 5 172.31.0.4 80 && break; sleep 1
-        done
+        printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 20 nc -w 5 172.31.0.4 80
         timeout 20 nslookup web.fgrun.internal""")).stdout
     assert asked.startswith(f"{netlab.HOST}\n") and "\nhere\n" in asked and "Address: 172.31.0.4\n" in asked, asked
     assert lab.fgd.get(web)["lastStatus"] == "RUNNING" and web[:12] in lab.fgrun("network").stdout
+    refused = lab.run(definition(image, SERVE), "--detach", "-p", "8081:53/udp")
+    assert refused.returncode != 0 and "8081/udp: an fgd without root" in refused.stderr, refused.stderr
     server.close()

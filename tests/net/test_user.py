@@ -5,6 +5,8 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
+import threading
 import time
 
 import pytest
@@ -160,7 +162,84 @@ def test_what_is_missing_is_named(lab, prefix, what):
     assert refused["code"] == "DENIED" and what in refused["error"]
 
 
-def test_published_ports_are_refused(lab):
+def exchange(ns, address, port, data):
+    """Send all of it, then the end; what came back, to its end."""
+    with netlab.ownnet.inside(ns):
+        s = socket.create_connection((address, port), timeout=20)
+    with s:
+        sender = threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR)))
+        sender.start()
+        got = b"".join(iter(lambda: s.recv(65536), b""))
+        sender.join(20)
+    return got
+
+
+def echo(ns, address, port):
+    """Answers with what it was sent, when it has seen its end: in both directions at once."""
+    with netlab.ownnet.inside(ns):
+        listener = socket.create_server((address, port))
+
+    def serve(peer):
+        with contextlib.suppress(OSError), peer:
+            for data in iter(lambda: peer.recv(65536), b""):
+                peer.sendall(data)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+    return listener
+
+
+def test_published_ports(lab):
     assert lab.net.start(as_user())["usable"]
-    refused = lab.net.do("attach", lab.new_task(), "port=8080:80")
-    assert refused["code"] == "DENIED" and "publish" in refused["error"]
+    a, b = lab.guest("port=8080:80", "port=127.0.0.1:8081:81"), lab.guest()
+    servers = [Server(a.ns, a.ipv4, 80), Server(a.ns, a.ipv4, 81)]
+    assert ask(lab.outside, HOST, 8080) == ask(lab.host, "127.0.0.1", 8080) == a.a["gateway4"]
+    assert ask(lab.host, "127.0.0.1", 8081) and ask(lab.outside, HOST, 8081, timeout=0.5) is None
+    assert ask(b.ns, a.ipv4, 81) == b.ipv4 and ask(b.ns, HOST, 8080, timeout=0.5) is None
+    refused = lab.net.do("attach", lab.new_task(), "port=8080:1")
+    assert refused["code"] == "CONFLICT" and a.a["task"] in refused["error"]
+    refused = lab.net.do("attach", lab.new_task(), "port=8082:53/udp")
+    assert refused["code"] == "DENIED" and "8082/udp" in refused["error"]
+    with netlab.ownnet.inside(lab.host):
+        other = socket.create_server(("127.0.0.1", 8083))
+    refused = lab.net.do("attach", lab.new_task(), "port=8083:80")
+    assert refused["code"] == "CONFLICT" and "another program" in refused["error"]
+    refused = lab.net.do("attach", lab.new_task(), "port=80:80")
+    assert "port 80/tcp" in refused["error"]  # the kernel's rule for users
+    # Taken up again with its task, and given back with it.
+    lab.net.kill()
+    assert ask(lab.outside, HOST, 8080, timeout=0.5) is None
+    assert lab.net.start(as_user())["usable"]
+    assert ask(lab.outside, HOST, 8080) and ask(lab.host, "127.0.0.1", 8081)
+    for server in (*servers, other):
+        server.close()
+    assert ask(lab.outside, HOST, 8080) is None  # refused inside, refused outside
+    for g in (a, b):
+        lab.leave(g)
+    assert ask(lab.outside, HOST, 8080) is None
+
+
+def test_published_ports_carry_everything(lab):
+    assert lab.net.start(as_user())["usable"]
+    a = lab.guest("port=8080:80")
+    listener = echo(a.ns, a.ipv4, 80)
+    data = os.urandom(1 << 20)
+    assert exchange(lab.outside, HOST, 8080, data) == data
+    # Many that say nothing and one that never reads keep the others from nothing, and are let go.
+    with netlab.ownnet.inside(lab.outside):
+        silent = [socket.create_connection((HOST, 8080), timeout=20) for _ in range(100)]
+    deaf = silent.pop()
+    deaf.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            deaf.send(b"x" * 65536)
+    assert exchange(lab.outside, HOST, 8080, b"hello") == b"hello"
+    for s in (*silent, deaf):
+        s.close()
+    more = [exchange(lab.outside, HOST, 8080, b"again") for _ in range(200)]
+    assert more == [b"again"] * 200
+    listener.close()
+    lab.leave(a)

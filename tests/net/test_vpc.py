@@ -18,6 +18,8 @@ def test_same_group_reaches_each_other(lab):
     assert a.ping(a.a["gateway4"])
     assert ask(a.ns, b.ipv4, 80) == a.ipv4  # nothing in between changes the address
     assert a.ping(b.ipv4) and b.ping(a.ipv4)
+    for family in ("ipv4", "ipv6"):  # the router answers for the other at once
+        assert lab.vpc_run("cat", f"/proc/sys/net/{family}/neigh/br0/proxy_delay") == "0\n"
     server.close()
 
 
