@@ -41,7 +41,10 @@ static bool check_address(struct fg_decode *d, const char *s)
 
         if (inet_pton(AF_INET, s, &ip) == 1)
                 return true;
-        fg_decode_problem(d, NULL, NULL, "'%.*s' is not an IPv4 address of this host", FG_CLIP(s));
+        fg_decode_problem(d, NULL, NULL,
+                          strchr(s, ':') ? "'%.*s': ports are published on IPv4 addresses only"
+                                         : "'%.*s' is not an IPv4 address of this host",
+                          FG_CLIP(s));
         return false;
 }
 

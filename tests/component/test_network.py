@@ -65,7 +65,7 @@ def test_bad_requests_say_all_that_is_wrong(vpc, task):
     paths = {e["path"]: e["message"] for e in refused.value.body["errors"]}
     assert paths["$.networkConfiguration.awsvpcConfiguration.subnets"] == "subnets can not be empty."
     assert "securityGroups" in paths["$.networkConfiguration.awsvpcConfiguration.securitygroups"]
-    assert {"$.publish[0].hostPort", "$.publish[0].hostAddress"} <= set(paths)
+    assert "$.publish[0].hostPort" in paths and "IPv4 addresses only" in paths["$.publish[0].hostAddress"]
     with pytest.raises(harness.Failure) as refused:
         vpc.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})
     assert refused.value.status == 400 and "'subnet-1' does not exist" in str(refused.value)
