@@ -95,8 +95,9 @@ static void write_random(struct fixture *f, struct writer *w, size_t lines)
                 if (model.streams[s].len > 2000)
                         text[len++] = '\n';
                 time += (uint64_t)(random() % 1500000);
-                if (len > 0)
-                        model_write(w, s, time, text, len);
+                if (len == 0)
+                        continue; /* with nothing under way the loop would wait in vain */
+                model_write(w, s, time, text, len);
                 if (i % 50 == 0)
                         run_once(f);
         }
