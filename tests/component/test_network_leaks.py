@@ -5,6 +5,7 @@ FG_TASKS says how many; the suite runs a few dozen. With FG_GUESTS=real they are
 """
 
 import contextlib
+import http.client
 import os
 import pathlib
 import random
@@ -61,7 +62,7 @@ def run_some(fgd, task, count, first):
         port = [] if REAL else [{"hostPort": 20000 + (first + i) % 1000, "containerPort": 80}]
         try:
             accepted.append(fgd.run(short(task), publish=port)["fgrun"]["id"])
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             break  # killed
         except Failure as failure:
             assert failure.status == 409, failure  # a port of one that has not gone yet
