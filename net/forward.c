@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "core/str.h"
 
 #define CONNECTIONS_MAX 256 /* of a task, at once; more wait in the listener's queue */
+#define FILES_PART      8   /* of the limit of open files: so many connections of all tasks */
 #define BUFFER          16384
 #define ROUNDS          16     /* before the others have their turn */
 #define PAUSE_US        200000 /* after there was no room, or no descriptor */
@@ -38,6 +41,9 @@ struct connection {
         sd_event_source *client, *task, *again;
         struct connection *prev, *next;
 };
+
+/* Of all tasks; each takes two descriptors, and fgd needs some for itself. */
+static atomic_uint open_connections;
 
 struct port {
         struct fg_forward *f;
@@ -74,6 +80,7 @@ static void cut(struct connection *c, bool abort)
         }
         DL_DELETE(c->f->connections, c);
         c->f->n_connections--;
+        (void)atomic_fetch_sub(&open_connections, 1);
         free(c);
 }
 
@@ -144,8 +151,11 @@ static int on_again(sd_event_source *source, void *userdata)
 static void begin(struct port *port, int client)
 {
         int task = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        const int yes = 1;
         struct connection *c;
 
+        /* A client that vanished does not keep its place for ever. */
+        (void)setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
         if (task < 0 ||
             (connect(task, (const struct sockaddr *)&port->p.to, sizeof(port->p.to)) < 0 &&
              errno != EINPROGRESS)) {
@@ -159,6 +169,7 @@ static void begin(struct port *port, int client)
         c->in.to = c->out.from = task;
         DL_APPEND(c->f->connections, c);
         c->f->n_connections++;
+        (void)atomic_fetch_add(&open_connections, 1);
         if (sd_event_add_io(c->f->event, &c->client, client, EDGES, on_io, c) < 0 ||
             sd_event_add_io(c->f->event, &c->task, task, EDGES, on_io, c) < 0 ||
             sd_event_add_defer(c->f->event, &c->again, on_again, c) < 0)
@@ -189,6 +200,15 @@ static void pause_listening(struct fg_forward *f)
         (void)sd_event_source_set_enabled(f->timer, SD_EVENT_ONESHOT);
 }
 
+static bool is_full(const struct fg_forward *f)
+{
+        struct rlimit files;
+
+        return f->n_connections >= CONNECTIONS_MAX ||
+               (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+                atomic_load(&open_connections) >= files.rlim_cur / FILES_PART);
+}
+
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         struct port *port = userdata;
@@ -196,7 +216,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 
         (void)source;
         (void)revents;
-        if (port->f->n_connections >= CONNECTIONS_MAX) {
+        if (is_full(port->f)) {
                 pause_listening(port->f);
                 return 0;
         }
