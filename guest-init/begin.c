@@ -16,7 +16,9 @@
 #include "core/json.h"
 #include "core/str.h"
 #include "guest-init/cgroup.h"
+#include "guest-init/console.h"
 #include "guest-init/mounts.h"
+#include "guest-init/rehearse.h"
 
 #define RANDOM_LEN 32
 
@@ -39,14 +41,25 @@ static int hex_digit(char c)
         return at ? (int)(at - digits) : -1;
 }
 
+struct entropy {
+        struct rand_pool_info info;
+        uint8_t bytes[RANDOM_LEN];
+};
+
+static int mix(struct entropy *pool, struct fg_error *err)
+{
+        fg_autoclose int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+
+        pool->info.buf_size = RANDOM_LEN;
+        if (fd < 0 || ioctl(fd, RNDADDENTROPY, pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+                return fg_fail_errno(err, errno, "add entropy");
+        return 0;
+}
+
 /* A restored or cloned guest would otherwise share its random numbers with its twins. */
 static int add_entropy(struct json_object *spec, struct fg_error *err)
 {
-        struct {
-                struct rand_pool_info info;
-                uint8_t bytes[RANDOM_LEN];
-        } pool = { .info = { .entropy_count = 8 * RANDOM_LEN, .buf_size = RANDOM_LEN } };
-        fg_autoclose int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+        struct entropy pool = { .info = { .entropy_count = 8 * RANDOM_LEN } };
         const char *hex = fg_json_str(spec, "random");
 
         if (!hex || strlen(hex) != 2 * RANDOM_LEN)
@@ -58,9 +71,7 @@ static int add_entropy(struct json_object *spec, struct fg_error *err)
                         return fg_fail(err, FG_ERR_INVALID, "random: not hexadecimal");
                 pool.bytes[i] = (uint8_t)(16 * high + low);
         }
-        if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
-                return fg_fail_errno(err, errno, "add entropy");
-        return 0;
+        return mix(&pool, err);
 }
 
 static char *disk_dir(const char *serial)
@@ -148,6 +159,13 @@ static int start_pause(struct fg_task *t, struct fg_error *err)
 
 int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err)
 {
+        struct entropy nothing = { 0 }; /* of value: the second time is faster */
+        struct fg_error failed;
+
+        if (mix(&nothing, err) < 0)
+                return -1;
+        if (!serials || json_object_array_length(serials) == 0)
+                return 0;
         if (fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         t->parked = true;
@@ -158,8 +176,10 @@ int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error
 
                 if (r == 0)
                         return fg_fail(err, FG_ERR_NOT_FOUND, "no disk %s", serial);
-                if (r < 0 || fg_disks_warm(dir, err) < 0)
+                if (r < 0)
                         return -1;
+                if (fg_rehearse_image(dir, &failed) < 0)
+                        fg_console("rehearsal of %s: %s", serial, failed.msg);
         }
         return 0;
 }

@@ -16,8 +16,6 @@
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/str.h"
-#include "guest-init/image.h"
-#include "guest-init/image_unpack.h"
 
 #define BLOCK_DEVICES    "/sys/block"
 #define PAGE_HEADER      4 /* before the serial number in the answer of a SCSI disk */
@@ -126,19 +124,4 @@ int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, stru
         if (d->n_mounted < FG_DISKS_MAX)
                 (void)snprintf(d->mounted[d->n_mounted++], FG_DISK_SERIAL_MAX, "%s", serial);
         return 1;
-}
-
-/* Unparsed: what strangers wrote is read by the containers' children only. */
-int fg_disks_warm(const char *dir, struct fg_error *err)
-{
-        static const char *const names[] = { FG_IMAGE_MANIFEST, FG_IMAGE_CONFIG };
-
-        for (size_t i = 0; i < FG_ARRAY_SIZE(names); i++) {
-                fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(FG_IMAGE_CONFIG_MAX);
-                fg_autofree char *path = fg_asprintf("%s/%s", dir, names[i]);
-
-                if (fg_buf_read_file(&text, path, err) < 0)
-                        return -1;
-        }
-        return 0;
 }

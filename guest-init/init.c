@@ -88,7 +88,7 @@ int main(int argc, char **argv)
         if (argc > 0 && fg_streq(argv[0], FG_REAPER_NAME))
                 return fg_start_reaper(argc, argv);
         if (argc > 0 && fg_ends_with(argv[0], FG_REHEARSAL_NAME))
-                return 0;
+                return fg_rehearsal_main(argc, argv);
         if (argc > 0 && fg_streq(argv[0], FG_PAUSE_NAME))
                 return fg_pause_main(argc, argv);
         sigfillset(&all);

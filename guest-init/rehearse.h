@@ -11,3 +11,7 @@
  * translated none of them. Afterwards all is as before: the disk is unmounted, no group is left.
  */
 int fg_rehearse(struct fg_error *err);
+/** fg_rehearse_image() - the same with the image mounted at @dir; the scratch disk is mounted */
+int fg_rehearse_image(const char *dir, struct fg_error *err);
+/** fg_rehearsal_main() - that program: reads the files it is given, runs nothing of the image */
+int fg_rehearsal_main(int argc, char **argv);

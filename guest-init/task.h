@@ -67,6 +67,7 @@ enum fg_depends fg_depends_check(struct fg_task *t, const struct fg_container *c
 bool fg_depends_needed(struct fg_task *t, const struct fg_container *c);
 
 /* begin.c: the task message. */
-/** fg_task_park() - before it comes: mount the scratch disk, and the images of these disks */
+/** fg_task_park() - before it comes: mount the scratch disk, and the images of these disks (NULL:
+ * none), so that it finds them mounted; start a container of nothing over each */
 int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err);
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err);

@@ -10,7 +10,8 @@
 
 /*
  * A pull goes: resolve (lane) -> wanted layers come in through download.c -> commit (index lane) ->
- * done(). Or, when the store has the reference already: touch (index lane) -> done().
+ * done(). Or, when the store has the reference already: touch (index lane) -> done(). When it turns
+ * out to mean what it meant, done() comes at once.
  */
 
 struct fg_resolve_job {
@@ -329,6 +330,36 @@ static void resolve_work(struct fg_job *job)
                                               &j->resolved, &j->err);
 }
 
+static void fetch(struct fg_pull *pull)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fetch_layers(pull, &err) < 0)
+                fg_pull_fail(pull, &err);
+        else if (pull->missing == 0)
+                commit(pull, pull->image);
+        else
+                report(pull);
+}
+
+/* The reference means what it meant: nothing is written that somebody would have to wait for. */
+static bool settle_unchanged(struct fg_pull *pull)
+{
+        const struct fg_name *name = fg_catalog_find(&pull->images->catalog, pull->reference);
+        struct commit_job *j;
+
+        if (!name || !fg_streq(name->image->manifest, pull->resolved.digest))
+                return false;
+        name->image->used_ns = fg_now_ns();
+        j = fg_calloc(1, sizeof(*j));
+        j->job = (struct fg_job){ .work = commit_work, .done = commit_done };
+        j->images = pull->images;
+        j->image = fg_stored_copy(name->image);
+        fg_lane_submit(pull->images->index, &j->job);
+        succeed(pull, name->image);
+        return true;
+}
+
 static void resolve_done(struct fg_job *job)
 {
         struct fg_resolve_job *j = FG_CONTAINER_OF(job, struct fg_resolve_job, job);
@@ -342,12 +373,8 @@ static void resolve_done(struct fg_job *job)
                 fg_pull_fail(pull, &j->err);
         } else {
                 pull->resolved = j->resolved;
-                if (fetch_layers(pull, &j->err) < 0)
-                        fg_pull_fail(pull, &j->err);
-                else if (pull->missing == 0)
-                        commit(pull, pull->image);
-                else
-                        report(pull);
+                if (!settle_unchanged(pull))
+                        fetch(pull);
         }
         free(j->reference);
         free(j);
