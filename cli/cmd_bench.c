@@ -37,6 +37,10 @@ static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
         if (bench_open(b, cli, arg_quick, err) < 0)
                 return -1;
         bench_start(b);
+        bench_rate(b);
+        bench_memory(b);
+        bench_efficiency(b);
+        bench_isolation(b);
         if (bench_interrupted())
                 return fg_fail(err, FG_ERR_CONFLICT, "interrupted");
         bench_describe(b);
@@ -66,10 +70,10 @@ static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 const struct fg_command fg_cmd_bench = {
         .name = "bench",
         .summary = "Compare microVMs with containers on this machine",
-        .doc = "Measure how long microVMs and containers take to start on this machine, with an "
-               "fgd "
-               "of its own in a temporary directory, beside those of runc, docker and podman that "
-               "are installed and beside a bare QEMU.",
+        .doc = "Measure how fast microVMs and containers start on this machine, what they cost and "
+               "what they keep apart, with an fgd of its own in a temporary directory, beside "
+               "those "
+               "of runc, docker and podman that are installed and beside a bare QEMU.",
         .options = options,
         .run = run,
 };

@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* First of all: the time of the first instruction, as far as a program can tell. */
+#include "bench/probe/probe.h"
+
 static long long now_ns(clockid_t clock)
 {
         struct timespec t = { 0 };
@@ -18,6 +19,12 @@ static long long now_ns(clockid_t clock)
         return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+long long probe_ns(void)
+{
+        return now_ns(CLOCK_MONOTONIC);
+}
+
+/* The time of the first instruction, as far as a program can tell. */
 static int run_start(void)
 {
         return printf("{\"realtimeNs\":%lld}\n", now_ns(CLOCK_REALTIME)) < 0;
@@ -43,11 +50,16 @@ int main(int argc, char **argv)
         static const struct {
                 const char *name;
                 int (*run)(void);
-        } words[] = { { "start", run_start }, { "wait", run_wait } };
+        } words[] = {
+                { "start", run_start },
+                { "wait", run_wait },
+                { "efficiency", probe_efficiency },
+                { "isolation", probe_isolation },
+        };
 
         for (size_t i = 0; argc == 2 && i < sizeof(words) / sizeof(*words); i++)
                 if (__builtin_strcmp(argv[1], words[i].name) == 0)
                         return words[i].run();
-        (void)fputs("usage: probe start|wait\n", stderr);
+        (void)fputs("usage: probe start|wait|efficiency|isolation\n", stderr);
         return 64;
 }

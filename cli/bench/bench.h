@@ -26,10 +26,20 @@ int bench_close(struct bench *b, struct fg_error *err);
 
 /** bench_start() - the section "start": how long until a program runs. */
 void bench_start(struct bench *b);
+/** bench_rate() - "rate": starts in a second, 1, 2, 4 and 8 at a time. */
+void bench_rate(struct bench *b);
+/** bench_memory() - "memory": of an idle instance, alone and among ten. */
+void bench_memory(struct bench *b);
+/** bench_efficiency() - "efficiency": work done inside, beside the host. */
+void bench_efficiency(struct bench *b);
+/** bench_isolation() - "isolation": what is seen from inside, beside the host. */
+void bench_isolation(struct bench *b);
 
 /** bench_describe() - "host", "settings" and "peers" of the result. */
 void bench_describe(struct bench *b);
 /** bench_print() - a result for people. */
 void bench_print(struct json_object *result, FILE *out);
+/** bench_print_more() - the sections after "start". */
+void bench_print_more(struct json_object *result, FILE *out);
 /** bench_html() - one page that needs nothing else; the caller frees it. NULL: too large. */
 char *bench_html(struct json_object *result, struct fg_error *err);

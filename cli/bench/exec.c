@@ -195,7 +195,7 @@ static int follow(const struct bench_exec *exec, const struct bench_clock *clock
         ssize_t n = 1;
         bool seen = false;
 
-        while (n > 0 && !(seen && exec->kill)) {
+        while (n > 0 && !(seen && (exec->kill || exec->leave))) {
                 if (wait_fd(c->out, end_ns, err) < 0 ||
                     fg_buf_reserve(&run->output, READ_SIZE, err) < 0)
                         return -1;
@@ -264,4 +264,18 @@ int bench_exec_simply(const struct bench_words *words, struct fg_buf *ret_output
         return ret_output && run.output.len > 0
                        ? fg_buf_append(ret_output, run.output.data, run.output.len, err)
                        : 0;
+}
+
+int bench_spawn(const struct bench_words *words, pid_t *ret_pid, struct fg_error *err)
+{
+        fg_autoclose int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        int fd, r;
+
+        if (null < 0)
+                return fg_fail_errno(err, errno, "/dev/null");
+        r = spawn(words, null, null, null, ret_pid);
+        if (r != 0)
+                return fg_fail_errno(err, r, "%s", words->v[0]);
+        fd = pidfd_open(*ret_pid, 0);
+        return fd >= 0 ? fd : fg_fail_errno(err, errno, "pidfd");
 }

@@ -28,6 +28,7 @@ struct bench_exec {
         const char *input; /* for its standard input; NULL: none */
         const char *until; /* text of its output that is waited for; NULL: its first byte */
         bool kill;         /* once that is seen */
+        bool leave;        /* once that is seen: a child of it keeps its output open */
         unsigned timeout_ms;
 };
 
@@ -46,12 +47,15 @@ struct bench_run {
  * output that was waited for (with the end of its standard error).
  */
 int bench_exec(const struct bench_exec *exec, const struct bench_clock *clock,
-               struct bench_run *ret, struct fg_error *err);
+               struct bench_run *run, struct fg_error *err);
 void bench_run_finish(struct bench_run *run);
 
 /** bench_exec_simply() - run to the end; a status that is not 0 is an error, with what it said. */
 int bench_exec_simply(const struct bench_words *words, struct fg_buf *ret_output,
                       struct fg_error *err);
+
+/** bench_spawn() - start a program whose output nobody wants. Return: its pidfd. */
+int bench_spawn(const struct bench_words *words, pid_t *ret_pid, struct fg_error *err);
 
 /** bench_watch_signals() - from here on SIGINT and SIGTERM only make bench_interrupted() true. */
 void bench_watch_signals(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The result as one page: no script, no font, no picture from elsewhere. */
 #include <math.h>
+#include <string.h>
 
 #include "cli/bench/bench.h"
 #include "core/buf.h"
@@ -25,18 +26,30 @@ static const char head[] =
         ".p50{stroke:#12395c;stroke-width:2}.grid{stroke:#ddd}pre{white-space:pre-wrap}</style>"
         "</head><body>\n<h1>fgrun bench</h1>\n";
 
+static const char *entity(char c)
+{
+        switch (c) {
+        case '<':
+                return "&lt;";
+        case '>':
+                return "&gt;";
+        case '&':
+                return "&amp;";
+        case '"':
+                return "&quot;";
+        default:
+                return NULL;
+        }
+}
+
 /* Everything that was not written by us goes through here. */
 static int put_text(struct fg_buf *page, const char *text, struct fg_error *err)
 {
         for (; text && *text; text++) {
-                const char *entity = *text == '<'   ? "&lt;"
-                                     : *text == '>' ? "&gt;"
-                                     : *text == '&' ? "&amp;"
-                                     : *text == '"' ? "&quot;"
-                                                    : NULL;
+                const char *instead = entity(*text);
 
-                if ((entity ? fg_buf_puts(page, entity, err) : fg_buf_append(page, text, 1, err)) <
-                    0)
+                if (fg_buf_append(page, instead ? instead : text, instead ? strlen(instead) : 1,
+                                  err) < 0)
                         return -1;
         }
         return 0;
@@ -62,7 +75,7 @@ static double x_of(double ms, double max_ms)
 
 static double slowest(struct json_object *rows)
 {
-        double max = SLOWEST;
+        double max = 0;
 
         for (size_t i = 0; i < length(rows); i++) {
                 struct json_object *row = json_object_array_get_idx(rows, i);
@@ -107,13 +120,13 @@ static int put_row(struct fg_buf *page, struct json_object *row, double y, doubl
 
 static int put_grid(struct fg_buf *page, size_t rows, double max_ms, struct fg_error *err)
 {
-        for (double ms = 1; ms <= max_ms; ms *= 10) {
+        for (unsigned ms = 1; ms <= max_ms; ms *= 10) {
                 const double x = x_of(ms, max_ms);
 
                 if (fg_buf_printf(
                             page, err,
                             "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%zu\"/>"
-                            "<text x=\"%.1f\" y=\"%zu\">%.0f ms</text>\n",
+                            "<text x=\"%.1f\" y=\"%zu\">%u ms</text>\n",
                             x, x, rows * ROW, x - 12, rows * ROW + 16, ms) < 0)
                         return -1;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bench/peer.h"
+#include "cli/bench/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,12 +39,49 @@ void bench_peer_phase(struct bench_peer *p, const char *name, double since_accep
         bench_samples_add(&p->phases[i].since_accept, since_accept_ms);
 }
 
+#define PROBE_TIMEOUT_MS 120000
+
+int bench_probe(struct bench_world *w, struct bench_peer *p, const char *word,
+                struct bench_run *ret, struct fg_error *err)
+{
+        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        const struct bench_exec exec = { .words = &words, .timeout_ms = PROBE_TIMEOUT_MS };
+
+        if (p->kind->command(w, p, word, false, &words, err) < 0 ||
+            bench_exec(&exec, w->clock, ret, err) < 0)
+                return -1;
+        return ret->status == 0
+                       ? 0
+                       : fg_fail(err, FG_ERR_UPSTREAM, "%s: status %d", words.v[0], ret->status);
+}
+
+struct json_object *bench_probe_line(const struct bench_run *run, struct fg_error *err)
+{
+        const char *text = run->output.data ? run->output.data : "";
+
+        return fg_json_parse(text, strlen(text), err);
+}
+
 uint64_t bench_probe_time(const struct bench_run *run)
 {
         struct fg_error ignored = FG_ERROR_INIT;
-        fg_autojson *line = fg_json_parse(run->output.data ? run->output.data : "", run->output.len,
-                                          &ignored);
+        fg_autojson *line = bench_probe_line(run, &ignored);
         const int64_t ns = fg_json_int(line, "realtimeNs", 0);
 
         return ns > 0 ? (uint64_t)ns : 0;
 }
+
+/* ---- the host itself, in no isolation: only for comparing what is done and seen ---- */
+
+static int host_command(struct bench_world *w, struct bench_peer *p, const char *word, bool idle,
+                        struct bench_words *ret, struct fg_error *err)
+{
+        (void)p;
+        (void)idle;
+        (void)err;
+        bench_words_format(ret, "%s/probe", w->rootfs);
+        bench_words_add(ret, word);
+        return 0;
+}
+
+const struct bench_kind bench_host = { .name = "host", .command = host_command };

@@ -17,7 +17,16 @@ struct bench_kind {
         int (*find)(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
         /* Waits until the next run is a run of this kind; NULL: it always is. */
         int (*settle)(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
-        /* One start of the probe, to its end. */
+        /*
+         * The command line that runs the probe with a word to its end, or, @idle, leaves it behind
+         * under the last line it prints, or under p->id. NULL: it runs nothing of ours.
+         */
+        int (*command)(struct bench_world *w, struct bench_peer *p, const char *word, bool idle,
+                       struct bench_words *ret, struct fg_error *err);
+        /* The command line that ends what was left behind. */
+        void (*end)(struct bench_world *w, const struct bench_peer *p, const char *id,
+                    struct bench_words *ret);
+        /* One start of the probe, to its end, and when its first instruction was. */
         int (*start)(struct bench_world *w, struct bench_peer *p, struct bench_run *ret,
                      double *ret_accept_ms, struct fg_error *err);
         /* What is left on the machine goes; NULL: nothing. */
@@ -37,6 +46,8 @@ struct bench_peer {
         char reason[1024]; /* why it is not, or no longer, measured */
         char version[128];
         unsigned serial; /* of its runs: names */
+        char word[16];   /* what it was last set up for */
+        char id[96];     /* of the last run, where we choose it */
         struct bench_samples accept, typed, whole;
         struct bench_phase phases[BENCH_PHASES_MAX];
         size_t n_phases;
@@ -44,9 +55,14 @@ struct bench_peer {
 };
 
 extern const struct bench_kind bench_fgrun_warm, bench_fgrun_cold, bench_runc, bench_docker,
-        bench_podman, bench_qemu_floor;
+        bench_podman, bench_qemu_floor, bench_host;
 
 void bench_peer_finish(struct bench_peer *p);
+/** bench_probe() - run the probe with a word to its end. */
+int bench_probe(struct bench_world *w, struct bench_peer *p, const char *word,
+                struct bench_run *ret, struct fg_error *err);
+/** bench_probe_line() - its one line; the caller puts it. NULL: it is none. */
+struct json_object *bench_probe_line(const struct bench_run *run, struct fg_error *err);
 /** bench_peer_phase() - one more sample of a phase, when the run counts. */
 void bench_peer_phase(struct bench_peer *p, const char *name, double since_accept_ms);
 /** bench_probe_time() - "realtimeNs" of the probe's line, or 0. */

@@ -13,7 +13,6 @@
 #include "core/str.h"
 
 #define MEMORY_MIB     512
-#define TIMEOUT_MS     120000
 #define SETTLE_NS      (60 * FG_NS_PER_SEC)
 #define SETTLE_STEP_MS 20
 #define COLD_DISK_GIB                                                                              \
@@ -33,8 +32,9 @@ static struct json_object *definition(const struct bench_world *w, const struct 
         fg_autofree char *image = fg_asprintf("oci:%s:fgrun-bench", w->layout);
 
         fg_json_set_str(def, "family", p->kind->name);
-        fg_json_set_str(def, "cpu", "256");
-        fg_json_set_str(def, "memory", "512");
+        /* Work is compared with containers that have no limit: a whole vCPU, then. */
+        fg_json_set_str(def, "cpu", fg_streq(word, "efficiency") ? "1024" : "256");
+        fg_json_set_str(def, "memory", fg_streq(word, "efficiency") ? "2048" : "512");
         fg_json_set_int(disk, "sizeInGiB", COLD_DISK_GIB);
         if (is_cold(p))
                 fg_json_set(def, "ephemeralStorage", disk);
@@ -63,19 +63,26 @@ static int write_definition(struct bench_world *w, struct bench_peer *p, const c
         return 0;
 }
 
-static int run_probe(struct bench_world *w, struct bench_peer *p, const char *word,
-                     struct bench_run *ret, struct fg_error *err)
+static int command(struct bench_world *w, struct bench_peer *p, const char *word, bool idle,
+                   struct bench_words *ret, struct fg_error *err)
 {
-        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
         fg_autofree char *path = NULL;
-        const struct bench_exec exec = { .words = &words, .timeout_ms = TIMEOUT_MS };
 
         if (write_definition(w, p, word, &path, err) < 0)
                 return -1;
-        bench_words_add(&words, w->fgrun);
-        bench_words_add(&words, "--quiet");
-        bench_words_add(&words, path);
-        return bench_exec(&exec, w->clock, ret, err);
+        bench_words_all(ret, (const char *const[]){ w->fgrun, "--quiet", "run", NULL });
+        if (idle)
+                bench_words_add(ret, "--detach");
+        bench_words_add(ret, path);
+        return 0;
+}
+
+static void end(struct bench_world *w, const struct bench_peer *p, const char *id,
+                struct bench_words *ret)
+{
+        (void)p;
+        bench_words_all(ret,
+                        (const char *const[]){ w->fgrun, "--quiet", "stop", "--wait", id, NULL });
 }
 
 /* When the task was started, by the phases it tells; every phase becomes a sample. */
@@ -123,10 +130,8 @@ static int read_task(struct bench_world *w, struct bench_peer *p, double *ret_ac
 static int start(struct bench_world *w, struct bench_peer *p, struct bench_run *ret,
                  double *ret_accept_ms, struct fg_error *err)
 {
-        if (run_probe(w, p, "start", ret, err) < 0)
+        if (bench_probe(w, p, "start", ret, err) < 0)
                 return -1;
-        if (ret->status != 0)
-                return fg_fail(err, FG_ERR_UPSTREAM, "fgrun: status %d", ret->status);
         return read_task(w, p, ret_accept_ms, err);
 }
 
@@ -172,15 +177,15 @@ static int find(struct bench_world *w, struct bench_peer *p, struct fg_error *er
         fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
 
         (void)snprintf(p->version, sizeof(p->version), "%s", FG_VERSION);
-        if (run_probe(w, p, "start", &run, err) < 0)
-                return -1;
-        return run.status == 0 ? 0 : fg_fail(err, FG_ERR_UPSTREAM, "fgrun: status %d", run.status);
+        return bench_probe(w, p, "start", &run, err);
 }
 
 const struct bench_kind bench_fgrun_warm = {
         .name = "microvm-warm",
         .find = find,
         .settle = settle,
+        .command = command,
+        .end = end,
         .start = start,
 };
 
@@ -188,5 +193,7 @@ const struct bench_kind bench_fgrun_cold = {
         .name = "microvm-cold",
         .find = find,
         .settle = settle,
+        .command = command,
+        .end = end,
         .start = start,
 };

@@ -12,10 +12,8 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define IMAGE      "fgrun-bench:latest"
-#define TIMEOUT_MS 60000
-#define TEXT_MAX   65536
-#define TRY        "start"
+#define IMAGE    "fgrun-bench:latest"
+#define TEXT_MAX 65536
 
 /* The first line of what a program prints, into peer->version. */
 static int ask_version(struct bench_peer *p, const char *const *command, struct fg_error *err)
@@ -34,20 +32,16 @@ static int ask_version(struct bench_peer *p, const char *const *command, struct 
         return 0;
 }
 
-/* Runs the probe; its own clock is the host's, and says when its first instruction was. */
-static int run_probe(struct bench_world *w, const struct bench_words *words, struct bench_run *ret,
-                     double *ret_accept_ms, struct fg_error *err)
+/* The probe's own clock is the host's, and says when its first instruction was. */
+static int start(struct bench_world *w, struct bench_peer *p, struct bench_run *ret,
+                 double *ret_accept_ms, struct fg_error *err)
 {
-        const struct bench_exec exec = { .words = words, .timeout_ms = TIMEOUT_MS };
-
-        if (bench_exec(&exec, w->clock, ret, err) < 0)
+        if (bench_probe(w, p, "start", ret, err) < 0)
                 return -1;
-        if (ret->status != 0)
-                return fg_fail(err, FG_ERR_UPSTREAM, "%s: status %d", words->v[0], ret->status);
         *ret_accept_ms = bench_ms(ret->begun_real_ns, bench_probe_time(ret));
         return *ret_accept_ms > 0 ? 0
                                   : fg_fail(err, FG_ERR_UPSTREAM, "%s: the probe printed no time",
-                                            words->v[0]);
+                                            p->kind->name);
 }
 
 static int try_once(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
@@ -55,75 +49,88 @@ static int try_once(struct bench_world *w, struct bench_peer *p, struct fg_error
         fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
         double accept;
 
-        return p->kind->start(w, p, &run, &accept, err);
+        return start(w, p, &run, &accept, err);
 }
 
 /* ---- runc ---- */
 
-static void set_process(struct json_object *spec, const char *word)
+/* /tmp on the host's disk, as the others have it. */
+static void add_scratch(struct bench_world *w, struct json_object *spec)
 {
-        struct json_object *process = fg_json_obj(spec, "process"), *args = json_object_new_array();
-        struct json_object *root = fg_json_obj(spec, "root");
+        struct json_object *mount = json_object_new_object(), *options = json_object_new_array();
+        fg_autofree char *source = fg_asprintf("%s/scratch", w->dir);
 
-        (void)json_object_array_add(args, json_object_new_string("/probe"));
-        (void)json_object_array_add(args, json_object_new_string(word));
-        if (process) {
-                fg_json_set_bool(process, "terminal", false);
-                fg_json_set(process, "args", json_object_get(args));
-        }
-        if (root)
-                fg_json_set_bool(root, "readonly", true);
-        json_object_put(args);
+        (void)json_object_array_add(options, json_object_new_string("bind"));
+        (void)json_object_array_add(options, json_object_new_string("rw"));
+        fg_json_set_str(mount, "destination", "/tmp");
+        fg_json_set_str(mount, "type", "bind");
+        fg_json_set_str(mount, "source", source);
+        fg_json_set(mount, "options", options);
+        (void)json_object_array_add(fg_json_arr(spec, "mounts"), mount);
 }
 
-/* What `runc spec` proposes, with the probe as its process. */
-static int write_spec(struct bench_world *w, const char *word, struct fg_error *err)
+/* What `runc spec` proposes, with the probe as its process and without a terminal. */
+static int set_word(struct bench_world *w, struct bench_peer *p, const char *word,
+                    struct fg_error *err)
 {
-        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
-        fg_autofree char *bundle = fg_asprintf("%s/bundle", w->dir);
-        fg_autofree char *path = fg_asprintf("%s/config.json", bundle);
-        fg_autojson *spec = NULL;
+        fg_autofree char *path = fg_asprintf("%s/bundle/config.json", w->dir);
+        fg_autojson *spec = fg_json_parse_file(path, TEXT_MAX, err);
+        struct json_object *process = fg_json_obj(spec, "process"), *args;
         const char *text;
 
-        (void)unlink(path);
-        bench_words_all(&words, (const char *const[]){ "runc", "spec", "--bundle", bundle, NULL });
-        if (bench_exec_simply(&words, NULL, err) < 0)
-                return -1;
-        spec = fg_json_parse_file(path, TEXT_MAX, err);
         if (!spec)
                 return -1;
-        set_process(spec, word);
+        if (!process || !fg_json_arr(spec, "mounts"))
+                return fg_fail(err, FG_ERR_UPSTREAM, "%s: no process or no mounts", path);
+        if (p->serial == 0)
+                add_scratch(w, spec);
+        args = json_object_new_array();
+        (void)json_object_array_add(args, json_object_new_string("/probe"));
+        (void)json_object_array_add(args, json_object_new_string(word));
+        fg_json_set_bool(process, "terminal", false);
+        fg_json_set(process, "args", args);
         text = fg_json_text(spec);
         return fg_write_file(path, text, strlen(text), 0644, err);
 }
 
-static int runc_start(struct bench_world *w, struct bench_peer *p, struct bench_run *ret,
-                      double *ret_accept_ms, struct fg_error *err)
+static int runc_command(struct bench_world *w, struct bench_peer *p, const char *word, bool idle,
+                        struct bench_words *ret, struct fg_error *err)
 {
-        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        if (!fg_streq(p->word, word) && set_word(w, p, word, err) < 0)
+                return -1;
+        (void)snprintf(p->word, sizeof(p->word), "%s", word);
+        (void)snprintf(p->id, sizeof(p->id), "fgrun-bench-%d-%u", (int)getpid(), p->serial++);
+        bench_words_add(ret, "runc");
+        bench_words_format(ret, "--root=%s/runc", w->dir);
+        bench_words_all(ret, (const char *const[]){ "run", "--bundle", NULL });
+        bench_words_format(ret, "%s/bundle", w->dir);
+        if (idle)
+                bench_words_add(ret, "--detach");
+        bench_words_add(ret, p->id);
+        return 0;
+}
 
-        bench_words_add(&words, "runc");
-        bench_words_format(&words, "--root=%s/runc", w->dir);
-        bench_words_all(&words, (const char *const[]){ "run", "--bundle", NULL });
-        bench_words_format(&words, "%s/bundle", w->dir);
-        bench_words_format(&words, "fgrun-bench-%d-%u", (int)getpid(), p->serial++);
-        return run_probe(w, &words, ret, ret_accept_ms, err);
+static void runc_end(struct bench_world *w, const struct bench_peer *p, const char *id,
+                     struct bench_words *ret)
+{
+        (void)p;
+        bench_words_add(ret, "runc");
+        bench_words_format(ret, "--root=%s/runc", w->dir);
+        bench_words_all(ret, (const char *const[]){ "delete", "--force", id, NULL });
 }
 
 static int runc_find(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
 {
         fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
-        fg_autofree char *rootfs = fg_asprintf("%s/bundle/rootfs", w->dir);
+        fg_autofree char *scratch = fg_asprintf("%s/scratch", w->dir);
 
         if (ask_version(p, (const char *const[]){ "runc", "--version", NULL }, err) < 0)
                 return -1;
         if (geteuid() != 0)
                 return fg_fail(err, FG_ERR_DENIED, "needs root here");
-        if (fg_mkdir_p(rootfs, 0755, err) < 0)
-                return -1;
-        bench_words_all(&words,
-                        (const char *const[]){ "tar", "-xf", w->layer, "-C", rootfs, NULL });
-        if (bench_exec_simply(&words, NULL, err) < 0 || write_spec(w, TRY, err) < 0)
+        bench_words_all(&words, (const char *const[]){ "runc", "spec", "--bundle", NULL });
+        bench_words_format(&words, "%s/bundle", w->dir);
+        if (fg_mkdir_p(scratch, 0755, err) < 0 || bench_exec_simply(&words, NULL, err) < 0)
                 return -1;
         return try_once(w, p, err);
 }
@@ -131,7 +138,9 @@ static int runc_find(struct bench_world *w, struct bench_peer *p, struct fg_erro
 const struct bench_kind bench_runc = {
         .name = "runc",
         .find = runc_find,
-        .start = runc_start,
+        .command = runc_command,
+        .end = runc_end,
+        .start = start,
 };
 
 /* ---- docker, podman: one command line ---- */
@@ -142,14 +151,23 @@ static const char *image_of(const struct bench_peer *p)
         return p->kind == &bench_podman ? "localhost/" IMAGE : IMAGE;
 }
 
-static int engine_start(struct bench_world *w, struct bench_peer *p, struct bench_run *ret,
-                        double *ret_accept_ms, struct fg_error *err)
+static int engine_command(struct bench_world *w, struct bench_peer *p, const char *word, bool idle,
+                          struct bench_words *ret, struct fg_error *err)
 {
-        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        (void)w;
+        (void)err;
+        bench_words_all(ret, (const char *const[]){ p->kind->name, "run", "--rm", NULL });
+        if (idle)
+                bench_words_add(ret, "--detach");
+        bench_words_all(ret, (const char *const[]){ image_of(p), "/probe", word, NULL });
+        return 0;
+}
 
-        bench_words_all(&words, (const char *const[]){ p->kind->name, "run", "--rm", image_of(p),
-                                                       "/probe", TRY, NULL });
-        return run_probe(w, &words, ret, ret_accept_ms, err);
+static void engine_end(struct bench_world *w, const struct bench_peer *p, const char *id,
+                       struct bench_words *ret)
+{
+        (void)w;
+        bench_words_all(ret, (const char *const[]){ p->kind->name, "rm", "--force", id, NULL });
 }
 
 static int engine_load(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
@@ -192,13 +210,17 @@ static void engine_leave(struct bench_world *w, struct bench_peer *p)
 const struct bench_kind bench_docker = {
         .name = "docker",
         .find = docker_find,
-        .start = engine_start,
+        .command = engine_command,
+        .end = engine_end,
+        .start = start,
         .leave = engine_leave,
 };
 
 const struct bench_kind bench_podman = {
         .name = "podman",
         .find = podman_find,
-        .start = engine_start,
+        .command = engine_command,
+        .end = engine_end,
+        .start = start,
         .leave = engine_leave,
 };

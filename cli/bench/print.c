@@ -98,5 +98,7 @@ void bench_print(struct json_object *result, FILE *out)
         (void)fputc('\n', out);
         for (size_t i = 0; i < length(start); i++)
                 print_phases(at(start, i), out);
+        (void)fputc('\n', out);
+        bench_print_more(result, out);
         print_absent(fg_json_arr(result, "peers"), out);
 }

@@ -60,19 +60,26 @@ static int make_dir(struct bench_world *w, struct fg_error *err)
         return 0;
 }
 
-static int unpack(struct bench_world *w, struct fg_error *err)
+static int untar(const char *file, const char *dir, struct fg_error *err)
 {
         fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+
+        if (fg_mkdir_p(dir, 0755, err) < 0)
+                return -1;
+        bench_words_all(&words, (const char *const[]){ "tar", "-xf", file, "-C", dir, NULL });
+        return bench_exec_simply(&words, NULL, err);
+}
+
+static int unpack(struct bench_world *w, struct fg_error *err)
+{
+        fg_autofree char *layer = NULL;
         fg_autofree char *manifest = NULL;
         fg_autojson *value = NULL;
         struct json_object *layers;
 
         w->layout = fg_asprintf("%s/image", w->dir);
-        if (fg_mkdir_p(w->layout, DIR_MODE, err) < 0)
-                return -1;
-        bench_words_all(&words,
-                        (const char *const[]){ "tar", "-xf", w->archive, "-C", w->layout, NULL });
-        if (bench_exec_simply(&words, NULL, err) < 0)
+        w->rootfs = fg_asprintf("%s/bundle/rootfs", w->dir);
+        if (untar(w->archive, w->layout, err) < 0)
                 return -1;
         manifest = fg_asprintf("%s/manifest.json", w->layout);
         value = fg_json_parse_file(manifest, MANIFEST_MAX, err);
@@ -81,9 +88,9 @@ static int unpack(struct bench_world *w, struct fg_error *err)
         layers = fg_json_arr(json_object_array_get_idx(value, 0), "Layers");
         if (!layers || json_object_array_length(layers) != 1)
                 return fg_fail(err, FG_ERR_INTERNAL, "%s: not an image of one layer", w->archive);
-        w->layer = fg_asprintf("%s/%s", w->layout,
-                               json_object_get_string(json_object_array_get_idx(layers, 0)));
-        return 0;
+        layer = fg_asprintf("%s/%s", w->layout,
+                            json_object_get_string(json_object_array_get_idx(layers, 0)));
+        return untar(layer, w->rootfs, err);
 }
 
 /* Who listens on the socket that we know it by. */
@@ -197,7 +204,7 @@ int bench_world_close(struct bench_world *w, struct fg_error *err)
         free(w->dir);
         free(w->archive);
         free(w->layout);
-        free(w->layer);
+        free(w->rootfs);
         free(w->fgrun);
         *w = (struct bench_world){ 0 };
         return r;

@@ -20,7 +20,7 @@ struct bench_world {
         char *dir;                /* everything below it goes in the end */
         char *archive;            /* the image, for docker load */
         char *layout;             /* the same, an OCI layout below dir */
-        char *layer;              /* its only layer, a tar below dir */
+        char *rootfs;             /* and once more, unpacked: of runc's bundle */
         char *fgrun;              /* our own program */
         pid_t daemon;             /* 0: not started */
         struct json_object *info; /* what that fgd says of its host */

@@ -12,10 +12,17 @@ import pytest
 from conftest import BUILD, HYPERVISOR, PROGRAM, ROOT
 
 SLEEP_MS = 80
+PROBE = BUILD / "bench" / "probe" / "probe"
 DOCKER = f"""#!/bin/sh
 case $1 in
 version) echo 1.2.3 ;;
-run) sleep 0.0{SLEEP_MS}; echo "{{\\"realtimeNs\\":$(date +%s%N)}}"; sleep 0.02 ;;
+run)
+    case $*:$# in
+    *wait:*) echo 0123456789abcdef ;;
+    *efficiency:*) echo '{{"integerPerSecond":5,"memoryMBPerSecond":5,"syscallsPerSecond":5,"diskWriteMBPerSecond":5}}' ;;
+    *isolation:*) exec {PROBE} isolation ;;
+    *) sleep 0.0{SLEEP_MS}; echo "{{\\"realtimeNs\\":$(date +%s%N)}}"; sleep 0.02 ;;
+    esac ;;
 esac
 """
 BROKEN = "#!/bin/sh\n[ $1 != --version ] || { echo broken 1; exit 0; }\necho no such luck >&2\nexit 125\n"
@@ -83,6 +90,27 @@ def test_a_microvm_s_clock_is_its_task_s(bench):
         phases = {phase["name"]: phase["samples_ms"] for phase in each["phases"]}
         assert phases["started"] == each["samples_ms"] and set(phases["accepted"]) == {0}
         assert all(a <= b for a, b in zip(each["samples_ms"], each["typed"]["samples_ms"]))
+
+
+def test_rate_counts_what_it_waits_for(bench):
+    rows = {(row["name"], row["concurrency"]): row for row in bench[0]["rate"]}
+    assert set(rows) == {(name, n) for name in ("microvm-warm", "docker") for n in (1, 4)}
+    for (name, concurrency), each in rows.items():
+        assert each["starts"] > 0 and each["failed"] == 0
+        assert abs(each["perSecond"] - each["starts"] / each["seconds"]) < 0.01
+        if name == "docker":
+            assert each["perSecond"] <= concurrency * 1000 / (SLEEP_MS + 20)
+
+
+def test_what_is_seen_inside(bench):
+    rows = {row["name"]: row for row in bench[0]["isolation"]}
+    assert rows["host"]["kernel"] == rows["docker"]["kernel"] == "host's"  # this docker isolates nothing
+    assert rows["microvm-warm"]["kernel"] == "own"
+    assert rows["docker"]["processes"] > 1 and rows["host"]["bootId"] == rows["docker"]["bootId"]
+    work = {row["name"]: row for row in bench[0]["efficiency"]}
+    assert work["docker"]["integerPerSecond"] == 5 and work["host"]["syscallsPerSecond"] > 1000
+    memory = {(row["name"], row["instances"]) for row in bench[0]["memory"]}
+    assert {("docker", 1), ("microvm-warm", 1)} <= memory
 
 
 def test_who_does_not_work_is_named(bench):

@@ -40,11 +40,24 @@ static enum outcome write_line(struct container *c, size_t stream, const char *t
         return DONE;
 }
 
-/* The program of `fgrun bench`: its line. */
+/* The program of `fgrun bench`: a line for each of its words. */
 static enum outcome run_probe(struct guest *g, struct container *c, const char *arg)
 {
-        return write_line(c, 0,
-                          fg_streq(arg, "start") ? "{\"realtimeNs\":1}" : "{\"waiting\":true}");
+        static const char *const lines[][2] = {
+                { "start", "{\"realtimeNs\":1}" },
+                { "efficiency", "{\"integerPerSecond\":7,\"memoryMBPerSecond\":7,"
+                                "\"syscallsPerSecond\":7,\"diskWriteMBPerSecond\":7}" },
+                { "isolation",
+                  "{\"kernelRelease\":\"1\",\"uptimeSeconds\":1,\"bootId\":\"x\",\"processes\":1,"
+                  "\"kernelLog\":false,\"modules\":0,\"devices\":9,\"sysctlWritable\":false,"
+                  "\"userMap\":\"0\",\"cgroup\":\"0\",\"capabilities\":\"0\",\"seccomp\":\"2\","
+                  "\"syscalls\":[]}" },
+        };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(lines); i++)
+                if (fg_streq(arg, lines[i][0]))
+                        return write_line(c, 0, lines[i][1]);
+        return BLOCKED; /* "wait" */
 }
 
 static enum outcome run_print(struct guest *g, struct container *c, const char *arg)

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bench/bench.h"
+#include "cli/table.h"
+#include "core/cleanup.h"
+#include "core/json.h"
+#include "core/str.h"
+
+/* A column of a section's table: a member of its rows, and how it is written. */
+struct member {
+        const char *title, *key;
+        const char *format; /* of a number; NULL: as it is */
+};
+
+static void put_cell(struct fg_table *table, struct json_object *value, const char *format)
+{
+        char text[64];
+
+        if (!value) {
+                fg_table_cell(table, "-");
+                return;
+        }
+        if (json_object_is_type(value, json_type_array)) {
+                fg_table_format(table, "%zu", json_object_array_length(value));
+                return;
+        }
+        if (json_object_is_type(value, json_type_boolean)) {
+                fg_table_cell(table, json_object_get_boolean(value) ? "yes" : "no");
+                return;
+        }
+        if (!format) {
+                fg_table_cell(table, json_object_get_string(value));
+                return;
+        }
+        (void)snprintf(text, sizeof(text), fg_streq(format, "0") ? "%.0f" : "%.1f",
+                       json_object_get_double(value));
+        fg_table_cell(table, text);
+}
+
+static void print_section(struct json_object *rows, const struct member *members, size_t n,
+                          FILE *out)
+{
+        fg_cleanup(fg_table_freep) struct fg_table *table = NULL;
+        struct fg_column columns[16] = { 0 };
+
+        if (!rows || json_object_array_length(rows) == 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                columns[i] = (struct fg_column){ members[i].title, .right = i > 0 };
+        table = fg_table_new(out, columns, n);
+        for (size_t r = 0; r < json_object_array_length(rows); r++) {
+                fg_table_row(table);
+                for (size_t i = 0; i < n; i++)
+                        put_cell(table,
+                                 fg_json_get(json_object_array_get_idx(rows, r), members[i].key),
+                                 members[i].format);
+        }
+        fg_table_print(table);
+        (void)fputc('\n', out);
+}
+
+void bench_print_more(struct json_object *result, FILE *out)
+{
+        static const struct member rate[] = {
+                { "RATE", "name" },
+                { "AT A TIME", "concurrency" },
+                { "STARTS/S", "perSecond", "1" },
+                { "STARTS", "starts" },
+                { "FAILED", "failed" },
+        };
+        static const struct member memory[] = {
+                { "MEMORY", "name" },
+                { "INSTANCES", "instances" },
+                { "PSS MIB EACH", "pssMiB", "1" },
+                { "LESS AVAILABLE MIB EACH", "availableMiB", "1" },
+        };
+        static const struct member efficiency[] = {
+                { "EFFICIENCY", "name" },
+                { "EMULATED", "emulated" },
+                { "INTEGER/S", "integerPerSecond", "0" },
+                { "MEMORY MB/S", "memoryMBPerSecond", "0" },
+                { "SYSCALLS/S", "syscallsPerSecond", "0" },
+                { "DISK WRITE MB/S", "diskWriteMBPerSecond", "0" },
+        };
+        static const struct member isolation[] = {
+                { "ISOLATION", "name" },        { "KERNEL", "kernel" },
+                { "RELEASE", "kernelRelease" }, { "UPTIME S", "uptimeSeconds" },
+                { "PROCESSES", "processes" },   { "KERNEL LOG", "kernelLog" },
+                { "MODULES", "modules" },       { "DEVICES", "devices" },
+                { "SYSCTL", "sysctlWritable" }, { "CAPABILITIES", "capabilities" },
+                { "SECCOMP", "seccomp" },       { "SYSCALLS", "syscalls" },
+        };
+
+        print_section(fg_json_arr(result, "rate"), rate, FG_ARRAY_SIZE(rate), out);
+        print_section(fg_json_arr(result, "memory"), memory, FG_ARRAY_SIZE(memory), out);
+        print_section(fg_json_arr(result, "efficiency"), efficiency, FG_ARRAY_SIZE(efficiency),
+                      out);
+        print_section(fg_json_arr(result, "isolation"), isolation, FG_ARRAY_SIZE(isolation), out);
+}
