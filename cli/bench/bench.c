@@ -20,8 +20,8 @@
 
 /* The order of tables: from the way that is prepared most to the machine's floor. */
 static const struct bench_kind *const kinds[BENCH_PEERS] = {
-        &bench_fgrun_warm, &bench_fgrun_cold, &bench_runc,
-        &bench_docker,     &bench_podman,     &bench_qemu_floor,
+        &bench_fgrun_warm_image, &bench_fgrun_cold, &bench_runc,
+        &bench_docker,           &bench_podman,     &bench_qemu_floor,
 };
 
 static void find_peer(struct bench *b, struct bench_peer *p)

@@ -21,8 +21,7 @@ static size_t collect(struct bench *b, struct bench_peer *host, struct bench_pee
         *host = (struct bench_peer){ .kind = &bench_host };
         ret[n++] = host;
         for (size_t i = 0; i < BENCH_PEERS; i++)
-                if (b->peers[i].found && b->peers[i].kind->command &&
-                    b->peers[i].kind != &bench_fgrun_cold)
+                if (b->peers[i].found && b->peers[i].kind->command && !b->peers[i].kind->start_only)
                         ret[n++] = &b->peers[i];
         return n;
 }

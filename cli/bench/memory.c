@@ -91,7 +91,7 @@ static int wait_idle(struct bench *b, const struct bench_peer *p, const struct i
         fg_autofree char *path = fg_asprintf("/v1/tasks/%s?wait=RUNNING", idle->ids[idle->n - 1]);
         fg_autojson *answer = NULL;
 
-        if (p->kind != &bench_fgrun_warm)
+        if (p->kind != &bench_fgrun_warm_image)
                 return 0;
         answer = bench_world_get(&b->world, path, err);
         return answer ? 0 : -1;
@@ -167,7 +167,7 @@ static void measure_one(struct bench *b, struct bench_peer *p, unsigned wanted,
         struct fg_error ignored = FG_ERROR_INIT;
         struct json_object *row;
 
-        if (!p->found || !p->kind->end || p->kind == &bench_fgrun_cold || n == 0)
+        if (!p->found || !p->kind->end || p->kind->start_only || n == 0)
                 return;
         if (p->kind->settle)
                 (void)p->kind->settle(&b->world, p, &ignored);

@@ -13,6 +13,7 @@ struct bench_world;
 /* How one way to isolate a program is driven. All return 0, or -1 with the reason. */
 struct bench_kind {
         const char *name; /* in every table, and in the JSON */
+        bool start_only;  /* once it runs it is as another kind is */
         /* Is it here, and does it work? Fills peer->version. */
         int (*find)(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
         /* Waits until the next run is a run of this kind; NULL: it always is. */
@@ -54,10 +55,12 @@ struct bench_peer {
         char **words; /* private to the kind; NULL-terminated, heap */
 };
 
-extern const struct bench_kind bench_fgrun_warm, bench_fgrun_cold, bench_runc, bench_docker,
+extern const struct bench_kind bench_fgrun_warm_image, bench_fgrun_cold, bench_runc, bench_docker,
         bench_podman, bench_qemu_floor, bench_host;
 
 void bench_peer_finish(struct bench_peer *p);
+/** bench_wait_for_guest() - until fgd has a guest for @p waiting, and makes none. */
+int bench_wait_for_guest(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
 /** bench_probe() - run the probe with a word to its end. */
 int bench_probe(struct bench_world *w, struct bench_peer *p, const char *word,
                 struct bench_run *ret, struct fg_error *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/bench/peer.h"
 #include "cli/bench/world.h"
@@ -12,15 +13,26 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define MEMORY_MIB     512
 #define SETTLE_NS      (60 * FG_NS_PER_SEC)
 #define SETTLE_STEP_MS 20
 #define COLD_DISK_GIB                                                                              \
         30 /* warm guests have the default disk, so this one is never taken from them */
 
-static bool is_cold(const struct bench_peer *p)
+/*
+ * Tasks that had the same reference three times get guests with its image mounted. So every other
+ * way has a name of its own for the image at every start: a link to the same layout.
+ */
+static char *reference(const struct bench_world *w, const struct bench_peer *p)
 {
-        return p->kind == &bench_fgrun_cold;
+        if (p->kind == &bench_fgrun_warm_image)
+                return fg_asprintf("oci:%s:fgrun-bench", w->layout);
+        return fg_asprintf("oci:%s/%s-%u:fgrun-bench", w->dir, p->kind->name, p->serial);
+}
+
+/* A guest with the image mounted takes every task of its size that has this image. */
+static int memory_mib(const struct bench_peer *p)
+{
+        return p->kind == &bench_fgrun_warm_image ? 512 : 1024;
 }
 
 static struct json_object *definition(const struct bench_world *w, const struct bench_peer *p,
@@ -29,14 +41,14 @@ static struct json_object *definition(const struct bench_world *w, const struct 
         struct json_object *def = json_object_new_object(), *container = json_object_new_object();
         struct json_object *containers = json_object_new_array(), *disk = json_object_new_object();
         struct json_object *command = json_object_new_array();
-        fg_autofree char *image = fg_asprintf("oci:%s:fgrun-bench", w->layout);
+        fg_autofree char *image = reference(w, p), *memory = fg_asprintf("%d", memory_mib(p));
 
         fg_json_set_str(def, "family", p->kind->name);
         /* Work is compared with containers that have no limit: a whole vCPU, then. */
         fg_json_set_str(def, "cpu", fg_streq(word, "efficiency") ? "1024" : "256");
-        fg_json_set_str(def, "memory", fg_streq(word, "efficiency") ? "2048" : "512");
+        fg_json_set_str(def, "memory", fg_streq(word, "efficiency") ? "2048" : memory);
         fg_json_set_int(disk, "sizeInGiB", COLD_DISK_GIB);
-        if (is_cold(p))
+        if (p->kind == &bench_fgrun_cold)
                 fg_json_set(def, "ephemeralStorage", disk);
         else
                 json_object_put(disk);
@@ -54,7 +66,8 @@ static int write_definition(struct bench_world *w, struct bench_peer *p, const c
                             char **ret_path, struct fg_error *err)
 {
         fg_autojson *def = definition(w, p, word);
-        fg_autofree char *path = fg_asprintf("%s/%s-%s.json", w->dir, p->kind->name, word);
+        fg_autofree char *path = fg_asprintf("%s/%s-%s-%u.json", w->dir, p->kind->name, word,
+                                             p->serial);
         const char *text = fg_json_text(def);
 
         if (!fg_exists(path) && fg_write_file(path, text, strlen(text), 0644, err) < 0)
@@ -135,8 +148,9 @@ static int start(struct bench_world *w, struct bench_peer *p, struct bench_run *
         return read_task(w, p, ret_accept_ms, err);
 }
 
-/* Is a guest ready, and none being made beside us? */
-static int pool_rests(struct bench_world *w, bool *ret, struct fg_error *err)
+/* Is a guest of our kind ready, and none being made beside us? */
+static int pool_rests(struct bench_world *w, const struct bench_peer *p, bool *ret,
+                      struct fg_error *err)
 {
         fg_autojson *info = bench_world_get(w, "/v1/info", err);
         struct json_object *sizes = fg_json_arr(info, "pool");
@@ -146,21 +160,21 @@ static int pool_rests(struct bench_world *w, bool *ret, struct fg_error *err)
                 struct json_object *size = json_object_array_get_idx(sizes, i);
 
                 booting += fg_json_int(size, "booting", 0);
-                if (fg_json_int(size, "memoryMiB", 0) == MEMORY_MIB)
+                if (fg_json_arr(size, "images"))
                         ready += fg_json_int(size, "ready", 0);
         }
-        *ret = ready > 0 && booting == 0;
+        *ret = booting == 0 && (ready > 0 || p->kind == &bench_fgrun_cold);
         return info ? 0 : -1;
 }
 
 /* For a cold start as well: a guest that boots beside it would be in the measurement. */
-static int settle(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
+int bench_wait_for_guest(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
 {
         const uint64_t end = fg_mono_ns() + SETTLE_NS;
         bool rests = false;
 
         while (fg_mono_ns() < end && !bench_interrupted()) {
-                if (pool_rests(w, &rests, err) < 0)
+                if (pool_rests(w, p, &rests, err) < 0)
                         return -1;
                 if (rests)
                         return 0;
@@ -171,18 +185,55 @@ static int settle(struct bench_world *w, struct bench_peer *p, struct fg_error *
                        (int)(SETTLE_NS / FG_NS_PER_SEC));
 }
 
-/* One task, that the daemon knows what is asked for and has the image. */
+/* A new name of the image, in the store before it is used. */
+static int next_image(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
+{
+        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        fg_autofree char *link = NULL, *image = NULL;
+
+        p->serial++;
+        link = fg_asprintf("%s/%s-%u", w->dir, p->kind->name, p->serial);
+        image = reference(w, p);
+        if (symlink(w->layout, link) < 0)
+                return fg_fail_errno(err, errno, "%s", link);
+        bench_words_all(&words, (const char *const[]){ w->fgrun, "--quiet", "pull", image, NULL });
+        return bench_exec_simply(&words, NULL, err);
+}
+
+static int settle(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
+{
+        if (p->kind != &bench_fgrun_warm_image && next_image(w, p, err) < 0)
+                return -1;
+        return bench_wait_for_guest(w, p, err);
+}
+
+/* One task, so that the daemon knows what is asked for. */
 static int find(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
 {
         fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
 
         (void)snprintf(p->version, sizeof(p->version), "%s", FG_VERSION);
+        if (next_image(w, p, err) < 0)
+                return -1;
         return bench_probe(w, p, "start", &run, err);
 }
 
-const struct bench_kind bench_fgrun_warm = {
-        .name = "microvm-warm",
-        .find = find,
+static int find_warm_image(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
+{
+        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
+        fg_autofree char *image = reference(w, p);
+
+        (void)snprintf(p->version, sizeof(p->version), "%s", FG_VERSION);
+        bench_words_all(&words, (const char *const[]){ w->fgrun, "--quiet", "warm", image, NULL });
+        if (bench_exec_simply(&words, NULL, err) < 0)
+                return -1;
+        return bench_probe(w, p, "start", &run, err);
+}
+
+const struct bench_kind bench_fgrun_warm_image = {
+        .name = "microvm-warm-image",
+        .find = find_warm_image,
         .settle = settle,
         .command = command,
         .end = end,
@@ -191,9 +242,9 @@ const struct bench_kind bench_fgrun_warm = {
 
 const struct bench_kind bench_fgrun_cold = {
         .name = "microvm-cold",
+        .start_only = true,
         .find = find,
         .settle = settle,
         .command = command,
-        .end = end,
         .start = start,
 };

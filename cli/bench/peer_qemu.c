@@ -154,7 +154,7 @@ static int find(struct bench_world *w, struct bench_peer *p, struct fg_error *er
         double accept;
 
         p->words = fg_calloc(WORDS + 1, sizeof(*p->words));
-        if (bench_fgrun_warm.settle(w, p, err) < 0)
+        if (bench_wait_for_guest(w, p, err) < 0)
                 return fg_wrap(err, "fgd's own QEMU shows the command line");
         if (!find_qemu(w, p->words))
                 return fg_fail(err, FG_ERR_NOT_FOUND, "fgd's guests run in no QEMU");

@@ -115,7 +115,7 @@ void bench_rate(struct bench *b)
                         struct bench_peer *p = &b->peers[i];
                         struct fg_error ignored = FG_ERROR_INIT;
 
-                        if (!p->found || !p->kind->command || p->kind == &bench_fgrun_cold)
+                        if (!p->found || !p->kind->command || p->kind->start_only)
                                 continue;
                         if (p->kind->settle)
                                 (void)p->kind->settle(&b->world, p, &ignored);
