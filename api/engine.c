@@ -94,8 +94,11 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         warm = guest.way != FG_WAY_COLD;
         if (!warm)
                 fg_pool_yield(d->pool, memory);
-        if (fg_capacity_take(&d->capacity, (uint64_t)s->def->cpu_units, memory, err) < 0)
+        if (fg_capacity_take(&d->capacity, (uint64_t)s->def->cpu_units, memory, err) < 0) {
+                if (warm)
+                        fg_pool_discard(d->pool, guest.id);
                 return NULL;
+        }
         t = fg_task_new(warm ? guest.id : NULL, fg_taskdef_copy(s->def), fg_now_ns());
         run = run_new(d, t);
         run->warm = warm;
@@ -116,6 +119,8 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         if (network_reserve(run, err) == 0)
                 return run;
         run_free(run);
+        if (warm)
+                fg_pool_discard(d->pool, guest.id);
         return NULL;
 }
 

@@ -95,12 +95,24 @@ fail:
         return fg_wrap(err, "%s", path);
 }
 
+/* Return: bytes copied, 0 at the end of @in, -1: errno. */
+static ssize_t copy_some(int in, int out, off_t at, size_t len)
+{
+        off_t from = at, to = at;
+        ssize_t n = copy_file_range(in, &from, out, &to, len, 0);
+        char block[65536];
+
+        /* The kernel shares or copies within a file system only. */
+        if (n >= 0 || (errno != EXDEV && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+                return n;
+        n = pread(in, block, len < sizeof(block) ? len : sizeof(block), at);
+        return n > 0 ? pwrite(out, block, (size_t)n, at) : n;
+}
+
 static int copy_extent(int in, int out, off_t start, off_t end, struct fg_error *err)
 {
-        off_t from = start, to = start;
-
-        while (from < end) {
-                ssize_t n = copy_file_range(in, &from, out, &to, (size_t)(end - from), 0);
+        for (off_t at = start; at < end;) {
+                ssize_t n = copy_some(in, out, at, (size_t)(end - at));
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -108,6 +120,7 @@ static int copy_extent(int in, int out, off_t start, off_t end, struct fg_error 
                         return fg_fail_errno(err, errno, "copy");
                 if (n == 0)
                         return fg_fail(err, FG_ERR_INTERNAL, "copy: source became shorter");
+                at += n;
         }
         return 0;
 }

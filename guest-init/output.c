@@ -209,7 +209,7 @@ void fg_output_ack(struct fg_output *o, uint64_t offset)
         if (o->sent < offset)
                 o->sent = offset;
         while (o->count > 0 && (o->count > 1 ? chunk_at(o, 1)->offset : o->end) <= offset) {
-                o->first = (o->first + 1) % FG_OUTPUT_CHUNKS;
+                o->first = (o->first + 1) % o->n_chunks;
                 o->count--;
         }
         if (o->exited)

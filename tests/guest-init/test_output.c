@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -222,6 +223,27 @@ static void a_lossy_stream_never_waits(void **state)
         assert_int_equal(f->output.acked, f->output.end);
 }
 
+/* Its table of chunks is larger than an ordinary stream's, and comes round as well. */
+static void a_large_ring_comes_round(void **state)
+{
+        struct fixture *f = *state;
+        char line[16];
+
+        assert_int_equal(fg_output_lossy(&f->output, 2 * FG_OUTPUT_RING, &f->err), 0);
+        for (unsigned i = 0; i < FG_OUTPUT_CHUNKS + 150; i++) {
+                (void)snprintf(line, sizeof(line), "%07u\n", i);
+                write_text(f, line);
+                expect(f, 8ul * i, line); /* what was sent is not added to: a chunk of its own */
+                if (i >= 100)
+                        fg_output_ack(&f->output, (i - 100ul) * 8);
+        }
+        fg_output_rewind(&f->output);
+        for (unsigned i = FG_OUTPUT_CHUNKS + 50 - 1; i < FG_OUTPUT_CHUNKS + 150; i++) {
+                (void)snprintf(line, sizeof(line), "%07u\n", i);
+                expect(f, 8ul * i, line);
+        }
+}
+
 /* Nobody waits for a container that is gone: its last bytes are not dropped. */
 static void a_lossy_stream_keeps_its_end(void **state)
 {
@@ -253,6 +275,7 @@ int main(void)
                 TEST(stops_reading_when_full),
                 TEST(does_not_wait_for_a_borrowed_pipe),
                 TEST(a_lossy_stream_never_waits),
+                TEST(a_large_ring_comes_round),
                 TEST(a_lossy_stream_keeps_its_end),
 #undef TEST
         };
