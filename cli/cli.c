@@ -92,7 +92,8 @@ int fg_cli_restart(struct fg_cli *cli, struct fg_error *err)
         fg_autofree char *own = fg_path_socket();
         const char *used = fg_client_socket(cli->client);
 
-        if (cli->host || !used || !fg_streq(used, own) || fg_endpoint_answers(own))
+        if (cli->host || !used || !fg_streq(used, own) || fg_endpoint_answers(own) ||
+            !fg_embedded_may_start(own))
                 return 0;
         return fg_embedded_start(cli, own, err);
 }

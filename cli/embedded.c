@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -17,6 +18,7 @@
 #include "core/str.h"
 
 #define IDLE_EXIT_SEC "300"
+#define MARK          "embedded" /* in the run directory: the socket of the fgd that fgrun started */
 #define READY         "READY\n"
 #define FAILED        "ERROR "
 #define READY_FD      3
@@ -215,6 +217,39 @@ static int start(const char *const *settings, const char *socket, const char *ru
         return wait_ready(read_fd, socket, log_path, log_offset, err);
 }
 
+/* ---- which fgd is ours ---- */
+
+/* A socket as it was bound by one life of fgd; "": there is none. */
+static char *life_of(const char *socket)
+{
+        struct stat st;
+
+        if (lstat(socket, &st) < 0)
+                return fg_strdup("");
+        return fg_asprintf("%llu %lld.%09ld\n", (unsigned long long)st.st_ino,
+                           (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+}
+
+static void mark_ours(const char *run_dir, const char *socket)
+{
+        fg_autofree char *path = fg_asprintf("%s/" MARK, run_dir), *life = life_of(socket);
+        struct fg_error err = FG_ERROR_INIT;
+
+        /* Without it fgd serves as well; only a crashed one has to be started by hand. */
+        (void)fg_write_file(path, life, strlen(life), 0600, &err);
+}
+
+bool fg_embedded_may_start(const char *socket)
+{
+        fg_autofree char *run_dir = fg_path_run_dir(), *path = fg_asprintf("%s/" MARK, run_dir);
+        fg_autofree char *life = life_of(socket);
+        fg_cleanup(fg_buf_finish) struct fg_buf mark = FG_BUF_INIT(256);
+        struct fg_error ignored;
+
+        return !*life || (fg_buf_read_file(&mark, path, &ignored) == 0 && mark.data &&
+                          fg_streq(mark.data, life));
+}
+
 int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *err)
 {
         fg_autofree char *run_dir = fg_path_run_dir(), *lock_path = NULL;
@@ -228,6 +263,15 @@ int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *e
                 return fg_fail_errno(err, errno, "%s", lock_path);
         if (fg_endpoint_answers(socket))
                 return 0;
+        if (!fg_embedded_may_start(socket))
+                return fg_fail(
+                        err, FG_ERR_UPSTREAM,
+                        "the fgd of %s has gone, and fgrun did not start it: start it again, "
+                        "or remove that socket for one that fgrun starts",
+                        socket);
         fg_cli_note(cli, "starting fgd for this user");
-        return start(cli->fgd_settings, socket, run_dir, err);
+        if (start(cli->fgd_settings, socket, run_dir, err) < 0)
+                return -1;
+        mark_ours(run_dir, socket);
+        return 0;
 }

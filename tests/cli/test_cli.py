@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 
@@ -551,6 +552,17 @@ def test_embedded_fgd_is_started_again(tmp_path):
     os.kill(pid, signal.SIGKILL)
     rest, err = process.communicate(timeout=15)
     assert (out + rest, err, process.returncode) == (b"first\nsecond\n", AWAY, 0)
+    os.kill(json.loads(cli("info", "--json").stdout)["pid"], signal.SIGKILL)
+
+
+def test_the_place_of_another_fgd_is_not_taken(tmp_path):
+    cli = embedded(tmp_path, FAKE)
+    path = pathlib.Path(cli.env["FGRUN_RUN_DIR"]) / "fgd.sock"
+    path.parent.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as crashed:
+        crashed.bind(str(path))
+    assert b"fgrun did not start it" in cli("ps", status=69).stderr
+    path.unlink()
     os.kill(json.loads(cli("info", "--json").stdout)["pid"], signal.SIGKILL)
 
 
