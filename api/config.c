@@ -12,6 +12,10 @@ const struct setting config_settings[] = {
         {                                                                                          \
 #name, TEXT, offsetof(struct fg_config, name), fallback, 0, 0, NULL, help          \
         }
+#define PATH_SETTING(name, help)                                                                   \
+        {                                                                                          \
+#name, PATH, offsetof(struct fg_config, name), NULL, 0, 0, NULL, help              \
+        }
 #define WORD_SETTING(name, fallback, words, help)                                                  \
         {                                                                                          \
 #name, WORD, offsetof(struct fg_config, name), fallback, 0, 0, words, help         \
@@ -20,9 +24,9 @@ const struct setting config_settings[] = {
         {                                                                                          \
 #name, NUMBER, offsetof(struct fg_config, name), fallback, min, max, NULL, help    \
         }
-        TEXT_SETTING(state_dir, NULL, "task database, logs, scratch disks"),
-        TEXT_SETTING(cache_dir, NULL, "image blobs and disk templates"),
-        TEXT_SETTING(run_dir, NULL, "sockets"),
+        PATH_SETTING(state_dir, "task database, logs, scratch disks"),
+        PATH_SETTING(cache_dir, "image blobs and disk templates"),
+        PATH_SETTING(run_dir, "sockets"),
         TEXT_SETTING(listen, NULL, "unix:PATH or tcp:ADDR:PORT, comma-separated"),
         TEXT_SETTING(hypervisor, "embed",
                      "embed, or a libvirt URI of this machine such as qemu:///system"),
@@ -95,6 +99,11 @@ static uint64_t *number_of(struct fg_config *c, const struct setting *s)
         return (uint64_t *)(void *)((char *)c + s->offset);
 }
 
+bool config_is_text(const struct setting *s)
+{
+        return s->kind == TEXT || s->kind == PATH || s->kind == WORD;
+}
+
 static bool is_one_of(const char *words, const char *value)
 {
         size_t len = strlen(value);
@@ -117,7 +126,10 @@ int config_set(struct fg_config *c, const struct setting *s, const char *value,
         if (s->kind == WORD && !is_one_of(s->words, value))
                 return fg_fail(err, FG_ERR_INVALID, "%s = \"%s\": expected one of: %s", s->key,
                                value, s->words);
-        if (s->kind == TEXT || s->kind == WORD) {
+        if (s->kind == PATH && *value && *value != '/')
+                return fg_fail(err, FG_ERR_INVALID, "%s = \"%s\": expected an absolute path",
+                               s->key, value);
+        if (config_is_text(s)) {
                 free(*config_text(c, s));
                 *config_text(c, s) = *value ? fg_strdup(value) : NULL;
                 return 0;
@@ -171,7 +183,7 @@ int config_set_defaults(struct fg_config *c, struct fg_error *err)
 void fg_config_finish(struct fg_config *c)
 {
         for (size_t i = 0; i < config_n_settings; i++)
-                if (config_settings[i].kind == TEXT || config_settings[i].kind == WORD) {
+                if (config_is_text(&config_settings[i])) {
                         free(*config_text(c, &config_settings[i]));
                         *config_text(c, &config_settings[i]) = NULL;
                 }

@@ -62,7 +62,8 @@ struct file {
         struct problems *problems;
         const char *path;
         FILE *stream;
-        int line; /* the last one read */
+        bool *seen; /* by the setting's place in the table */
+        int line;   /* the last one read */
 };
 
 static void add_line_problem(struct file *f, int line, const char *message)
@@ -98,8 +99,12 @@ static int set_from_line(struct file *f, const char *section, const char *key, c
         if (*section)
                 return fg_fail(err, FG_ERR_INVALID, "section [%s]: the file has no sections",
                                section);
-        if (s)
+        if (s && f->seen[s - config_settings])
+                return fg_fail(err, FG_ERR_INVALID, "%s is set a second time", key);
+        if (s) {
+                f->seen[s - config_settings] = true;
                 return config_set(f->config, s, value, err);
+        }
         guess = config_nearest(key);
         if (guess)
                 return fg_fail(err, FG_ERR_INVALID, "unknown key %s (did you mean %s?)", key,
@@ -122,12 +127,19 @@ static int load_file(struct fg_config *c, const char *path, struct problems *pro
                      struct fg_error *err)
 {
         fg_cleanup(fclosep) FILE *stream = fopen(path, "re");
-        struct file f = { .config = c, .problems = problems, .path = path, .stream = stream };
+        fg_autofree bool *seen = fg_calloc(config_n_settings, sizeof(*seen));
+        struct file f = {
+                .config = c, .problems = problems, .path = path, .stream = stream, .seen = seen
+        };
         int first;
 
         if (!stream)
                 return fg_fail_errno(err, errno, "cannot read the configuration file %s", path);
+        errno = 0;
         first = ini_parse_stream(read_line, &f, on_line, &f);
+        if (ferror(stream))
+                return fg_fail(err, FG_ERR_INVALID, "cannot read the configuration file %s: %s",
+                               path, strerror(errno ?: EIO));
         if (first > 0 && problems->n == 0)
                 add_line_problem(&f, first, "expected KEY = VALUE");
         return 0;
@@ -158,7 +170,7 @@ static void print_help(const struct fg_config *defaults)
                 const char *value = s->fallback;
 
                 flag_name(s, name, sizeof(name));
-                if (!value && s->kind == TEXT)
+                if (!value && config_is_text(s))
                         value = *config_text((struct fg_config *)(uintptr_t)defaults, s);
                 printf("  --%-26s %s%s%s%s [%s]\n", name, s->help, s->words ? " (" : "",
                        s->words ? s->words : "", s->words ? ")" : "", value ? value : "built-in");

@@ -11,7 +11,7 @@
 /* A flag --state-dir is the key state_dir in the file. */
 struct setting {
         const char *key;
-        enum { TEXT, WORD, NUMBER, SIGNED } kind;
+        enum { TEXT, PATH, WORD, NUMBER, SIGNED } kind; /* PATH: an absolute one */
         size_t offset;
         const char *fallback; /* NULL: decided at start, see help */
         uint64_t min, max;
@@ -24,6 +24,7 @@ extern const size_t config_n_settings;
 
 const struct setting *config_find(const char *key);
 const char *config_nearest(const char *key); /* NULL: none is near */
+bool config_is_text(const struct setting *s);
 char **config_text(struct fg_config *c, const struct setting *s);
 /** config_set() - Return: 0; -1: INVALID names the key, the value and what is allowed */
 int config_set(struct fg_config *c, const struct setting *s, const char *value,

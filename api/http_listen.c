@@ -29,6 +29,9 @@ int fg_http_listen_unix(struct fg_http *http, const char *path, struct fg_error 
         mode_t mask;
         int r;
 
+        if (*path != '/')
+                return fg_fail(err, FG_ERR_INVALID, "socket path %s: expected an absolute one",
+                               path);
         if (strlen(path) >= sizeof(address.sun_path))
                 return fg_fail(err, FG_ERR_INVALID, "socket path %s: longer than %zu bytes", path,
                                sizeof(address.sun_path) - 1);
@@ -78,15 +81,19 @@ int fg_http_listen_tcp(struct fg_http *http, const char *address, struct fg_erro
         const char *port = NULL;
         char host[64];
         int r, one = 1;
+        uint64_t number;
 
         if (split_address(address, host, sizeof(host), &port, err) < 0)
                 return -1;
-        r = getaddrinfo(host, port, &hints, &info);
+        /* getaddrinfo() takes a port modulo 65536. */
+        r = fg_parse_u64(port, &number) && number <= UINT16_MAX
+                    ? getaddrinfo(host, port, &hints, &info)
+                    : EAI_SERVICE;
         if (r != 0)
                 return fg_fail(err, FG_ERR_INVALID,
                                "listen address %s: %s; expected a numeric address and a port from "
                                "0 to 65535",
-                               address, gai_strerror(r));
+                               address, r == EAI_SERVICE ? "no such port" : gai_strerror(r));
         fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
             bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)

@@ -12,10 +12,11 @@ const struct fg_route fg_routes[] = {
         { "POST", "/", handle_aws, FG_QUERY_ANY, FG_ACTION_BY_HANDLER },
         { "POST", "/v1/tasks", handle_task_run, NULL, "ecs:RunTask" },
         { "GET", "/v1/tasks", handle_task_list, "status family limit next", "ecs:ListTasks" },
-        { "GET", "/v1/tasks/*", handle_task_get, "wait", "ecs:DescribeTasks" },
-        { "POST", "/v1/tasks/*/stop", handle_task_stop, NULL, "ecs:StopTask" },
+        /* First: an ARN may have slashes, so "*" alone would take all of it. */
         { "GET", "/v1/tasks/*/logs", handle_task_logs, "follow container since events",
           "logs:GetLogEvents" },
+        { "GET", "/v1/tasks/*", handle_task_get, "wait", "ecs:DescribeTasks" },
+        { "POST", "/v1/tasks/*/stop", handle_task_stop, NULL, "ecs:StopTask" },
         { "GET", "/v1/images", handle_image_list, NULL, "fgrun:ListImages" },
         { "DELETE", "/v1/images", handle_image_remove, "reference", "fgrun:RemoveImage" },
         { "POST", "/v1/images/pull", handle_image_pull, NULL, "fgrun:PullImage" },

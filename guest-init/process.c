@@ -86,11 +86,17 @@ static int set_argv(struct fg_process *p, const struct fg_start *s, struct fg_er
         return 0;
 }
 
+const char *fg_process_directory(const struct fg_start *s)
+{
+        const char *directory = fg_json_str(s->spec, "workingDirectory");
+
+        return directory ? directory : s->image->working_dir;
+}
+
 int fg_process_init(struct fg_process *p, const struct fg_start *s, struct fg_error *err)
 {
         fg_autoclose int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         const char *user = fg_json_str(s->spec, "user");
-        const char *directory = fg_json_str(s->spec, "workingDirectory");
 
         if (root < 0)
                 return fg_fail_errno(err, errno, "open /");
@@ -98,7 +104,7 @@ int fg_process_init(struct fg_process *p, const struct fg_start *s, struct fg_er
                 return -1;
         if (fg_user_resolve(root, user ? user : s->image->user, &p->user, err) < 0)
                 return -1;
-        p->directory = directory ? directory : s->image->working_dir;
+        p->directory = fg_process_directory(s);
         p->env = fg_environment_new(s, p->user.home);
         return 0;
 }
@@ -152,15 +158,9 @@ int fg_process_limits(struct json_object *spec, struct fg_error *err)
 
 int fg_process_chdir(const struct fg_process *p, struct fg_error *err)
 {
-        if (chdir(p->directory) == 0)
-                return 0;
-        if (errno != ENOENT)
-                return fg_fail_errno(err, errno, "chdir to working directory %s", p->directory);
-        if (fg_mkdir_p(p->directory, 0755, err) < 0)
-                return fg_wrap(err, "make working directory");
-        if (chdir(p->directory) < 0)
-                return fg_fail_errno(err, errno, "chdir to working directory %s", p->directory);
-        return 0;
+        return chdir(p->directory) == 0
+                       ? 0
+                       : fg_fail_errno(err, errno, "chdir to working directory %s", p->directory);
 }
 
 int fg_process_become(const struct fg_process *p, struct fg_error *err)

@@ -21,6 +21,8 @@ int fg_process_init(struct fg_process *p, const struct fg_start *s, struct fg_er
 void fg_process_finish(struct fg_process *p);
 /** fg_process_limits() - the ulimits of @spec over Fargate's defaults */
 int fg_process_limits(struct json_object *spec, struct fg_error *err);
+/** fg_process_directory() - its working directory; borrowed */
+const char *fg_process_directory(const struct fg_start *s);
 int fg_process_chdir(const struct fg_process *p, struct fg_error *err);
 /** fg_process_become() - its user and groups; capabilities are the caller's business */
 int fg_process_become(const struct fg_process *p, struct fg_error *err);

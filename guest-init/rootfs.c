@@ -17,6 +17,7 @@
 #include "guest-init/devices.h"
 #include "guest-init/image_unpack.h"
 #include "guest-init/mounts.h"
+#include "guest-init/process.h"
 
 #define NO_ALL (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
@@ -168,6 +169,9 @@ int fg_rootfs_enter(const struct fg_start *s, struct fg_error *err)
             pivot(err) < 0 || mount_kernel(err) < 0 || fg_devices_mount(s->spec, err) < 0 ||
             fg_binds_mount(&binds, err) < 0 || fg_devices_link(err) < 0 || hide(err) < 0)
                 return -1;
+        /* As Docker: one that is not there is made, also where the root is read-only afterwards. */
+        if (fg_mkdir_p(fg_process_directory(s), 0755, err) < 0)
+                return fg_wrap(err, "make working directory");
         if (fg_json_bool(s->spec, "readonlyRootFilesystem", false) &&
             mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NODEV, NULL) < 0)
                 return fg_fail_errno(err, errno, "make the root read-only");

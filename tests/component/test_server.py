@@ -184,6 +184,8 @@ def test_second_daemon_is_refused(fgd):
     (["--max-connections=0"], "max_connections"),
     (["--nonsense=1"], "unknown option"),
     (["--listen=nonsense:1"], "unix:PATH or tcp:ADDR:PORT"),
+    (["--listen=tcp:127.0.0.1:99999"], "a port from 0 to 65535"),
+    (["--listen=unix:relative.sock"], "expected an absolute one"),
     (["--accel=fast"], "auto kvm tcg"),
     (["--log-level=loud"], "error warn info debug"),
 ])

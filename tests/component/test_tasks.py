@@ -59,6 +59,7 @@ def test_two_containers_depend(fgd, task, image):
     done = fgd.stopped(fgd.run(definition))
     assert [c["exitCode"] for c in done["containers"]] == [0, 0]
     data = [record["data"] for record in fgd.logs(done["fgrun"]["id"])]
+    assert fgd.logs(done["taskArn"]) == fgd.logs(done["fgrun"]["id"])
     assert data == ["first\n", "second\n"]
 
 

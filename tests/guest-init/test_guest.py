@@ -163,7 +163,7 @@ def test_confinement(runner):
                            "ls /run; ls /proc/self/fd", essential=False),
         runner.sh("readonly", "touch /x; touch /tmp/y; echo z > /dev/shm/z && echo shm; touch /v/w && echo v;"
                               "for f in hosts hostname resolv.conf; do echo x >> /etc/$f; done",
-                  readonlyRootFilesystem=True, essential=False,
+                  readonlyRootFilesystem=True, essential=False, workingDirectory="/made/though/read-only",
                   mountPoints=[{"sourceVolume": "v", "containerPath": "/v"}]),
         runner.sh("texts", "for f in hosts hostname resolv.conf; do echo x >> /etc/$f && tail -n 1 /etc/$f; done",
                   essential=False),
