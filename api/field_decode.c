@@ -119,6 +119,15 @@ static void decode_string(struct fg_decode *d, const struct fg_field *f, struct 
         put(obj, f, &copy, sizeof(copy));
 }
 
+/* json-c holds a number that no int64_t can by the nearest that can. */
+static void out_of_range(struct fg_decode *d, int64_t value, const char *allowed)
+{
+        if (value == INT64_MAX || value == INT64_MIN)
+                fg_decode_problem(d, NULL, allowed, "the integer is out of range");
+        else
+                fg_decode_problem(d, NULL, allowed, "%" PRId64 " is out of range", value);
+}
+
 static void decode_int(struct fg_decode *d, const struct fg_field *f, struct json_object *json,
                        void *obj)
 {
@@ -131,7 +140,7 @@ static void decode_int(struct fg_decode *d, const struct fg_field *f, struct jso
         value = json_object_get_int64(json);
         if (value < f->min || value > max) {
                 (void)snprintf(allowed, sizeof(allowed), "%" PRId64 " to %" PRId64, f->min, max);
-                fg_decode_problem(d, NULL, allowed, "%" PRId64 " is out of range", value);
+                out_of_range(d, value, allowed);
                 return;
         }
         put(obj, f, &value, sizeof(value));
@@ -206,8 +215,7 @@ static void decode_ints(struct fg_decode *d, const struct fg_field *f, struct js
                 if (is_type(d, item, json_type_int, wanted[FG_FIELD_INT])) {
                         value = json_object_get_int64(item);
                         if (value < INT32_MIN || value > INT32_MAX)
-                                fg_decode_problem(d, NULL, NULL, "%" PRId64 " is out of range",
-                                                  value);
+                                out_of_range(d, value, NULL);
                         else
                                 v[kept++] = value;
                 }

@@ -124,6 +124,11 @@ static int decode(struct order *o, struct fg_problems *problems)
 
         if (!bare)
                 check_members(o->body, problems);
+        if (!bare && !json) {
+                fg_problems_take(problems, fg_strdup("$.taskDefinition"), fg_strdup("is required"),
+                                 NULL);
+                return -1;
+        }
         def = fg_taskdef_decode(bare ? o->body : json, fg_reference_check, problems);
         if (!def)
                 return -1;

@@ -15,6 +15,8 @@
 #include "core/str.h"
 
 #define HEADER_MAX 32768
+#define BODY_STEP  65536 /* of a body, within the idle time */
+#define THROWN_MAX 8     /* times the longest body */
 
 static int on_hangup(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
@@ -121,7 +123,36 @@ static enum MHD_Result throw_away(struct fg_request *r, size_t *len)
 {
         r->thrown += *len;
         *len = 0;
-        return r->thrown > r->body.max ? MHD_NO : MHD_YES;
+        return r->thrown / THROWN_MAX > r->body.max ? MHD_NO : MHD_YES;
+}
+
+static void refuse_too_long(struct fg_request *r)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        r->refused = true;
+        fg_fail(&err, FG_ERR_INVALID, "the body is longer than %zu bytes", r->body.max);
+        fg_request_note_error(r, fg_err_exception(err.code));
+        fg_reply_json(r, MHD_HTTP_CONTENT_TOO_LARGE, fg_error_json(&err));
+}
+
+/* MHD answers before a body or after it, not within. */
+static enum MHD_Result take_body(struct fg_request *r, const char *data, size_t *len)
+{
+        struct fg_error ignored = FG_ERROR_INIT;
+
+        if (*len >= r->owed) {
+                r->owed = BODY_STEP;
+                http_wait_for_client(r->listener, r->connection);
+        } else {
+                r->owed -= *len;
+        }
+        if (!r->refused && fg_buf_append(&r->body, data, *len, &ignored) < 0)
+                refuse_too_long(r);
+        if (r->refused)
+                return throw_away(r, len);
+        *len = 0;
+        return MHD_YES;
 }
 
 static enum MHD_Result begin(struct fg_request *r, const char *method)
@@ -130,12 +161,13 @@ static enum MHD_Result begin(struct fg_request *r, const char *method)
         enum fg_auth_result result;
 
         r->begun = true;
+        r->owed = BODY_STEP;
+        http_wait_for_client(r->listener, r->connection);
         (void)snprintf(r->method, sizeof(r->method), "%s", method);
         http_note_peer(r);
         if (body_announced_too_long(r)) {
-                fg_fail(&err, FG_ERR_INVALID, "the body is longer than %zu bytes", r->body.max);
-                fg_reply_error(r, &err);
-                r->status = MHD_HTTP_CONTENT_TOO_LARGE;
+                refuse_too_long(r);
+                http_wait_over(r->listener, r->connection);
                 return answer(r);
         }
         result = http_auth_begin(r, method, &err);
@@ -161,23 +193,15 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
                                   const char *url, const char *method, const char *version,
                                   const char *data, size_t *len, void **cls)
 {
-        struct fg_error err = FG_ERROR_INIT;
         struct fg_request *r = *cls;
 
         (void)userdata;
-        (void)connection;
         (void)version;
         if (!r->begun)
                 return begin(r, method);
-        if (*len > 0 && r->refused)
-                return throw_away(r, len);
-        if (*len > 0) {
-                /* MHD cannot answer in the middle of an upload: an endless body is cut off. */
-                if (fg_buf_append(&r->body, data, *len, &err) < 0)
-                        return MHD_NO;
-                *len = 0;
-                return MHD_YES;
-        }
+        if (*len > 0)
+                return take_body(r, data, len);
+        http_wait_over(r->listener, connection);
         if (!r->started && !r->answered)
                 handle(r, method, url);
         if (r->gone)
@@ -202,9 +226,8 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
 {
         struct fg_request *r = *cls;
 
-        (void)userdata;
-        (void)connection;
         (void)code;
+        http_wait_for_client(userdata, connection);
         if (!r)
                 return;
         *cls = NULL;
@@ -273,13 +296,14 @@ static int start_mhd(struct listener *l, struct fg_error *err)
         const union MHD_DaemonInfo *info;
         int r;
 
-        l->mhd = MHD_start_daemon(tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, l,
-                                  MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT,
-                                  limits->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                                  limits->idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                                  (size_t)HEADER_MAX, MHD_OPTION_URI_LOG_CALLBACK, on_uri, l,
-                                  MHD_OPTION_ARRAY, tls ? certificate : certificate + 2,
-                                  MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_END);
+        l->mhd = MHD_start_daemon(
+                tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, l,
+                MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_CONNECTION_LIMIT, limits->connections,
+                MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
+                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MAX, MHD_OPTION_URI_LOG_CALLBACK,
+                on_uri, l, MHD_OPTION_ARRAY, tls ? certificate : certificate + 2,
+                MHD_OPTION_NOTIFY_COMPLETED, on_completed, l, MHD_OPTION_NOTIFY_CONNECTION,
+                http_on_connection, l, MHD_OPTION_END);
         if (!l->mhd)
                 return fg_fail(err, FG_ERR_INTERNAL, "cannot start the HTTP server");
         info = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD);
@@ -297,6 +321,7 @@ static int start_mhd(struct listener *l, struct fg_error *err)
 int http_add_listener(struct fg_http *http, int fd, char *take_path, struct fg_error *err)
 {
         struct listener *l = fg_calloc(1, sizeof(*l));
+        int r;
 
         l->http = http;
         l->fd = fd;
@@ -304,7 +329,8 @@ int http_add_listener(struct fg_http *http, int fd, char *take_path, struct fg_e
         l->tcp = !take_path;
         l->next = http->listeners;
         http->listeners = l;
-        return start_mhd(l, err);
+        r = http_wait_start(l);
+        return r < 0 ? fg_fail_errno(err, -r, "watch connections") : start_mhd(l, err);
 }
 
 int fg_http_new(sd_event *event, const struct fg_http_config *config, struct fg_http **ret,
@@ -324,6 +350,7 @@ static void listener_free(struct listener *l)
         sd_event_source_disable_unref(l->io);
         sd_event_source_disable_unref(l->timer);
         sd_event_source_disable_unref(l->kick);
+        sd_event_source_disable_unref(l->deadline);
         if (l->mhd)
                 MHD_stop_daemon(l->mhd);
         else if (l->fd >= 0)

@@ -24,7 +24,8 @@ struct fg_stream;
 struct fg_http_limits {
         size_t body;           /* bytes of a request body */
         unsigned connections;  /* per listener */
-        unsigned idle_seconds; /* a connection that neither sends nor takes anything */
+        unsigned idle_seconds; /* a connection that neither sends nor takes anything; also for the
+                                  headers of a request in all, and for each 64 KiB of its body */
 };
 
 typedef void (*fg_http_handler_fn)(void *daemon, struct fg_request *r);

@@ -18,6 +18,11 @@ struct listener {
         sd_event_source *io;
         sd_event_source *timer;
         sd_event_source *kick; /* run MHD soon: in this mode a resume wakes nobody */
+        /* http_wait.c: connections, and those that owe us a request, in the order of their
+         * deadlines */
+        unsigned n_open, n_dropped;
+        struct connection *waiting, **waiting_end;
+        sd_event_source *deadline;
 };
 
 struct fg_http {
@@ -62,6 +67,7 @@ struct fg_request {
         bool begun;    /* its headers were looked at */
         bool refused;  /* what else it sends is thrown away */
         size_t thrown; /* bytes */
+        size_t owed;   /* of the body, before its deadline is put off */
         bool started;  /* the handler was called */
         bool answered; /* and has answered: it does not know the request any more */
         void (*left)(void *userdata);
@@ -90,3 +96,13 @@ void http_reply_closing(struct fg_request *r); /* 503: fgd is shutting down */
 void http_suspend(struct fg_request *r);
 void http_resume(struct fg_request *r);
 void http_request_free(struct fg_request *r);
+/* MHD_NotifyConnectionCallback */
+void http_on_connection(void *userdata, struct MHD_Connection *connection, void **context,
+                        enum MHD_ConnectionNotificationCode code);
+/** http_wait_start() - before a listener's first connection; negative: errno. */
+int http_wait_start(struct listener *l);
+/** http_wait_for_client() - from now on the client has idle_seconds to go on, or is cut off. When
+ * no more connections can be taken, it has two. */
+void http_wait_for_client(struct listener *l, struct MHD_Connection *connection);
+/** http_wait_over() - its request is complete: it may wait as long as the answer takes. */
+void http_wait_over(struct listener *l, struct MHD_Connection *connection);

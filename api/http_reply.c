@@ -95,6 +95,9 @@ static void finish(struct fg_request *r, int status, const char *content_type)
         http_audit(r);
         (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
         (void)MHD_add_response_header(r->response, "x-fgrun-request-id", r->id);
+        /* Nobody keeps a connection without having said who he is. */
+        if (r->refused || r->identity.who == FG_WHO_NOBODY)
+                (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close");
         if (r->allow)
                 (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_ALLOW, r->allow);
         (void)MHD_add_response_header(r->response, "x-amzn-RequestId", r->id);

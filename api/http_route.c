@@ -139,6 +139,9 @@ void http_dispatch(struct fg_request *r, const char *method, const char *path)
                 http_reply_closing(r);
                 return;
         }
+        /* The answer to HEAD is that to GET; MHD leaves its body out. */
+        if (fg_streq(method, MHD_HTTP_METHOD_HEAD))
+                method = MHD_HTTP_METHOD_GET;
         for (const struct fg_route *route = http->config.routes; route->method; route++) {
                 if (!fg_streq(route->method, method) ||
                     !path_matches(route->path, path, r->arg, sizeof(r->arg)))

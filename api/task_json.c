@@ -91,17 +91,19 @@ static struct json_object *phases_json(const struct fg_task *t)
 
         for (int i = 0; i < FG_PHASES; i++) {
                 struct json_object *phase;
-                double ms;
+                double since;
+                fg_autofree char *ms = NULL;
 
                 if (t->phase_ns[i] == 0)
                         continue;
                 phase = json_object_new_object();
-                ms = ((double)t->phase_ns[i] - (double)t->phase_ns[FG_PHASE_ACCEPTED]) /
-                     (double)FG_NS_PER_MSEC;
+                since = ((double)t->phase_ns[i] - (double)t->phase_ns[FG_PHASE_ACCEPTED]) /
+                        (double)FG_NS_PER_MSEC;
+                /* With its own text: a double printed in full shows what it cannot represent. */
+                ms = fg_asprintf("%.1f", since);
                 fg_json_set_str(phase, "name", phase_names[i]);
                 fg_json_set_int(phase, "atNs", (int64_t)t->phase_ns[i]);
-                fg_json_set(phase, "sinceAcceptMs",
-                            json_object_new_double((double)(int64_t)(ms * 10) / 10));
+                fg_json_set(phase, "sinceAcceptMs", json_object_new_double_s(strtod(ms, NULL), ms));
                 json_object_array_add(array, phase);
         }
         return array;

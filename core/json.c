@@ -42,19 +42,50 @@ static struct json_object *fail_at(const char *text, size_t offset, const char *
         return NULL;
 }
 
+/* The \uD800 to \uDFFF at @text; 0: it is something else. */
+static unsigned surrogate(const char *text, size_t len)
+{
+        char digits[5] = "";
+
+        if (len < 6 || text[0] != '\\' || text[1] != 'u')
+                return 0;
+        memcpy(digits, text + 2, 4);
+        if (strspn(digits, "0123456789abcdefABCDEF") != 4 || strtoul(digits, NULL, 16) >> 11 != 27)
+                return 0;
+        return (unsigned)strtoul(digits, NULL, 16);
+}
+
+/* Length of an escape in a string; 0: half a character of UTF-16, which is none. */
+static size_t escape_length(const char *text, size_t len)
+{
+        unsigned first = surrogate(text, len), second;
+
+        if (!first)
+                return 2;
+        second = len > 6 ? surrogate(text + 6, len - 6) : 0;
+        return first < 0xdc00 && second >= 0xdc00 ? 12 : 0;
+}
+
 /*
- * json-c takes 'single quotes', NaN and Infinity even when strict. Offset of the first of these, or
- * @len; *ret_members counts the colons outside strings, one for each member of an object.
+ * json-c takes 'single quotes', NaN and Infinity even when strict, and half a pair of surrogates
+ * for U+FFFD. Offset of the first of these, or @len; *ret_members counts the colons outside
+ * strings, one for each member of an object.
  */
 static size_t scan(const char *text, size_t len, size_t *ret_members)
 {
         bool quoted = false;
+        size_t n;
 
         *ret_members = 0;
         for (size_t i = 0; i < len; i++) {
-                if (quoted && text[i] == '\\')
-                        i++;
-                else if (text[i] == '"')
+                if (quoted && text[i] == '\\') {
+                        n = escape_length(text + i, len - i);
+                        if (n == 0)
+                                return i;
+                        i += n - 1;
+                        continue;
+                }
+                if (text[i] == '"')
                         quoted = !quoted;
                 else if (!quoted && text[i] == ':')
                         (*ret_members)++;
@@ -95,7 +126,10 @@ struct json_object *fg_json_parse(const char *text, size_t len, struct fg_error 
                 return fail_at(text, 0, "too long", err);
         lenient = scan(text, len, &members);
         if (lenient < len)
-                return fail_at(text, lenient, "unexpected character", err);
+                return fail_at(text, lenient,
+                               text[lenient] == '\\' ? "half of a surrogate pair"
+                                                     : "unexpected character",
+                               err);
         json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
         value = json_tokener_parse_ex(tok, text, (int)len);
         code = json_tokener_get_error(tok);

@@ -11,8 +11,8 @@
 
 /*
  * json-c with the sharp edges off: strict parsing with a depth limit, duplicate members are
- * refused, typed getters. Getters borrow: pointers live as long as the
- * object. Constructors abort out of memory (small values) and never return NULL.
+ * refused, and so are halves of surrogate pairs; typed getters. Getters borrow: pointers live as
+ * long as the object. Constructors abort out of memory (small values) and never return NULL.
  */
 struct json_object;
 

@@ -81,11 +81,6 @@ def test_body_that_is_not_json(fgd):
 def test_body_too_long(fgd):
     announced = raw(fgd, b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n")
     assert announced.split()[1] == b"413" and b"longer than 2097152 bytes" in announced
-    endless = b"POST /v1/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"10000\r\n" + b"x" * 65536 + b"\r\n"
-    try:
-        raw(fgd, endless + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 40)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # cut off in the middle, as it should be
     assert fgd.call("GET", "/v1/info")["version"]
 
 

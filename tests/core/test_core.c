@@ -62,7 +62,12 @@ static void test_json_strict(void **state)
                                            "{\"a\":01}",
                                            "\xff",
                                            "{\"a\":1,\"a\":1}",
-                                           "[{\"b\":{\"c\":1,\"c\":{}}}]" };
+                                           "[{\"b\":{\"c\":1,\"c\":{}}}]",
+                                           "\"\\ud83d\"",
+                                           "\"\\udE00\"",
+                                           "\"\\ude00\\ud83d\"",
+                                           "\"\\\\\\ud83d",
+                                           "{\"\\ud83dx\":1}" };
         struct fg_error err = FG_ERROR_INIT;
 
         (void)state;
@@ -91,6 +96,17 @@ static void test_json_values(void **state)
         assert_true(fg_json_bool(obj, "b", false));
         assert_non_null(fg_json_obj(obj, "o"));
         assert_null(fg_json_get(obj, "z"));
+}
+
+static void test_json_escapes(void **state)
+{
+        static const char text[] = "{\"s\":\"\\ud83d\\uDE00\\\\ud83d\\u00e9\"}";
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *obj = fg_json_parse(text, sizeof(text) - 1, &err);
+
+        (void)state;
+        assert_non_null(obj);
+        assert_string_equal(fg_json_str(obj, "s"), "\xf0\x9f\x98\x80\\ud83d\xc3\xa9");
 }
 
 static void test_json_text_is_always_utf8(void **state)
@@ -337,6 +353,7 @@ int main(void)
                 cmocka_unit_test(test_buf_cap),
                 cmocka_unit_test(test_json_strict),
                 cmocka_unit_test(test_json_values),
+                cmocka_unit_test(test_json_escapes),
                 cmocka_unit_test(test_json_text_is_always_utf8),
                 cmocka_unit_test(test_strings),
                 cmocka_unit_test(test_times),
