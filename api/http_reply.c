@@ -209,6 +209,10 @@ struct fg_stream *fg_reply_stream(struct fg_request *r, const char *content_type
         r->response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream,
                                                         &r->stream, NULL);
         (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+        /* MHD would send the last chunk of a body that it leaves out. */
+        if (fg_streq(r->method, MHD_HTTP_METHOD_HEAD))
+                (void)MHD_set_response_options(r->response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT,
+                                               MHD_RO_END);
         finish(r, MHD_HTTP_OK, content_type);
         return &r->stream;
 }

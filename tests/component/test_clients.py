@@ -120,6 +120,9 @@ def test_head_is_get_without_a_body(fgd):
             head, body = read_all(sock).split(b"\r\n\r\n")
         assert head.split()[1] == str(status).encode() and body == b""
         assert b"x-fgrun-request-id" in head and b"Content-Length: 0" not in head
+    with client(fgd, b"HEAD /v1/events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n") as sock:  # its connection ends with it
+        head, body = read_all(sock).split(b"\r\n\r\n")
+    assert head.split()[1] == b"200" and body == b""
 
 
 def refused(fgd, body):
