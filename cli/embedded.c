@@ -18,7 +18,7 @@
 #include "core/str.h"
 
 #define IDLE_EXIT_SEC "300"
-#define MARK          "embedded" /* in the run directory: the socket of the fgd that fgrun started */
+#define LOCK          "start.lock" /* in the run directory; says which socket fgrun's own fgd has */
 #define READY         "READY\n"
 #define FAILED        "ERROR "
 #define READY_FD      3
@@ -230,18 +230,20 @@ static char *life_of(const char *socket)
                            (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 }
 
-static void mark_ours(const char *run_dir, const char *socket)
+/* Whoever holds the lock writes into it. Without that fgd serves as well; only a crashed one has to
+ * be started by hand. */
+static void mark_ours(int lock, const char *socket)
 {
-        fg_autofree char *path = fg_asprintf("%s/" MARK, run_dir), *life = life_of(socket);
-        struct fg_error err = FG_ERROR_INIT;
+        fg_autofree char *life = life_of(socket);
+        struct fg_error ignored;
 
-        /* Without it fgd serves as well; only a crashed one has to be started by hand. */
-        (void)fg_write_file(path, life, strlen(life), 0600, &err);
+        if (ftruncate(lock, 0) == 0 && lseek(lock, 0, SEEK_SET) == 0)
+                (void)fg_write_all(lock, life, strlen(life), &ignored);
 }
 
 bool fg_embedded_may_start(const char *socket)
 {
-        fg_autofree char *run_dir = fg_path_run_dir(), *path = fg_asprintf("%s/" MARK, run_dir);
+        fg_autofree char *run_dir = fg_path_run_dir(), *path = fg_asprintf("%s/" LOCK, run_dir);
         fg_autofree char *life = life_of(socket);
         fg_cleanup(fg_buf_finish) struct fg_buf mark = FG_BUF_INIT(256);
         struct fg_error ignored;
@@ -257,7 +259,7 @@ int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *e
 
         if (fg_mkdir_p(run_dir, DIR_MODE, err) < 0)
                 return fg_wrap(err, "no fgd answers, and the run directory for a new one fails");
-        lock_path = fg_asprintf("%s/start.lock", run_dir);
+        lock_path = fg_asprintf("%s/" LOCK, run_dir);
         lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (lock < 0 || flock(lock, LOCK_EX) < 0)
                 return fg_fail_errno(err, errno, "%s", lock_path);
@@ -272,6 +274,6 @@ int fg_embedded_start(struct fg_cli *cli, const char *socket, struct fg_error *e
         fg_cli_note(cli, "starting fgd for this user");
         if (start(cli->fgd_settings, socket, run_dir, err) < 0)
                 return -1;
-        mark_ours(run_dir, socket);
+        mark_ours(lock, socket);
         return 0;
 }
