@@ -6,6 +6,7 @@
 #include "api/routes.h"
 #include "api/webhook.h"
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/str.h"
 
 #define HEALTH_SECONDS 5
@@ -63,6 +64,15 @@ static struct json_object *webhook_json(const struct fg_webhook_state *s)
         return obj;
 }
 
+static struct json_object *paused_json(const struct fg_daemon *d, unsigned paused)
+{
+        fg_autofree char *text = fg_asprintf("the disk of %s is full: %u VMs are paused until "
+                                             "there is room",
+                                             d->config.state_dir, paused);
+
+        return json_object_new_string(text);
+}
+
 void handle_info(void *daemon, struct fg_request *r)
 {
         struct fg_daemon *d = daemon;
@@ -86,6 +96,8 @@ void handle_info(void *daemon, struct fg_request *r)
         fg_json_set_int(body, "imageBytes", (int64_t)fg_images_bytes(d->images));
         if (*info->warning)
                 json_object_array_add(warnings, json_object_new_string(info->warning));
+        if (info->paused > 0)
+                json_object_array_add(warnings, paused_json(d, info->paused));
         if (d->webhook)
                 fg_json_set(body, "webhook", webhook_json(&webhook));
         fg_json_set(body, "warnings", warnings);
@@ -138,6 +150,7 @@ void handle_usage(void *daemon, struct fg_request *r)
 
 struct health {
         struct fg_request *r;
+        const char *full; /* the state directory, when it is; borrowed */
         sd_event_source *deadline;
         bool store_ok, vmm_ok;
         unsigned waiting; /* callbacks still to come */
@@ -149,13 +162,16 @@ static void health_reply(struct health *h)
 
         if (!h->r)
                 return;
-        if (h->store_ok && h->vmm_ok) {
-                fg_reply_text(h->r, 200, "text/plain", "ok\n");
-        } else {
+        if (!h->store_ok || !h->vmm_ok)
                 fg_fail(&err, FG_ERR_CAPACITY, "%s does not answer",
                         h->store_ok ? "the hypervisor" : "the database");
+        else if (h->full)
+                fg_fail(&err, FG_ERR_CAPACITY, "the disk of %s is full: less than %u MiB are free",
+                        h->full, FG_ROOM_MIN >> 20);
+        if (err.code)
                 fg_reply_error(h->r, &err);
-        }
+        else
+                fg_reply_text(h->r, 200, "text/plain", "ok\n");
         h->r = NULL;
 }
 
@@ -201,6 +217,7 @@ void handle_health(void *daemon, struct fg_request *r)
         struct health *h = fg_calloc(1, sizeof(*h));
 
         h->r = r;
+        h->full = fg_has_room(d->config.state_dir) ? NULL : d->config.state_dir;
         h->waiting = 2;
         (void)sd_event_add_time_relative(d->event, &h->deadline, CLOCK_MONOTONIC,
                                          HEALTH_SECONDS * 1000000, 0, on_deadline, h);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -167,4 +168,11 @@ int fg_lock_file(const char *path, struct fg_error *err)
 bool fg_exists(const char *path)
 {
         return access(path, F_OK) == 0;
+}
+
+bool fg_has_room(const char *path)
+{
+        struct statvfs fs;
+
+        return statvfs(path, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= FG_ROOM_MIN;
 }

@@ -22,3 +22,7 @@ int fg_copy_sparse(const char *src, const char *dst, mode_t mode, struct fg_erro
 /** fg_lock_file() - open and flock(LOCK_EX|LOCK_NB). Return: fd, or -1: CONFLICT when held. */
 int fg_lock_file(const char *path, struct fg_error *err);
 bool fg_exists(const char *path);
+/* With less room than this a file system counts as full. */
+#define FG_ROOM_MIN (16u << 20)
+/** fg_has_room() - can more be written where @path is? True when that cannot be known. */
+bool fg_has_room(const char *path);

@@ -65,15 +65,19 @@ static void lv_free(struct fg_vmm *vmm)
         lv->gone = NULL;
         if (lv->lifecycle >= 0)
                 (void)virConnectDomainEventDeregisterAny(lv->conn, lv->lifecycle);
+        if (lv->disk_errors >= 0)
+                (void)virConnectDomainEventDeregisterAny(lv->conn, lv->disk_errors);
         if (lv->conn)
                 (void)virConnectClose(lv->conn);
         fg_virt_loop_free(lv->loop);
         fg_lane_free(lv->mail);
+        sd_event_source_disable_unref(lv->room);
         HASH_ITER (hh, lv->vms, vm, next)
                 fg_lv_vm_free(lv, vm);
         fg_boot_files_finish(&lv->boot);
         free(lv->owner);
         free(lv->cmdline);
+        free(lv->state_dir);
         free(lv->pid_dir);
         free(lv->root);
         free(lv->base.run_dir);
@@ -251,7 +255,10 @@ static int connect_to(struct fg_libvirt *lv, const char *uri, struct fg_error *e
         lv->lifecycle = virConnectDomainEventRegisterAny(
                 lv->conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                 VIR_DOMAIN_EVENT_CALLBACK(fg_lv_on_lifecycle), lv, NULL);
-        return lv->lifecycle < 0 ? fg_virt_fail(err, "watch VMs") : 0;
+        lv->disk_errors = virConnectDomainEventRegisterAny(
+                lv->conn, NULL, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON,
+                VIR_DOMAIN_EVENT_CALLBACK(fg_lv_on_disk_error), lv, NULL);
+        return lv->lifecycle < 0 || lv->disk_errors < 0 ? fg_virt_fail(err, "watch VMs") : 0;
 }
 
 static int adopt_all(struct fg_libvirt *lv, struct fg_error *err)
@@ -277,7 +284,8 @@ int fg_libvirt_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_g
         };
         lv->gone = gone;
         lv->userdata = userdata;
-        lv->lifecycle = -1;
+        lv->lifecycle = lv->disk_errors = -1;
+        lv->state_dir = fg_strdup(config->state_dir);
         if (fg_qemu_user_get(&lv->user, err) < 0 || prepare_domains(lv, config, err) < 0)
                 return -1;
         uri = prepare_uri(lv, config, err);

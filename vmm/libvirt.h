@@ -12,7 +12,7 @@
 
 /* The libvirt backend: libvirt.c connects, libvirt_vm.c starts, ends and
    adopts VMs, libvirt_attach.c adds disks to them, libvirt_list.c finds them,
-   libvirt_cpu.c limits them. */
+   libvirt_cpu.c limits them, libvirt_disk.c is there when a disk is full or fails. */
 
 struct fg_lv_job;
 
@@ -23,6 +23,7 @@ struct fg_lv_vm {
         bool destroying;        /* its end is wanted: not reported as gone */
         struct fg_lv_job *ends; /* destroys that wait for the end of the start */
         struct fg_console *console; /* NULL when it could not be reached */
+        bool full;                  /* QEMU has paused it: its disk is full */
         bool gone, crashed;
         unsigned attached;  /* disks that were added */
         const char *reason; /* static text */
@@ -34,16 +35,19 @@ struct fg_libvirt {
         fg_vmm_gone_fn gone; /* NULL once the backend is being freed */
         void *userdata;
         struct fg_lv_vm *vms;
+        sd_event_source *room; /* looks for room on the disk while a VM waits for it */
 
         /* Set before the first lane thread runs, constant from then on. */
         struct fg_virt_loop *loop;
         virConnectPtr conn; /* locks itself */
-        int lifecycle;      /* callback id, -1: none */
-        bool limits;        /* limit the memory of QEMU's process */
+        int lifecycle;      /* callback ids, -1: none */
+        int disk_errors;
+        bool limits; /* limit the memory of QEMU's process */
         struct fg_qemu_user user;
         struct fg_boot_files boot;
         struct fg_domain_config domain;
         char *owner, *cmdline;
+        char *state_dir;
         char *pid_dir;        /* where libvirt writes the pids of QEMUs; NULL: on another machine */
         char *root;           /* of the embedded driver; NULL: a driver that is not ours */
         struct fg_lane *lane; /* blocking calls */
@@ -68,3 +72,14 @@ void fg_lv_adopt(struct fg_libvirt *lv, const char *id);
 /** fg_lv_on_lifecycle() - libvirt's callback; runs on its event thread. */
 int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *userdata);
 void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm);
+struct fg_lv_vm *fg_lv_vm_find(struct fg_libvirt *lv, const char *id);
+/** fg_lv_vm_ended() - tell of the end of a VM, once. @reason: static text. Loop only. */
+void fg_lv_vm_ended(struct fg_libvirt *lv, const char *id, bool crashed, const char *reason);
+
+/** fg_lv_on_disk_error() - libvirt's callback; runs on its event thread. */
+void fg_lv_on_disk_error(virConnectPtr conn, virDomainPtr dom, const char *path, const char *alias,
+                         int action, const char *reason, void *userdata);
+/** fg_lv_disk_full() - has QEMU paused it for want of room? Any thread. */
+bool fg_lv_disk_full(virDomainPtr dom);
+/** fg_lv_wait_for_room() - resume the VM when there is room again. Loop only. */
+void fg_lv_wait_for_room(struct fg_libvirt *lv, struct fg_lv_vm *vm);

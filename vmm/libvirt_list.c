@@ -31,7 +31,9 @@ static bool vm_of(const struct fg_libvirt *lv, virDomainPtr dom, struct fg_vm *r
         metadata = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, FG_DOMAIN_NAMESPACE, 0);
         if (!metadata || !strstr(metadata, lv->owner))
                 return false;
-        ret->running = virDomainGetState(dom, &state, NULL, 0) == 0 && state == VIR_DOMAIN_RUNNING;
+        ret->running = (virDomainGetState(dom, &state, NULL, 0) == 0 &&
+                        state == VIR_DOMAIN_RUNNING) ||
+                       fg_lv_disk_full(dom);
         return true;
 }
 

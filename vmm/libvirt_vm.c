@@ -62,7 +62,7 @@ static void job_finish(struct fg_lv_job *job)
 
 /* ---- the table ---- */
 
-static struct fg_lv_vm *vm_find(struct fg_libvirt *lv, const char *id)
+struct fg_lv_vm *fg_lv_vm_find(struct fg_libvirt *lv, const char *id)
 {
         struct fg_lv_vm *vm;
 
@@ -82,6 +82,7 @@ static struct fg_lv_vm *vm_new(struct fg_libvirt *lv, const char *id)
 void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm)
 {
         HASH_DEL(lv->vms, vm);
+        lv->base.info.paused -= vm->full;
         fg_console_free(vm->console);
         free(vm);
 }
@@ -220,7 +221,7 @@ static void start_done(struct fg_job *base)
 {
         struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job), *ends;
         struct fg_libvirt *lv = job->lv;
-        struct fg_lv_vm *vm = job->rejected ? NULL : vm_find(lv, job->id);
+        struct fg_lv_vm *vm = job->rejected ? NULL : fg_lv_vm_find(lv, job->id);
 
         if (!vm) {
                 job_finish(job);
@@ -256,7 +257,7 @@ void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_
                 job->limit_mib = spec->memory_mib + lv->base.info.overhead_mib;
         if (fg_domain_xml(&lv->domain, spec, &xml, &job->err) < 0)
                 job->failed = job->rejected = true;
-        else if (vm_find(lv, spec->id))
+        else if (fg_lv_vm_find(lv, spec->id))
                 job->failed = job->rejected = fg_fail(&job->err, FG_ERR_CONFLICT, "VM %s exists",
                                                       spec->id) < 0;
         else
@@ -300,7 +301,7 @@ static void destroy_work(struct fg_job *base)
 static void destroy_done(struct fg_job *base)
 {
         struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
-        struct fg_lv_vm *vm = vm_find(job->lv, job->id);
+        struct fg_lv_vm *vm = fg_lv_vm_find(job->lv, job->id);
 
         if (vm && !job->failed)
                 fg_lv_vm_free(job->lv, vm);
@@ -311,7 +312,7 @@ void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void
 {
         struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
         struct fg_lv_job *job = job_new(lv, id, done, userdata);
-        struct fg_lv_vm *vm = vm_find(lv, id);
+        struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
 
         job->job = (struct fg_job){ .work = destroy_work, .done = destroy_done };
         if (vm)
@@ -326,6 +327,19 @@ void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void
 
 /* ---- the end of a VM, as libvirt sees it ---- */
 
+void fg_lv_vm_ended(struct fg_libvirt *lv, const char *id, bool crashed, const char *reason)
+{
+        struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
+
+        if (!vm || vm->gone)
+                return;
+        vm->gone = true;
+        vm->crashed = crashed;
+        vm->reason = reason;
+        if (!vm->starting)
+                vm_report_gone(lv, vm);
+}
+
 struct gone_note {
         struct fg_job job;
         struct fg_libvirt *lv;
@@ -337,15 +351,8 @@ struct gone_note {
 static void gone_done(struct fg_job *base)
 {
         struct gone_note *note = FG_CONTAINER_OF(base, struct gone_note, job);
-        struct fg_lv_vm *vm = vm_find(note->lv, note->id);
 
-        if (vm && !vm->gone) {
-                vm->gone = true;
-                vm->crashed = note->crashed;
-                vm->reason = note->reason;
-                if (!vm->starting)
-                        vm_report_gone(note->lv, vm);
-        }
+        fg_lv_vm_ended(note->lv, note->id, note->crashed, note->reason);
         free(note);
 }
 
@@ -388,6 +395,7 @@ void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
 {
         fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
         virDomainMemoryStatStruct stat;
+        struct fg_lv_vm *vm;
         char uuid[FG_UUID_LEN + 1];
 
         fg_id_to_uuid(id, uuid);
@@ -396,5 +404,8 @@ void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
            ending the domain would miss it. */
         if (!dom || virDomainMemoryStats(dom, &stat, 1, 0) < 0)
                 return;
-        vm_watch(lv, vm_new(lv, id));
+        vm = vm_new(lv, id);
+        vm_watch(lv, vm);
+        if (fg_lv_disk_full(dom))
+                fg_lv_wait_for_room(lv, vm);
 }

@@ -43,6 +43,7 @@ struct fg_vmm_info {
         char warning[512];     /* something the operator should mend, or "" */
         bool limits_cpu;       /* fg_vmm_limit_cpu() can be called */
         unsigned overhead_mib; /* host memory of a VM beyond its RAM, as limited */
+        unsigned paused;       /* VMs that wait for room on the disk, as of now */
 };
 
 /* A read-only raw file, shared between VMs. Of 8 virtio-mmio slots the rest of a VM takes 5. */
@@ -82,7 +83,7 @@ typedef void (*fg_vmm_done_fn)(void *userdata, const char *id, const struct fg_e
 typedef void (*fg_vmm_list_fn)(void *userdata, const struct fg_vm *vms, size_t n,
                                const struct fg_error *err);
 /** A VM of ours ended: guest powered off, or QEMU died. @crashed: it was not the guest's own halt.
- */
+    One whose disk fails counts as ended; one whose disk is full waits, and goes on by itself. */
 typedef void (*fg_vmm_gone_fn)(void *userdata, const char *id, bool crashed, const char *reason);
 
 /**

@@ -79,6 +79,7 @@ class Lab:
                     "FGRUN_RUN_DIR": f"{directory}/run", "HOME": directory}
         self.ids = set()
         self.prefix, self.program = [], FGRUN
+        self.mounted = []  # by a test, gone with the lab
 
     def become(self, user):
         """All of it runs as an ordinary user, who need not be able to read where it was built."""
@@ -93,6 +94,8 @@ class Lab:
         self.prefix, self.program = harness.as_user(user, self.directory), f"{build}/cli/fgrun"
 
     def leave(self):
+        while self.mounted:
+            subprocess.run(["umount", "-l", self.mounted.pop()], check=True)
         if self.prefix:
             subprocess.run(["umount", "-l", f"{self.directory}/build"], check=True)
         self.prefix = []

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of fgd and of QEMU: what was acknowledged goes on, or ends with a true reason."""
 
+import contextlib
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -151,6 +153,46 @@ def test_qemu_killed_while_fgd_is_away(lab, task):
     done = lab.wait(task_id)
     assert "while fgd was not running" in done["stoppedReason"]
     lab.settle()
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(65536)):
+            pass
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_full_disk(busybox, restart):
+    """A task that writes while the host's disk is full waits, and goes on where it was."""
+    with lab_module.lab(start=False) as lab:
+        state, writes = f"{lab.directory}/state", 60
+        os.mkdir(state)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m,mode=711", "fgrun-test", state], check=True)
+        lab.mounted.append(state)
+        lab.fgd.start()
+        task_id = lab.detach(definition(
+            busybox, f"i=0; while [ $i -lt {writes} ]; do i=$((i+1)); head -c 20000 /dev/urandom > /f$i; sync; "
+            "echo $i; sleep 0.05; done; sync; cat /f* | wc -c"))
+        wait_for(lambda: lab.fgd.output_of(task_id), "output", 60)
+        fill(f"{state}/filler")
+        wait_for(lambda: any("paused" in text for text in lab.fgd.call("GET", "/v1/info")["warnings"]), "paused", 60)
+        health = lab.fgd.request("GET", "/healthz")
+        assert health.status == 503 and f"the disk of {state} is full" in health.read().decode()
+        assert lab.fgd.get(task_id)["lastStatus"] == "RUNNING"
+        if restart:
+            lab.fgd.kill()
+        os.unlink(f"{state}/filler")
+        before = time.monotonic()
+        if restart:
+            lab.fgd.start()  # which needs some room itself
+            assert lab.fgd.output().count("its VM is paused") == 2
+        wait_for(lambda: not any("paused" in text for text in lab.fgd.call("GET", "/v1/info")["warnings"]), "on", 60)
+        figure(f"room on the disk to a VM that is resumed: {time.monotonic() - before:.2f} s")
+        done = lab.wait(task_id)
+        assert done["containers"][0]["exitCode"] == 0, done
+        lines = lab.fgd.output_of(task_id).decode().split()
+        assert lines == [*map(str, range(1, writes + 1)), str(writes * 20000)]
+        assert lab.fgd.request("GET", "/healthz").status == 200
 
 
 def test_attached_user_sees_the_end_of_a_killed_vm(lab, task):
