@@ -35,21 +35,31 @@ static const char *lv_console_tail(struct fg_vmm *vmm, const char *id)
         return vm && vm->console ? fg_console_tail(vm->console) : "";
 }
 
-static uint64_t lv_memory_kib(struct fg_vmm *vmm, const char *id)
+pid_t fg_lv_pid(const struct fg_libvirt *lv, const char *id)
 {
-        const struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
-        fg_cleanup(fclosep) FILE *pid_file = NULL, *statm = NULL;
-        fg_autofree char *pid_path = NULL, *statm_path = NULL;
-        unsigned long pid, pages;
+        fg_cleanup(fclosep) FILE *file = NULL;
+        fg_autofree char *path = NULL;
+        pid_t pid;
 
         if (!lv->pid_dir)
                 return 0;
-        pid_path = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.pid", lv->pid_dir, id);
-        pid_file = fopen(pid_path, "re");
-        if (!pid_file || fscanf(pid_file, "%lu", &pid) != 1)
+        path = fg_asprintf("%s/" FG_DOMAIN_PREFIX "%s.pid", lv->pid_dir, id);
+        file = fopen(path, "re");
+        return file && fscanf(file, "%d", &pid) == 1 && pid > 0 ? pid : 0;
+}
+
+static uint64_t lv_memory_kib(struct fg_vmm *vmm, const char *id)
+{
+        const struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
+        fg_cleanup(fclosep) FILE *statm = NULL;
+        fg_autofree char *path = NULL;
+        unsigned long pages;
+        pid_t pid = fg_lv_pid(lv, id);
+
+        if (!pid)
                 return 0;
-        statm_path = fg_asprintf("/proc/%lu/statm", pid);
-        statm = fopen(statm_path, "re");
+        path = fg_asprintf("/proc/%d/statm", pid);
+        statm = fopen(path, "re");
         if (!statm || fscanf(statm, "%*u %lu", &pages) != 1)
                 return 0;
         return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;

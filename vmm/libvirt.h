@@ -19,11 +19,14 @@ struct fg_lv_job;
 /* A VM we have started or adopted. Loop only. */
 struct fg_lv_vm {
         char id[FG_ID_LEN + 1]; /* key */
+        struct fg_libvirt *lv;
         bool starting;          /* a lane is at it: whatever ends the VM waits for start_done() */
         bool destroying;        /* its end is wanted: not reported as gone */
         struct fg_lv_job *ends; /* destroys that wait for the end of the start */
         struct fg_console *console; /* NULL when it could not be reached */
         bool full;                  /* QEMU has paused it: its disk is full */
+        sd_event_source *process;   /* of an adopted VM: QEMU's pidfd */
+        bool dead;                  /* it has ended, perhaps unreaped */
         bool gone, crashed;
         unsigned attached;  /* disks that were added */
         const char *reason; /* static text */
@@ -69,6 +72,8 @@ void fg_lv_list(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
 int fg_lv_find_all(struct fg_libvirt *lv, struct fg_vm **ret, struct fg_error *err);
 /** fg_lv_adopt() - wait until libvirt has its monitor again, then watch it. Start-up only. */
 void fg_lv_adopt(struct fg_libvirt *lv, const char *id);
+/** fg_lv_pid() - of a VM's QEMU, 0: unknown. Reads a file; cheap. */
+pid_t fg_lv_pid(const struct fg_libvirt *lv, const char *id);
 /** fg_lv_on_lifecycle() - libvirt's callback; runs on its event thread. */
 int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *userdata);
 void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@ struct fg_lv_job {
         char *disks[FG_VM_DISKS_MAX];
         char *netns; /* where the VM's TAP is; NULL: none */
         char *xml;
+        bool dead; /* its QEMU is: libvirt is left to find that out */
         bool failed;
         bool rejected; /* failed before it began; the VM of this id is not this job's */
         struct fg_error err;
@@ -75,6 +77,7 @@ static struct fg_lv_vm *vm_new(struct fg_libvirt *lv, const char *id)
         struct fg_lv_vm *vm = fg_calloc(1, sizeof(*vm));
 
         (void)snprintf(vm->id, sizeof(vm->id), "%s", id);
+        vm->lv = lv;
         HASH_ADD_STR(lv->vms, id, vm);
         return vm;
 }
@@ -83,6 +86,7 @@ void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm)
 {
         HASH_DEL(lv->vms, vm);
         lv->base.info.paused -= vm->full;
+        sd_event_source_disable_unref(vm->process);
         fg_console_free(vm->console);
         free(vm);
 }
@@ -290,7 +294,8 @@ static void destroy_work(struct fg_job *base)
         struct fg_libvirt *lv = job->lv;
         fg_autofree char *dir = fg_vm_dir(lv->base.run_dir, job->id);
 
-        job->failed = end_domain(lv, job->id, &job->err) < 0 || fg_rm_rf(dir, &job->err) < 0;
+        job->failed = (!job->dead && end_domain(lv, job->id, &job->err) < 0) ||
+                      fg_rm_rf(dir, &job->err) < 0;
         if (job->failed)
                 return;
         if (lv->limits)
@@ -315,8 +320,10 @@ void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void
         struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
 
         job->job = (struct fg_job){ .work = destroy_work, .done = destroy_done };
-        if (vm)
+        if (vm) {
                 vm->destroying = true;
+                job->dead = vm->dead;
+        }
         if (vm && vm->starting) {
                 job->next = vm->ends;
                 vm->ends = job;
@@ -391,6 +398,33 @@ int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int deta
         return 0;
 }
 
+/*
+ * An adopted QEMU is the child of some other reaper, which may take seconds. So long libvirt waits
+ * before it tells of the end; a process has ended before it is reaped.
+ */
+static int on_process(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+        struct fg_lv_vm *vm = userdata;
+
+        vm->dead = true;
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        fg_lv_vm_ended(vm->lv, vm->id, true, "QEMU ended");
+        return 0;
+}
+
+static void watch_process(struct fg_libvirt *lv, struct fg_lv_vm *vm)
+{
+        pid_t pid = fg_lv_pid(lv, vm->id);
+        int fd = pid ? pidfd_open(pid, 0) : -1;
+
+        if (fd < 0)
+                return;
+        if (sd_event_add_io(lv->base.event, &vm->process, fd, EPOLLIN, on_process, vm) < 0)
+                (void)close(fd);
+        else
+                (void)sd_event_source_set_io_fd_own(vm->process, true);
+}
+
 void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
 {
         fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
@@ -406,6 +440,7 @@ void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
                 return;
         vm = vm_new(lv, id);
         vm_watch(lv, vm);
+        watch_process(lv, vm);
         if (fg_lv_disk_full(dom))
                 fg_lv_wait_for_room(lv, vm);
 }
