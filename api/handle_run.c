@@ -129,11 +129,6 @@ static int decode(struct order *o, struct fg_problems *problems)
                                  NULL);
                 return -1;
         }
-        def = fg_taskdef_decode(bare ? o->body : json, fg_reference_check, problems);
-        if (!def)
-                return -1;
-        overrides = fg_overrides_decode(bare ? NULL : fg_json_get(o->body, "overrides"), def,
-                                        problems);
         tags = bare ? NULL : fg_json_arr(o->body, "tags");
         check_tags(tags, problems);
         if (!bare) {
@@ -142,6 +137,11 @@ static int decode(struct order *o, struct fg_problems *problems)
                 o->s.group = take_text(o->body, "group", 255, problems);
                 o->token = fg_strdup(take_text(o->body, "clientToken", TOKEN_MAX, problems));
         }
+        def = fg_taskdef_decode(bare ? o->body : json, fg_reference_check, problems);
+        if (!def)
+                return -1;
+        overrides = fg_overrides_decode(bare ? NULL : fg_json_get(o->body, "overrides"), def,
+                                        problems);
         if (!overrides || problems->n > 0)
                 return -1;
         o->s.def = fg_overrides_apply(overrides, def, problems);

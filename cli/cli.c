@@ -119,19 +119,22 @@ void fg_cli_note(const struct fg_cli *cli, const char *fmt, ...)
         (void)fprintf(stderr, "%s\n", fg_cli_reset(cli->colour_err));
 }
 
-static const char *hint(const struct fg_error *err)
+/* An error with an errno is of this side: of a file, or of the connection. */
+static const char *hint(const struct fg_cli *cli, const struct fg_error *err)
 {
+        const char *socket = cli->client ? fg_client_socket(cli->client) : NULL;
+
         switch (err->code) {
         case FG_ERR_CAPACITY:
-                return "'fgrun info' shows what the host has and what is taken";
+                return err->sys ? NULL : "'fgrun info' shows what the host has and what is taken";
         case FG_ERR_UPSTREAM:
                 return err->sys ? "is fgd running there? Without --host, fgrun starts one itself"
                                 : NULL;
         case FG_ERR_DENIED:
-                return err->sys ? "the socket belongs to another user"
-                                : "set FGRUN_TOKEN to the token of that fgd, or AWS_ACCESS_KEY_ID "
-                                  "and "
-                                  "AWS_SECRET_ACCESS_KEY to a key of it";
+                if (err->sys || socket)
+                        return err->sys && socket ? "the socket belongs to another user" : NULL;
+                return "set FGRUN_TOKEN to the token of that fgd, or AWS_ACCESS_KEY_ID and "
+                       "AWS_SECRET_ACCESS_KEY to a key of it";
         case FG_ERR_NOT_FOUND:
                 return err->sys ? NULL
                                 : "'fgrun ps -a', 'fgrun images', 'fgrun keys list' and 'fgrun "
@@ -157,7 +160,7 @@ void fg_cli_print_error(const struct fg_cli *cli, const struct fg_error *err)
 {
         struct json_object *problems = cli->client ? fg_client_problems(cli->client) : NULL;
         size_t n = problems ? json_object_array_length(problems) : 0;
-        const char *next = hint(err);
+        const char *next = hint(cli, err);
 
         if (cli->json) {
                 print_error_json(err, problems);

@@ -22,6 +22,9 @@ static enum fg_err code_from_errno(int sys)
         switch (sys) {
         case ENOENT:
                 return FG_ERR_NOT_FOUND;
+        case EISDIR:
+        case ENOTDIR:
+                return FG_ERR_INVALID;
         case EACCES:
         case EPERM:
         case EROFS:

@@ -186,6 +186,10 @@ def test_status_of_the_container_that_ended_the_task(cli):
     cli(cli.file("pair", first, dict(second, essential=False)), status=143)
 
 
+def test_a_directory_is_no_definition(cli):
+    assert b"directory" in cli(str(cli.tmp), status=64).stderr
+
+
 def test_validation_errors_one_per_line(cli):
     path = cli.tmp / "bad.json"
     path.write_text("{}")

@@ -127,11 +127,11 @@ def test_image_defaults_and_overrides(fgd, task):
 def test_all_errors_at_once(fgd):
     with pytest.raises(Failure) as failure:
         fgd.run({"family": "x y", "cpu": "300", "memory": "512", "containerDefinitions": [
-            {"name": "a", "image": "b", "comand": ["x"], "credentialSpecs": ["x"]}]})
+            {"name": "a", "image": "b", "comand": ["x"], "credentialSpecs": ["x"]}]}, startedBy="x" * 200)
     body = failure.value.body
     assert failure.value.status == 400
     paths = {problem["path"] for problem in body["errors"]}
-    assert {"$.family", "$.containerDefinitions[0].comand", "$.containerDefinitions[0].credentialSpecs"} <= paths
+    assert {"$.startedBy", "$.family", "$.containerDefinitions[0].comand", "$.containerDefinitions[0].credentialSpecs"} <= paths
     messages = " ".join(problem["message"] for problem in body["errors"])
     assert "command" in messages and "not supported" in messages
 
