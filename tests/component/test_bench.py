@@ -81,7 +81,7 @@ def test_the_result_is_what_the_document_says(bench):
 def test_a_peer_takes_the_time_that_it_sleeps(bench):
     docker = row(bench[0], "docker")
     for first, typed, whole in zip(docker["samples_ms"], docker["typed"]["samples_ms"], docker["whole"]["samples_ms"]):
-        assert SLEEP_MS <= first <= typed and typed + 19 <= whole
+        assert SLEEP_MS <= first <= typed <= whole and SLEEP_MS + 20 <= whole
     assert min(docker["samples_ms"]) < SLEEP_MS + 500  # a loaded machine
 
 

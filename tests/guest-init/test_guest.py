@@ -449,6 +449,7 @@ def test_noise(runner):
         guest.step_until(lambda: not guest.pending)
         guest.disconnect()
         guest.connect()
+        guest.step_until(lambda: guest.stdout() == b"fine\n")
         guest.stop()
         assert guest.finish() == {"app": 137}
     assert guest.stdout() == b"fine\n" and re.search("channel:", guest.log())
