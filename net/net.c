@@ -132,6 +132,19 @@ static int open_vpc(struct fg_net *net, sd_event *event, struct fg_error *err)
         return fg_lane_new(event, "net", 1, &net->lane, err);
 }
 
+/* By the journal: whether a former life has left tasks that still run on it. */
+static bool is_unused(struct fg_net *net)
+{
+        struct fg_eni **enis = NULL;
+        struct fg_error ignored;
+        int n = net->vpc.journal.db ? fg_journal_load(&net->vpc.journal, &enis, &ignored) : -1;
+
+        for (int i = 0; i < n; i++)
+                fg_eni_free(enis[i]);
+        free(enis);
+        return n == 0;
+}
+
 int fg_net_new(sd_event *event, const struct fg_net_config *config, struct fg_net **ret,
                struct fg_error *err)
 {
@@ -145,7 +158,7 @@ int fg_net_new(sd_event *event, const struct fg_net_config *config, struct fg_ne
         usable = open_vpc(net, event, &why) == 0;
         if (!usable) {
                 /* What a former life made is not ours to judge now: it is removed only unused. */
-                fg_vpc_close(&net->vpc, !net->members);
+                fg_vpc_close(&net->vpc, is_unused(net));
                 net->vpc = (struct fg_vpc){ .ns = -1 };
         }
         set_info(net, usable ? NULL : &why);

@@ -364,11 +364,15 @@ static int on_listed_address(const struct nlmsghdr *nlh, void *userdata)
         const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
         struct listing *l = userdata;
         struct fg_ip ip = { .family = ifa->ifa_family };
+        bool local = false; /* on a point-to-point link the other attribute is the peer's */
         struct nlattr *attr;
 
         mnl_attr_for_each(attr, nlh, sizeof(*ifa))
         {
-                if (mnl_attr_get_type(attr) == IFA_ADDRESS &&
+                uint16_t type = mnl_attr_get_type(attr);
+
+                local = local || type == IFA_LOCAL;
+                if ((type == IFA_LOCAL || (type == IFA_ADDRESS && !local)) &&
                     mnl_attr_get_payload_len(attr) <= sizeof(ip.bytes))
                         memcpy(ip.bytes, mnl_attr_get_payload(attr),
                                mnl_attr_get_payload_len(attr));

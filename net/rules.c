@@ -72,6 +72,9 @@ static const char inet_sets[] =
 static const char inet_chains[] =
         "  chain raw_in {\n"
         "    type filter hook prerouting priority -300; policy accept;\n"
+        /* Frames to the bridge itself (01:80:c2:00:00:02 and on) come by the TAP, past its rules.
+         */
+        "    iifname \"" FG_RULES_TAPS "*\" drop\n"
         "    iifname \"br0\" ip daddr " FG_NET_RESOLVER " notrack\n"
         "  }\n"
         "  chain raw_out {\n"

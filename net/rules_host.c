@@ -19,6 +19,9 @@ static const char table_rules[] =
         "    type nat hook prerouting priority -100; policy accept;\n"
         "    iifname \"%1$s\" jump resolver\n"
         "    iifname \"%1$s\" return\n"
+        /* A neighbour's frame may say so: the kernel would look at it only after the translation.
+         */
+        "    ip daddr 127.0.0.0/8 return\n"
         "    fib daddr type local jump published\n"
         "  }\n"
         "  chain nat_local {\n"
@@ -41,7 +44,7 @@ static const char table_rules[] =
         "  }\n"
         "  chain from_vpc_to_host {\n"
         "    ct state { established, related } accept\n"
-        "    ct status dnat accept\n"
+        "    jump to_resolver\n"
         "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n"
         "    drop\n"
         "  }\n"
@@ -70,6 +73,13 @@ int fg_rules_host(const struct fg_rules_host *h, struct fg_buf *out, struct fg_e
                                           "    ip daddr %s meta l4proto { tcp, udp } th dport 53 "
                                           "dnat ip to %s\n",
                                           h->outside4, h->resolver) < 0))
+                return -1;
+        /* What others translate to a service of the host is not meant by it. */
+        if (fg_buf_puts(out, "  }\n  chain to_resolver {\n", err) < 0 ||
+            (h->resolver && fg_buf_printf(out, err,
+                                          "    ip daddr %s meta l4proto { tcp, udp } th dport 53 "
+                                          "ct status dnat accept\n",
+                                          h->resolver) < 0))
                 return -1;
         return fg_buf_puts(out, "  }\n}\n", err);
 }

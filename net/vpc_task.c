@@ -180,6 +180,7 @@ int fg_vpc_address(struct fg_vpc *vpc, struct fg_eni *eni, struct fg_error *err)
         uint64_t quarantine = vpc->config->quarantine_s * FG_NS_PER_SEC, now = fg_now_ns();
         struct fg_cidr cidr;
         int64_t host;
+        bool pooled;
 
         if (subnet < 0 || !fg_cidr_parse(vpc->config->subnets[subnet].cidr, &cidr))
                 return fg_fail(err, FG_ERR_NOT_FOUND, "there is no subnet %s", eni->a.subnet);
@@ -195,8 +196,13 @@ int fg_vpc_address(struct fg_vpc *vpc, struct fg_eni *eni, struct fg_error *err)
         set_ids(&eni->a);
         set_ipv4(&eni->a, &cidr, (uint32_t)host);
         set_ipv6(&eni->a, vpc->config->subnets[subnet].cidr6, (uint32_t)host);
+        pooled = vpc->n_taps > 0;
         take_tap(vpc, eni->a.tap);
-        return fg_journal_add(&vpc->journal, eni, err);
+        if (fg_journal_add(&vpc->journal, eni, err) == 0)
+                return 0;
+        if (pooled) /* its place is still free */
+                memcpy(vpc->taps[vpc->n_taps++], eni->a.tap, FG_NET_TAP_MAX);
+        return -1;
 }
 
 /* ---- a task's part of the VPC ---- */

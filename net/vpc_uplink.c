@@ -170,25 +170,29 @@ static int set_inside(void *userdata, struct fg_error *err)
 
 static int forward(struct fg_vpc *vpc, struct fg_error *err)
 {
+        fg_autofree char *life = NULL;
         char now[8];
 
         read_word("/proc/sys/" FORWARD4, now, sizeof(now));
         if (fg_streq(now, "1"))
                 return 0;
-        if (fg_journal_set(&vpc->journal, "forwarding", "was off", err) < 0)
+        life = fg_vpc_life(0);
+        if (fg_journal_set(&vpc->journal, "forwarding", life, err) < 0)
                 return -1;
         return fg_ns_set(FORWARD4, "1", err);
 }
 
 static int forward_no_more(struct fg_vpc *vpc, struct fg_error *err)
 {
-        fg_autofree char *was = fg_journal_get(&vpc->journal, "forwarding");
+        fg_autofree char *ours = fg_journal_get(&vpc->journal, "forwarding"), *life = NULL;
 
-        if (!was)
+        if (!ours)
                 return 0;
-        return fg_ns_set(FORWARD4, "0", err) < 0
-                       ? -1
-                       : fg_journal_unset(&vpc->journal, "forwarding", err);
+        life = fg_vpc_life(0);
+        /* Since another boot somebody else may have switched it on. */
+        if (fg_streq(ours, life) && fg_ns_set(FORWARD4, "0", err) < 0)
+                return -1;
+        return fg_journal_unset(&vpc->journal, "forwarding", err);
 }
 
 static void look_at_ipv6(struct fg_vpc *vpc)
