@@ -76,6 +76,7 @@ int fg_awsenv_print(struct fg_cli *cli, struct fg_error *err)
                                    { "AWS_ACCESS_KEY_ID", NULL },
                                    { "AWS_SECRET_ACCESS_KEY", NULL },
                                    { "AWS_DEFAULT_REGION", NULL },
+                                   { "AWS_REGION", NULL }, /* read first by many */
                                    { "AWS_CA_BUNDLE", NULL } };
 
         if (fg_cli_call(cli, &(struct fg_request){ "POST", "/v1/endpoint", NULL }, &endpoint, err) <
@@ -86,7 +87,8 @@ int fg_awsenv_print(struct fg_cli *cli, struct fg_error *err)
         pairs[1][1] = fg_json_str(key, "accessKeyId");
         pairs[2][1] = fg_json_str(key, "secretAccessKey");
         pairs[3][1] = fg_json_str(endpoint, "region");
-        pairs[4][1] = fg_json_str(endpoint, "caFile");
+        pairs[4][1] = pairs[3][1];
+        pairs[5][1] = fg_json_str(endpoint, "caFile");
         if (cli->json) {
                 all = json_object_new_object();
                 for (size_t i = 0; i < FG_ARRAY_SIZE(pairs); i++)

@@ -117,6 +117,10 @@ static int find_old(struct fg_vault *v, const struct fg_parameter_input *in, int
                 return vault_conflict(err, EEXIST,
                                       "The parameter already exists. To overwrite this value, set "
                                       "the overwrite option in the request to true.");
+        if (r > 0 && !fg_streq(*ret_type, fg_db_text(stmt, 1)))
+                return fg_fail(err, FG_ERR_INVALID,
+                               "the type of %s is %s and stays so: delete the parameter first",
+                               in->name, fg_db_text(stmt, 1));
         if (!*ret_type)
                 return fg_fail(err, FG_ERR_INVALID,
                                "A parameter type is required when you create a parameter.");

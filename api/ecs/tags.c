@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <strings.h>
 
 #include "api/ecs/ecs_private.h"
 #include "core/db.h"
@@ -37,7 +38,19 @@ static const struct fg_field untag_fields[] = {
         FG_ROW_STRING(untag_resource, arn, "resourceArn", .required = true, .min = 1),
         FG_ROW_STRINGS(untag_resource, keys, "tagKeys", .required = true, .min = 1, .max = 50),
 };
-const struct fg_object ecs_untag_resource_input = FG_OBJECT(untag_resource, untag_fields);
+
+/* Those that AWS sets are not the user's to take away. */
+static void check_keys(struct fg_decode *d, void *obj)
+{
+        const struct untag_resource *in = obj;
+
+        for (size_t i = 0; i < in->keys.n; i++)
+                if (in->keys.v[i] && strncasecmp(in->keys.v[i], "aws:", 4) == 0)
+                        fg_decode_problem(d, "tagKeys", NULL, "tag keys must not begin with aws:");
+}
+
+const struct fg_object ecs_untag_resource_input = FG_OBJECT(untag_resource, untag_fields,
+                                                            .check = check_keys);
 
 struct list_tags {
         char *arn;

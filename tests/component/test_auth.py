@@ -392,7 +392,8 @@ def test_aws_env(fgd):
     assert first.returncode == 0, first.stderr
     env = dict(line.removeprefix("export ").split("=", 1) for line in first.stdout.splitlines())
     env = {name: value.strip("'") for name, value in env.items()}
-    assert set(env) == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    assert set(env) == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION",
+                        "AWS_REGION"}
     assert env["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:") and env["AWS_DEFAULT_REGION"] == "local-1"
     assert fgrun(fgd, "info", "--aws-env").stdout == first.stdout
     assert os.stat(f"{fgd.directory}/mine/aws-env.json").st_mode & 0o777 == 0o600

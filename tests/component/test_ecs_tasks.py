@@ -237,6 +237,7 @@ def test_tags_of_tasks(fgd, ecs, define):
     arn, task_id = task["taskArn"], task["taskArn"].split("/")[-1]
     ecs("TagResource", resourceArn=arn, tags=[{"key": "b", "value": "2"}])
     ecs("UntagResource", resourceArn=arn, tagKeys=["a"])
+    assert "must not begin with aws:" in refused(ecs, "UntagResource", resourceArn=arn, tagKeys=["aws:ecs:x"]).message
     for tags in (ecs("ListTagsForResource", resourceArn=arn)["tags"], fgd.get(task_id)["tags"],
                  ecs("DescribeTasks", tasks=[arn], include=["TAGS"])["tasks"][0]["tags"]):
         assert tags == [{"key": "b", "value": "2"}]

@@ -218,6 +218,8 @@ def test_parameter_store(fgd):
     assert aws("PutParameter", Name="/a/one", Value="1", Type="String") == {"Version": 1, "Tier": "Standard"}
     assert refused(aws, "PutParameter", Name="/a/one", Value="2", Type="String")[0] == "ParameterAlreadyExists"
     assert aws("PutParameter", Name="/a/one", Value="2", Overwrite=True)["Version"] == 2
+    kept = refused(aws, "PutParameter", Name="/a/one", Value="3", Type="SecureString", Overwrite=True)
+    assert kept[0] == "ValidationException" and "is String and stays so" in kept[1]
     aws("PutParameter", Name="/a/b/two", Value="x,y", Type="StringList")
     aws("PutParameter", Name="/a/three", Value=VALUE, Type="SecureString", Description="d")
     got = aws("GetParameter", Name="/a/one")["Parameter"]

@@ -13,7 +13,7 @@ from lab import definition, wait_for
 import netlab
 import ownnet
 
-USER = 54321
+USER = 54322
 
 
 @pytest.fixture
