@@ -45,7 +45,7 @@ def processes(uid):
             try:
                 if os.stat(f"/proc/{entry}").st_uid == uid:
                     yield int(entry), pathlib.Path(f"/proc/{entry}/comm").read_text().strip()
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 pass
 
 
