@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fgrun against a fake fgd: every command, exit statuses, streaming, signals, the embedded start."""
+"""fgrun against a fake fgd: every command, exit statuses, streaming, signals."""
 
 import json
 import os
@@ -8,85 +8,12 @@ import pty
 import re
 import select
 import signal
-import socket
 import subprocess
-import sys
 
-import pytest
+import fakefgd
+from conftest import Cli, definition, read_until
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "lib"))
-import fakefgd  # noqa: E402
-
-FGRUN = os.environ["FGRUN"]
 ESCAPE = re.compile(rb"\x1b\[")
-FAKE = pathlib.Path(fakefgd.__file__)
-
-
-def definition(family, *containers):
-    containers = containers or ({"name": "app", "image": "busybox"},)
-    return {"family": family, "containerDefinitions": list(containers)}
-
-
-class Cli:
-    def __init__(self, tmp, host):
-        self.tmp = tmp
-        self.env = {"PATH": os.environ["PATH"], "LSAN_OPTIONS": os.environ.get("LSAN_OPTIONS", ""),
-                    "HOME": str(tmp), "TERM": "xterm",
-                    "FGRUN_STATE_DIR": f"{tmp}/state", "FGRUN_CACHE_DIR": f"{tmp}/cache",
-                    "FGRUN_RUN_DIR": f"{tmp}/run"}
-        if host:
-            self.env["FGRUN_HOST"] = host
-
-    def file(self, family, *containers):
-        path = self.tmp / f"{family}.json"
-        path.write_text(json.dumps(definition(family, *containers)))
-        return str(path)
-
-    def start(self, *args, **kwargs):
-        kwargs.setdefault("stdout", subprocess.PIPE)
-        kwargs.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen([FGRUN, *args], env=self.env, **kwargs)
-
-    def __call__(self, *args, stdin=b"", status=0):
-        done = subprocess.run([FGRUN, *args], env=self.env, input=stdin, timeout=20,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        assert done.returncode == status, (args, done)
-        return done
-
-
-@pytest.fixture
-def fgd(tmp_path):
-    fake = fakefgd.FakeFgd(str(tmp_path / "s"))
-    fake.start()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
-def cli(tmp_path, fgd):
-    return Cli(tmp_path, f"unix://{fgd.path}")
-
-
-@pytest.fixture
-def task_id(cli):
-    done = cli("run", "--detach", cli.file("hello"))
-    task = done.stdout.decode().splitlines()[-1]
-    assert re.fullmatch("[0-9a-f]{32}", task)
-    return task
-
-
-def read_until(fd, wanted, seconds=15):
-    """Bytes of @fd up to and with @wanted; fails when they do not come."""
-    got = b""
-    while wanted not in got:
-        assert select.select([fd], [], [], seconds)[0], got
-        try:
-            chunk = os.read(fd, 4096)
-        except OSError:  # EIO: the other end of a terminal is closed
-            chunk = b""
-        assert chunk, got
-        got += chunk
-    return got
 
 
 # run
@@ -430,159 +357,6 @@ def test_tcp_with_a_token(tmp_path):
     (tmp_path / "state/token").write_text(fake.token + "\n")
     cli(cli.file("hello"), status=3)
     fake.close()
-
-
-def test_lost_fgd(cli, fgd):
-    cli.env["FGRUN_RECONNECT"] = "0"
-    process = cli.start(cli.file("slow"))
-    read_until(process.stdout.fileno(), b"first")
-    fgd.drop()
-    _, err = process.communicate(timeout=15)
-    assert process.returncode == 69
-    assert b"may still run" in err and b"lost fgd" in err
-
-
-LONG = b"".join(b"%d\n" % i for i in range(100)) + b"rest\n"
-AWAY = b"fgrun: lost fgd, trying to reach it again\n"
-
-
-def interrupted_by(fgd, how, process):
-    """What @process wrote by the time it had noticed that its fgd has gone."""
-    out = read_until(process.stdout.fileno(), b"99\n")
-    err = read_until(process.stderr.fileno(), b"\xff\n")
-    getattr(fgd, how)()
-    return out, err + read_until(process.stderr.fileno(), AWAY)
-
-
-@pytest.mark.parametrize("how", ["crash", "leave"])
-@pytest.mark.parametrize("command", ["run", "logs"])
-def test_a_returning_fgd_is_reached_again(cli, fgd, how, command):
-    args = ["run", cli.file("long")]
-    if command == "logs":
-        args = ["logs", "-f", cli("run", "-d", *args[1:]).stdout.decode().strip()[:8]]
-    process = cli.start(*args)
-    out, err = interrupted_by(fgd, how, process)
-    fgd.release.set()
-    fgd.restart()
-    rest = process.communicate(timeout=15)
-    assert process.returncode == (3 if command == "run" else 0)
-    assert out + rest[0] == LONG
-    assert err + rest[1] == (b"\xff\n" + AWAY + b"late\n"
-                             b"fgrun: 7 bytes of app's stdout were rotated away\n")
-    logs = [path for _, path, _ in fgd.requests if "/logs?" in path]
-    assert len(logs) == 2 and "since" not in logs[0]
-    # 100 records and up to two events before the last one, of which a minute is read again
-    assert re.search(r"since=2026-01-02T03%3A04%3A4[67]\.678Z", logs[1])
-
-
-def test_a_returning_fgd_is_told_to_stop(cli, fgd):
-    """The stop is sent while fgd is away, and again to one that dies before it has answered."""
-    process = cli.start(cli.file("wait"))
-    read_until(process.stdout.fileno(), b"waiting\n")
-    fgd.crash()
-    read_until(process.stderr.fileno(), AWAY)
-    process.send_signal(signal.SIGINT)
-    fgd.deaf = 1000
-    fgd.restart()
-    assert fgd.asked_to_stop.wait(15)
-    fgd.crash()
-    read_until(process.stderr.fileno(), AWAY)
-    fgd.deaf = 0
-    fgd.restart()
-    assert process.communicate(timeout=15)[0] == b"bye\n"
-    assert process.returncode == 143
-
-
-def test_a_stop_is_repeated_until_it_is_answered(cli, fgd):
-    """The stream of output goes on, only the stops get lost."""
-    process = cli.start(cli.file("wait"))
-    read_until(process.stdout.fileno(), b"waiting\n")
-    fgd.deaf = 4
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=15)[0] == b"bye\n"
-    assert process.returncode == 143 and fgd.deaf == 0
-    assert sum(1 for method, path, _ in fgd.requests if path.endswith("/stop")) == 5
-
-
-def test_an_fgd_that_stays_away(cli, fgd):
-    cli.env["FGRUN_RECONNECT"] = "1"
-    process = cli.start(cli.file("long"))
-    interrupted_by(fgd, "crash", process)
-    _, err = process.communicate(timeout=15)
-    assert process.returncode == 69
-    assert b"may still run" in err and b"no fgd answers" in err
-    fgd.restart()
-
-
-def test_detached_while_fgd_is_away(cli, fgd):
-    process = cli.start(cli.file("long"))
-    interrupted_by(fgd, "crash", process)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=15)
-    assert process.returncode == 130 and b"detached" in err
-    fgd.restart()
-
-
-def embedded(tmp_path, fgd):
-    cli = Cli(tmp_path, None)
-    cli.env.update(FGRUN_FGD=str(fgd), FGRUN_IDLE_EXIT="30")
-    return cli
-
-
-def test_embedded_start_is_shared(tmp_path):
-    cli = embedded(tmp_path, FAKE)
-    racers = [cli.start("info", "--json") for _ in range(4)]
-    pids = {json.loads(racer.communicate(timeout=20)[0])["pid"] for racer in racers}
-    pid = pids.pop()
-    try:
-        assert not pids
-        assert json.loads(cli("info", "--json").stdout)["pid"] == pid
-        log = (tmp_path / "state/fgd.log").read_text()
-        assert log == f"started {pid} session {pid}\n"
-        inherited = sorted(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))
-        assert inherited[:3] == [0, 1, 2]
-        assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
-        cli(cli.file("hello"), status=3)
-    finally:
-        os.kill(pid, signal.SIGKILL)
-
-
-def test_embedded_fgd_is_started_again(tmp_path):
-    cli = embedded(tmp_path, FAKE)
-    process = cli.start(cli.file("restored"))
-    out = read_until(process.stdout.fileno(), b"first\n")
-    pid = json.loads(cli("info", "--json").stdout)["pid"]
-    os.kill(pid, signal.SIGKILL)
-    rest, err = process.communicate(timeout=15)
-    assert (out + rest, err, process.returncode) == (b"first\nsecond\n", AWAY, 0)
-    os.kill(json.loads(cli("info", "--json").stdout)["pid"], signal.SIGKILL)
-
-
-def test_the_place_of_another_fgd_is_not_taken(tmp_path):
-    cli = embedded(tmp_path, FAKE)
-    path = pathlib.Path(cli.env["FGRUN_RUN_DIR"]) / "fgd.sock"
-    path.parent.mkdir(exist_ok=True)
-    with socket.socket(socket.AF_UNIX) as crashed:
-        crashed.bind(str(path))
-    assert b"fgrun did not start it" in cli("ps", status=69).stderr
-    path.unlink()
-    os.kill(json.loads(cli("info", "--json").stdout)["pid"], signal.SIGKILL)
-
-
-def test_embedded_failure_is_told(tmp_path):
-    script = tmp_path / "fgd"
-    script.write_text("#!/bin/sh\necho 'the database is newer than this fgd' >&3\nexit 1\n")
-    script.chmod(0o755)
-    done = embedded(tmp_path, script)("ps", status=69)
-    assert b"fgd did not start: the database is newer than this fgd" in done.stderr
-    script.write_text("#!/bin/sh\necho ERROR no more room >&3\nexit 1\n")
-    assert b"did not start: no more room" in embedded(tmp_path, script)("ps", status=69).stderr
-    script.write_text("#!/bin/sh\necho early; echo fgd: bad option >&2\nexit 64\n")
-    assert b"did not start: fgd: bad option" in embedded(tmp_path, script)("ps", status=69).stderr
-    script.write_text("#!/bin/sh\nexit 1\n")
-    assert b"without a word" in embedded(tmp_path, script)("ps", status=69).stderr
-    assert b"start /nowhere/fgd" in embedded(tmp_path, "/nowhere/fgd")("ps", status=66).stderr
 
 
 # what goes with it
