@@ -31,13 +31,24 @@ tests() { # BUILD SUITE...: run suites, remember where meson keeps the results
         logs+=("$dir/meson-logs/testlog.json")
 }
 
-# clang-tidy takes minutes of CPU: it takes them where tests that run alone leave a core idle.
-tidied=
-tidy_log=$(mktemp)
-start_tidy() {
-        nice -n 19 meson test -C "$1" --no-rebuild --print-errorlogs --suite tidy \
-                --logbase tidylog >"$tidy_log" 2>&1 &
-        tidied=$!
+# What needs only CPU takes it where tests that run alone leave a core idle.
+declare -A aside aside_log
+beside() { # NAME COMMAND...: start it; its output is seen where it is waited for
+        aside_log[$1]=$(mktemp)
+        (
+                renice -n 19 -p "$BASHPID" >/dev/null
+                "${@:2}"
+        ) >"${aside_log[$1]}" 2>&1 &
+        aside[$1]=$!
+}
+
+finished() { # NAME: wait for what runs beside
+        local pid=${aside[$1]:?}
+        unset "aside[$1]"
+        wait "$pid"
+        local status=$?
+        cat "${aside_log[$1]}"
+        return $status
 }
 
 configure() { # BUILD OPTION...
@@ -47,24 +58,30 @@ configure() { # BUILD OPTION...
         meson compile -C "$1"
 }
 
+sanitizers() {
+        configure "$build-asan" -Db_sanitize=address,undefined -Db_lundef=false -Dguest=false &&
+                configure "$build-tsan" -Db_sanitize=thread -Db_lundef=false -Dguest=false
+}
+
+tidy() {
+        meson test -C "$build" --no-rebuild --print-errorlogs --suite tidy --logbase tidylog
+}
+
 before=$(mktemp)
-trap 'rm -f "$before" "$tidy_log"; [ -z "$tidied" ] || kill "$tidied" 2>/dev/null' EXIT
+trap 'rm -f "$before" "${aside_log[@]}"; [ ${#aside[@]} = 0 ] || kill "${aside[@]}" 2>/dev/null' EXIT
 /usr/bin/python3 tests/leftovers.py snapshot >"$before"
 
-step "build" configure "$build" && start_tidy "$build" &&
+step "build" configure "$build" && beside sanitizers sanitizers && beside tidy tidy &&
         step "guest kernel" scripts/link-kernel.sh "$build" &&
         step "demo image" scripts/demo-image.sh "$build/demo/hello" &&
         tests "$build" unit golden fuzz lint component vm e2e kvm
-step "build with AddressSanitizer and UBSan" configure "$build-asan" -Db_sanitize=address,undefined \
-        -Db_lundef=false -Dguest=false && tests "$build-asan" unit golden fuzz component
-step "build with ThreadSanitizer" configure "$build-tsan" -Db_sanitize=thread -Db_lundef=false \
-        -Dguest=false && tests "$build-tsan" unit component
-
-if [ -n "$tidied" ]; then
+if [ -n "${aside[sanitizers]:-}" ]; then
+        if step "build with sanitizers" finished sanitizers; then
+                tests "$build-asan" unit golden fuzz component
+                tests "$build-tsan" unit component
+        fi
         echo "== $build: tidy"
-        wait "$tidied"
-        tidied=
-        cat "$tidy_log"
+        finished tidy
         logs+=("$build/meson-logs/tidylog.json")
 fi
 
