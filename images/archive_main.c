@@ -12,6 +12,7 @@
 #include "core/str.h"
 #include "images/archive_read.h"
 #include "images/archive_sandbox.h"
+#include "images/helper.h"
 #include "images/images.h"
 #include "images/manifest.h"
 
@@ -186,7 +187,7 @@ int main(int argc, char **argv)
         if (fg_archive_sandbox(STDOUT_FILENO, &err) < 0 ||
             convert(STDIN_FILENO, argc == 2 ? argv[1] : NULL, &err) < 0) {
                 (void)fprintf(stderr, "%s\n", err.msg);
-                return 1;
+                return err.code == FG_ERR_CAPACITY ? FG_HELPER_FULL : FG_HELPER_WRONG;
         }
         return 0;
 }

@@ -103,6 +103,18 @@ static void read_message(int fd, char ret[MESSAGE_MAX])
                         *p = '?';
 }
 
+static enum fg_err code_of(int status)
+{
+        switch (status) {
+        case FG_HELPER_WRONG:
+                return FG_ERR_INVALID;
+        case FG_HELPER_FULL:
+                return FG_ERR_CAPACITY;
+        default:
+                return FG_ERR_INTERNAL;
+        }
+}
+
 int fg_helper_run(const struct fg_helper *h, struct fg_error *err)
 {
         fg_autoclose int message_in = -1, message_out = -1;
@@ -134,8 +146,8 @@ int fg_helper_run(const struct fg_helper *h, struct fg_error *err)
                 return fg_fail(err, FG_ERR_INVALID, "%s ended with signal %d", h->argv[0],
                                WTERMSIG(status));
         if (WEXITSTATUS(status))
-                return fg_fail(err, WEXITSTATUS(status) == 1 ? FG_ERR_INVALID : FG_ERR_INTERNAL,
-                               "%s", message[0] ? message : "it cannot be read");
+                return fg_fail(err, code_of(WEXITSTATUS(status)), "%s",
+                               message[0] ? message : "it cannot be read");
         return 0;
 }
 

@@ -438,6 +438,19 @@ def test_archive(store, tmp_path):
     assert parts(store) == []
 
 
+def test_archive_without_room(store, tmp_path):
+    os.mkdir(store)
+    layout = ociimage.write_layout(str(tmp_path / "oci"), {
+        "t": ociimage.Image([ociimage.Layer({"f": os.urandom(1 << 20)})])})
+    save(layout, "t", tmp_path / "a.tar", "app:1")
+    script = 'mount -t tmpfs -o size=512k none "$1" && exec "$2" "$1" pull "$3"'
+    result = finish(subprocess.Popen(
+        ["unshare", "--mount", "sh", "-ec", script, "-", store, TOOL,
+         f"docker-archive:{tmp_path}/a.tar"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=CLEAN_ENV))[0][0]
+    assert (result["code"], "No space left" in result["error"]) == ("CAPACITY", True)
+
+
 def test_hostile_archives(store, tmp_path):
     import io
     import tarfile
