@@ -143,8 +143,10 @@ static int set_up_network(struct fg_task *t, struct fg_error *err)
 
 static int set_up_metadata(struct fg_task *t, struct fg_error *err)
 {
-        if (!fg_json_get(t->spec, "metadata"))
+        if (!fg_json_get(t->spec, "metadata")) {
+                fg_metadata_unpark(&t->metadata);
                 return 0;
+        }
         if (fg_metadata_init(&t->metadata, t, err) < 0 || fg_metadata_serve(&t->metadata, err) < 0)
                 return fg_wrap(err, "metadata endpoint");
         return 0;
@@ -162,7 +164,8 @@ int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error
         struct entropy nothing = { 0 }; /* of value: the second time is faster */
         struct fg_error failed;
 
-        if (mix(&nothing, err) < 0)
+        if (mix(&nothing, err) < 0 || fg_network_park(err) < 0 ||
+            fg_metadata_park(&t->metadata, err) < 0)
                 return -1;
         if (!serials || json_object_array_length(serials) == 0)
                 return 0;

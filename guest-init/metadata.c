@@ -2,6 +2,7 @@
 #include "guest-init/metadata.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/clock.h"
@@ -52,13 +53,25 @@ int fg_metadata_init(struct fg_metadata *m, struct fg_task *t, struct fg_error *
         return 0;
 }
 
+int fg_metadata_park(struct fg_metadata *m, struct fg_error *err)
+{
+        if (m->listener < 0)
+                m->listener = fg_metadata_listen(err);
+        return m->listener < 0 ? -1 : 0;
+}
+
+void fg_metadata_unpark(struct fg_metadata *m)
+{
+        if (m->listener >= 0) /* the last of its namespace, in which the interface ends */
+                (void)close(fg_take_fd(m->listener));
+}
+
 int fg_metadata_serve(struct fg_metadata *m, struct fg_error *err)
 {
-        int listener = fg_metadata_listen(err);
-
-        if (listener < 0)
+        if (fg_metadata_park(m, err) < 0)
                 return -1;
-        return fg_http_server_init(&m->server, m->task->loop, listener, fg_metadata_answer, m, err);
+        return fg_http_server_init(&m->server, m->task->loop, fg_take_fd(m->listener),
+                                   fg_metadata_answer, m, err);
 }
 
 static void observe(struct fg_metadata_container *m, const struct fg_container *c)

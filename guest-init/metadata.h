@@ -32,12 +32,17 @@ struct fg_metadata {
         struct fg_metadata_container *containers; /* as many as the task has */
         const char *cgroup, *proc, *scratch;      /* where the numbers come from */
         uint64_t begun_at, pull_stopped_at;
+        int listener; /* made before the task came; -1: none */
         struct fg_http_server server;
 };
 
 /** fg_metadata_init() - without serving it yet; -1: INVALID when the message is not right */
 int fg_metadata_init(struct fg_metadata *m, struct fg_task *t, struct fg_error *err);
-/** fg_metadata_serve() - make the interface and listen */
+/** fg_metadata_park() - before the task is known: make the interface and listen */
+int fg_metadata_park(struct fg_metadata *m, struct fg_error *err);
+/** fg_metadata_unpark() - there is to be no endpoint: what was parked goes */
+void fg_metadata_unpark(struct fg_metadata *m);
+/** fg_metadata_serve() - at the socket that was parked, or at a new one */
 int fg_metadata_serve(struct fg_metadata *m, struct fg_error *err);
 /** fg_metadata_observe() - note the times of what has changed; after each step of the task */
 void fg_metadata_observe(struct fg_metadata *m);

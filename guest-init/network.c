@@ -12,7 +12,8 @@
 #include "core/fs.h"
 #include "core/str.h"
 
-#define IPV6_CONF "/proc/sys/net/ipv6/conf/" FG_NETWORK_INTERFACE "/"
+#define KERNEL_INTERFACE "eth0" /* what a NIC is called at first */
+#define IPV6_CONF        "/proc/sys/net/ipv6/conf/" FG_NETWORK_INTERFACE "/"
 
 static int change_link(int fd, int index, unsigned set_flags, uint16_t attribute, const void *value,
                        size_t len, struct fg_error *err)
@@ -126,6 +127,21 @@ static int configure(int fd, const struct fg_network *n, struct fg_error *err)
                         return -1;
         }
         return 0;
+}
+
+int fg_network_park(struct fg_error *err)
+{
+        fg_autoclose int fd = fg_netlink_open(err);
+        const unsigned index = if_nametoindex(KERNEL_INTERFACE);
+
+        if (fd < 0)
+                return -1;
+        if (index == 0)
+                return 0;
+        if (change_link(fd, (int)index, 0, IFLA_IFNAME, FG_NETWORK_INTERFACE,
+                        sizeof(FG_NETWORK_INTERFACE), err) < 0)
+                return fg_wrap(err, "name " KERNEL_INTERFACE " " FG_NETWORK_INTERFACE);
+        return settle_ipv6(false, err);
 }
 
 int fg_network_configure(const struct fg_network *n, struct fg_error *err)

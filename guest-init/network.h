@@ -39,6 +39,8 @@ struct fg_network {
 
 /** fg_network_parse() - strict: every member is there and right, and there is no other */
 int fg_network_parse(struct json_object *json, struct fg_network *ret, struct fg_error *err);
+/** fg_network_park() - before the task is known: give the only interface there is its name */
+int fg_network_park(struct fg_error *err);
 /** fg_network_configure() - give the interface with this MAC its name, MTU, addresses and routes */
 int fg_network_configure(const struct fg_network *n, struct fg_error *err);
 

@@ -114,6 +114,7 @@ void fg_task_init(struct fg_task *t, struct fg_loop *loop)
         t->link.handler = &handler;
         t->link.owner = t;
         t->disks = (struct fg_disks){ .loop = loop, .events = { .fd = -1 } };
+        t->metadata.listener = -1;
         t->pause.ns = -1;
         t->assembly.loop = loop;
         t->assembly.blobs = &t->link.blobs;

@@ -122,6 +122,7 @@ static int set_up(void **state)
                 fail_msg("%s", err.msg);
         f->metadata.cgroup = f->metadata.proc = f->metadata.scratch = f->dir;
         f->metadata.begun_at = BEGUN;
+        f->metadata.listener = -1;
         *state = f;
         return 0;
 }
@@ -455,13 +456,19 @@ static void the_endpoint_leaves_port_80_to_the_task(void **state)
         struct fg_error err = FG_ERROR_INIT;
         struct fg_loop loop;
         char answer[4096] = "";
+        int parked;
 
         if (!enter_namespaces())
                 skip(); /* not everybody may */
         assert_int_equal(fg_loop_init(&loop, &err), 0);
         f->task.loop = &loop;
-        if (fg_metadata_serve(&f->metadata, &err) < 0)
+        /* Made before the task is there, as in a guest that waits for one. */
+        if (fg_metadata_park(&f->metadata, &err) < 0)
                 fail_msg("%s", err.msg);
+        parked = f->metadata.listener;
+        assert_int_equal(fg_metadata_serve(&f->metadata, &err), 0);
+        assert_int_equal(f->metadata.server.listener.fd, parked);
+        assert_int_equal(f->metadata.listener, -1);
         own = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(bind(own, (const struct sockaddr *)&any, sizeof(any)), 0);
         assert_int_equal(listen(own, 1), 0);
