@@ -63,9 +63,9 @@ static int open_dir(const char *dir, struct fg_error *err)
         return fd < 0 ? fg_fail_errno(err, errno, "open %s", dir) : fd;
 }
 
-/* Fewer CPU units than the VM has processors: a quota for the whole task. */
-static int limit_cpu(uint64_t units, struct fg_error *err)
+int fg_cgroup_limit_cpu(struct json_object *task, struct fg_error *err)
 {
+        const uint64_t units = (uint64_t)fg_json_int(task, "cpuUnits", 0);
         fg_autofree char *value = NULL;
 
         if (units == 0 || units >= (uint64_t)get_nprocs() * UNITS_PER_CPU)
@@ -92,8 +92,7 @@ int fg_cgroup_init_task(struct json_object *task, struct fg_error *err)
         if (put(FG_CGROUP_ROOT, "cgroup.subtree_control", CONTROLLERS, err) < 0 ||
             make(FG_CGROUP_TASK, err) < 0 ||
             put(FG_CGROUP_TASK, "cgroup.subtree_control", CONTROLLERS, err) < 0 ||
-            put(FG_CGROUP_TASK, "pids.max", PIDS_MAX, err) < 0 ||
-            limit_cpu((uint64_t)fg_json_int(task, "cpuUnits", 0), err) < 0)
+            put(FG_CGROUP_TASK, "pids.max", PIDS_MAX, err) < 0)
                 return -1;
         return limit_memory(MIB(fg_json_int(task, "memoryMiB", 0)), err);
 }

@@ -16,6 +16,11 @@
 struct json_object;
 
 int fg_cgroup_init_task(struct json_object *task, struct fg_error *err);
+/**
+ * fg_cgroup_limit_cpu() - fewer CPU units than the VM has processors: a quota for the whole task
+ * Not before a program of the task runs: what makes its container would wait for periods to end.
+ */
+int fg_cgroup_limit_cpu(struct json_object *task, struct fg_error *err);
 /** fg_cgroup_new() - the (perhaps old) group of container @index. Return: its directory, or -1 */
 int fg_cgroup_new(unsigned index, struct json_object *container, struct fg_error *err);
 /** fg_cgroup_oom_kills() - how many processes of the container the kernel killed for its memory */

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/str.h"
+#include "guest-init/cgroup.h"
 #include "guest-init/console.h"
 #include "guest-init/rehearse.h"
 
@@ -270,6 +271,17 @@ static size_t follow_ends(struct fg_task *t)
         return ended;
 }
 
+/* From the moment that the first program is executed. */
+static void limit_cpu(struct fg_task *t)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        for (size_t i = 0; i < t->container_count && !t->cpu_limited; i++)
+                t->cpu_limited = t->containers[i].ready;
+        if (t->cpu_limited && fg_cgroup_limit_cpu(t->spec, &err) < 0)
+                fail_start(t, "ResourceInitializationError", err.msg);
+}
+
 static void proceed(struct fg_task *t)
 {
         if (t->stopping) {
@@ -287,6 +299,8 @@ void fg_task_step(struct fg_task *t)
 
         if (!t->spec || t->stopped)
                 return;
+        if (!t->cpu_limited)
+                limit_cpu(t);
         /* An end may allow or forbid what comes next, and that may end at once. */
         while ((ended = follow_ends(t)) != before && ended < t->container_count) {
                 proceed(t);

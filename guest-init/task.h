@@ -40,7 +40,8 @@ struct fg_task {
         struct fg_disks disks;
         struct fg_assembly assembly;
         struct fg_pause pause;
-        bool parked; /* the scratch disk is mounted already */
+        bool parked;      /* the scratch disk is mounted already */
+        bool cpu_limited; /* its quota is set */
         bool stopping;
         bool stopped; /* the last event was given */
 };

@@ -214,6 +214,13 @@ def test_limits_and_tmpfs(runner):
     assert 15 < int(settings(guest.stdout(4))["share"]) < 45, "256 units are a quarter of a processor"
 
 
+def test_a_start_is_not_slowed_by_the_quota(runner):
+    """One millisecond of CPU in a hundred: what makes a container needs dozens of those."""
+    guest, codes = runner.run(runner.container("app", "probe", "limits"), cpuUnits=11)
+    begin, end = (guest.named(event)[0]["at"] for event in ("image.done", "container.started"))
+    assert codes == {"app": 0} and end - begin < 10**9, "a start of its own time"
+
+
 def test_volumes(runner, images):
     image = images.add_busybox(
         {"Volumes": {"/own": {}, "/data": {}}},
