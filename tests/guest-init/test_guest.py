@@ -201,8 +201,10 @@ def test_limits_and_tmpfs(runner):
                       {"containerPath": "/t", "size": 3, "mountOptions": ["exec", "mode=700"]}]}),
         runner.sh("cgroup", "cd /sys/fs/cgroup; cat memory.max memory.low cpu.weight memory.oom.group",
                   essential=False, memory=64, memoryReservation=16, cpu=512),
+        runner.sh("scratch", "cat /proc/fs/ext4/*/options", essential=False),
         runner.container("share", "probe", "spin", essential=False, dependsOn=[
-            {"containerName": n, "condition": "COMPLETE"} for n in ("default", "set", "tmpfs", "cgroup")]),
+            {"containerName": n, "condition": "COMPLETE"}
+            for n in ("default", "set", "tmpfs", "cgroup", "scratch")]),
         cpuUnits=256)
     assert settings(guest.stdout(0))["nofile"] == "65535:65535"
     assert settings(guest.stdout(1)) == {"nofile": "100:200", "core": "0:0"}
@@ -211,7 +213,9 @@ def test_limits_and_tmpfs(runner):
     assert {"rw", "nosuid", "nodev", "mode=700"} <= set(options) and "noexec" not in options
     assert (size, shm) == ("3072", "65536")
     assert guest.stdout(3).decode().split() == [str(64 << 20), str(16 << 20), "20", "1"]
-    assert 15 < int(settings(guest.stdout(4))["share"]) < 45, "256 units are a quarter of a processor"
+    options = guest.stdout(4).decode().split()
+    assert "rw" in options and not [o for o in options if o.startswith("init_itable")]
+    assert 15 < int(settings(guest.stdout(5))["share"]) < 45, "256 units are a quarter of a processor"
 
 
 def test_a_start_is_not_slowed_by_the_quota(runner):
