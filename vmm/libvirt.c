@@ -70,6 +70,8 @@ static void lv_free(struct fg_vmm *vmm)
         struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
         struct fg_lv_vm *vm, *next;
 
+        HASH_ITER (hh, lv->vms, vm, next)
+                fg_lv_submit_ends(vm);
         /* First the calls that are under way, then the source of events, then their carrier. */
         fg_lane_free(lv->lane);
         lv->gone = NULL;

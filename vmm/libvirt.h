@@ -22,11 +22,12 @@ struct fg_lv_vm {
         struct fg_libvirt *lv;
         bool starting;          /* a lane is at it: whatever ends the VM waits for start_done() */
         bool destroying;        /* its end is wanted: not reported as gone */
-        struct fg_lv_job *ends; /* destroys that wait for the end of the start */
+        struct fg_lv_job *ends; /* destroys that wait for the end of the start, or of QEMU */
         struct fg_console *console; /* NULL when it could not be reached */
         bool full;                  /* QEMU has paused it: its disk is full */
-        sd_event_source *process;   /* of an adopted VM: QEMU's pidfd */
-        bool dead;                  /* it has ended, perhaps unreaped */
+        sd_event_source *process;   /* QEMU's pidfd; NULL: on another machine */
+        bool adopted;
+        bool dead; /* QEMU has ended, perhaps unreaped */
         bool gone, crashed;
         unsigned attached;  /* disks that were added */
         const char *reason; /* static text */
@@ -78,6 +79,8 @@ pid_t fg_lv_pid(const struct fg_libvirt *lv, const char *id);
 int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *userdata);
 void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm);
 struct fg_lv_vm *fg_lv_vm_find(struct fg_libvirt *lv, const char *id);
+/** fg_lv_submit_ends() - the ends that @vm was to have need not wait any more */
+void fg_lv_submit_ends(struct fg_lv_vm *vm);
 /** fg_lv_vm_ended() - tell of the end of a VM, once. @reason: static text. Loop only. */
 void fg_lv_vm_ended(struct fg_libvirt *lv, const char *id, bool crashed, const char *reason);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libvirt/virterror.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
@@ -26,7 +27,8 @@ struct fg_lv_job {
         char *disks[FG_VM_DISKS_MAX];
         char *netns; /* where the VM's TAP is; NULL: none */
         char *xml;
-        bool dead; /* its QEMU is: libvirt is left to find that out */
+        int process; /* pidfd of the started QEMU, -1: unknown */
+        bool dead;   /* its QEMU is: libvirt is left to find that out */
         bool failed;
         bool rejected; /* failed before it began; the VM of this id is not this job's */
         struct fg_error err;
@@ -40,6 +42,7 @@ static struct fg_lv_job *job_new(struct fg_libvirt *lv, const char *id, fg_vmm_d
         struct fg_lv_job *job = fg_calloc(1, sizeof(*job));
 
         job->lv = lv;
+        job->process = -1;
         (void)snprintf(job->id, sizeof(job->id), "%s", id);
         job->done = done;
         job->userdata = userdata;
@@ -53,6 +56,7 @@ static void job_free(struct fg_lv_job *job)
                 free(job->disks[i]);
         free(job->netns);
         free(job->xml);
+        fg_closep(&job->process);
         free(job);
 }
 
@@ -171,6 +175,23 @@ static virDomainPtr create_domain(const struct fg_lv_job *job, struct fg_error *
         return b.dom;
 }
 
+/* Does nothing when it has ended. */
+static int end_domain(struct fg_libvirt *lv, const char *id, struct fg_error *err)
+{
+        fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
+        char uuid[FG_UUID_LEN + 1];
+
+        fg_id_to_uuid(id, uuid);
+        dom = virDomainLookupByUUIDString(lv->conn, uuid);
+        if (dom && virDomainDestroy(dom) == 0)
+                return 0;
+        if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+                return 0;
+        fg_virt_fail(err, "end VM %s", id);
+        /* Asked last, because it takes libvirt's error away. */
+        return dom && virDomainIsActive(dom) == 0 ? 0 : -1;
+}
+
 /* The limit comes after the start: in the XML libvirt would take it for locked memory as well and
    raise a resource limit, which a process without CAP_SYS_RESOURCE may not. */
 static int create(const struct fg_lv_job *job, struct fg_error *err)
@@ -178,6 +199,9 @@ static int create(const struct fg_lv_job *job, struct fg_error *err)
         fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
 
         if (give_scratch(job, err) < 0 || show_disks(job, err) < 0)
+                return -1;
+        /* A task that is begun anew has its former VM's id, which libvirt may still be ending. */
+        if (end_domain(job->lv, job->id, err) < 0)
                 return -1;
         dom = create_domain(job, err);
         if (!dom)
@@ -187,6 +211,13 @@ static int create(const struct fg_lv_job *job, struct fg_error *err)
                 return -1;
         }
         return 0;
+}
+
+static int open_process(const struct fg_libvirt *lv, const char *id)
+{
+        const pid_t pid = fg_lv_pid(lv, id);
+
+        return pid ? pidfd_open(pid, 0) : -1;
 }
 
 static void start_work(struct fg_job *base)
@@ -206,24 +237,73 @@ static void start_work(struct fg_job *base)
                 job->failed = true;
                 fg_wrap(&job->err, "VM %s", job->id);
                 (void)fg_rm_rf(dir, &ignored);
+                return;
+        }
+        job->process = open_process(job->lv, job->id);
+}
+
+void fg_lv_submit_ends(struct fg_lv_vm *vm)
+{
+        struct fg_lv_job *job, *next = fg_take_ptr(vm->ends);
+
+        while ((job = next)) {
+                next = job->next;
+                job->dead = vm->dead;
+                fg_lane_submit(vm->lv->lane, &job->job);
         }
 }
 
-static void submit_ends(struct fg_libvirt *lv, struct fg_lv_job *ends)
+/*
+ * libvirt kills a QEMU, sleeps for a fifth of a second, and then looks whether it has ended; a
+ * pidfd tells at once. Return: whether on_process() will come.
+ */
+static bool kill_process(const struct fg_lv_vm *vm)
 {
-        while (ends) {
-                struct fg_lv_job *job = ends;
+        if (!vm->process || vm->dead)
+                return false;
+        return pidfd_send_signal(sd_event_source_get_io_fd(vm->process), SIGKILL, NULL, 0) == 0 ||
+               errno == ESRCH;
+}
 
-                ends = job->next;
-                fg_lane_submit(lv->lane, &job->job);
-        }
+/* Ends that have nothing to wait for go on. */
+static void end(struct fg_lv_vm *vm)
+{
+        if (vm->ends && !vm->starting && !kill_process(vm))
+                fg_lv_submit_ends(vm);
+}
+
+/*
+ * QEMU is not our child, but its reaper's: that may take its time, and so long libvirt takes it for
+ * alive. A process has ended before it is reaped.
+ */
+static int on_process(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+        struct fg_lv_vm *vm = userdata;
+
+        vm->dead = true;
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        fg_lv_submit_ends(vm);
+        /* Of those that we have started libvirt knows how they ended, and soon. */
+        if (vm->adopted)
+                fg_lv_vm_ended(vm->lv, vm->id, true, "QEMU ended");
+        return 0;
+}
+
+static void watch_process(struct fg_lv_vm *vm, int take_fd)
+{
+        if (take_fd < 0)
+                return;
+        if (sd_event_add_io(vm->lv->base.event, &vm->process, take_fd, EPOLLIN, on_process, vm) < 0)
+                (void)close(take_fd);
+        else
+                (void)sd_event_source_set_io_fd_own(vm->process, true);
 }
 
 /* The caller's done() may ask for the end of the VM, which stays in the table until it has ended.
  */
 static void start_done(struct fg_job *base)
 {
-        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job), *ends;
+        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
         struct fg_libvirt *lv = job->lv;
         struct fg_lv_vm *vm = job->rejected ? NULL : fg_lv_vm_find(lv, job->id);
 
@@ -232,16 +312,17 @@ static void start_done(struct fg_job *base)
                 return;
         }
         vm->starting = false;
-        ends = fg_take_ptr(vm->ends);
         if (job->failed) {
+                fg_lv_submit_ends(vm);
                 fg_lv_vm_free(lv, vm);
-                vm = NULL;
-        } else {
-                vm_watch(lv, vm);
+                job_finish(job);
+                return;
         }
+        vm_watch(lv, vm);
+        watch_process(vm, fg_take_fd(job->process));
         job_finish(job);
-        submit_ends(lv, ends);
-        if (vm && vm->gone)
+        end(vm);
+        if (vm->gone)
                 vm_report_gone(lv, vm);
 }
 
@@ -271,22 +352,6 @@ void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_
 }
 
 /* ---- destroy ---- */
-
-static int end_domain(struct fg_libvirt *lv, const char *id, struct fg_error *err)
-{
-        fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
-        char uuid[FG_UUID_LEN + 1];
-
-        fg_id_to_uuid(id, uuid);
-        dom = virDomainLookupByUUIDString(lv->conn, uuid);
-        if (dom && virDomainDestroy(dom) == 0)
-                return 0;
-        if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
-                return 0;
-        fg_virt_fail(err, "end VM %s", id);
-        /* Asked last, because it takes libvirt's error away. */
-        return dom && virDomainIsActive(dom) == 0 ? 0 : -1;
-}
 
 static void destroy_work(struct fg_job *base)
 {
@@ -322,14 +387,12 @@ void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void
         job->job = (struct fg_job){ .work = destroy_work, .done = destroy_done };
         if (vm) {
                 vm->destroying = true;
-                job->dead = vm->dead;
-        }
-        if (vm && vm->starting) {
                 job->next = vm->ends;
                 vm->ends = job;
-                return;
+                end(vm);
+        } else {
+                fg_lane_submit(lv->lane, &job->job);
         }
-        fg_lane_submit(lv->lane, &job->job);
 }
 
 /* ---- the end of a VM, as libvirt sees it ---- */
@@ -398,33 +461,6 @@ int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int deta
         return 0;
 }
 
-/*
- * An adopted QEMU is the child of some other reaper, which may take seconds. So long libvirt waits
- * before it tells of the end; a process has ended before it is reaped.
- */
-static int on_process(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-        struct fg_lv_vm *vm = userdata;
-
-        vm->dead = true;
-        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        fg_lv_vm_ended(vm->lv, vm->id, true, "QEMU ended");
-        return 0;
-}
-
-static void watch_process(struct fg_libvirt *lv, struct fg_lv_vm *vm)
-{
-        pid_t pid = fg_lv_pid(lv, vm->id);
-        int fd = pid ? pidfd_open(pid, 0) : -1;
-
-        if (fd < 0)
-                return;
-        if (sd_event_add_io(lv->base.event, &vm->process, fd, EPOLLIN, on_process, vm) < 0)
-                (void)close(fd);
-        else
-                (void)sd_event_source_set_io_fd_own(vm->process, true);
-}
-
 void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
 {
         fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
@@ -440,7 +476,8 @@ void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
                 return;
         vm = vm_new(lv, id);
         vm_watch(lv, vm);
-        watch_process(lv, vm);
+        vm->adopted = true;
+        watch_process(vm, open_process(lv, id));
         if (fg_lv_disk_full(dom))
                 fg_lv_wait_for_room(lv, vm);
 }
