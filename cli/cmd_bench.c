@@ -3,6 +3,7 @@
 
 #include "cli/bench/bench.h"
 #include "cli/command.h"
+#include "cli/exitstatus.h"
 #include "core/cleanup.h"
 #include "core/fs.h"
 #include "core/json.h"
@@ -41,9 +42,7 @@ static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
         bench_memory(b);
         bench_efficiency(b);
         bench_isolation(b);
-        if (bench_interrupted())
-                return fg_fail(err, FG_ERR_CONFLICT, "interrupted");
-        bench_describe(b);
+        bench_describe(b); /* also of what an interruption left undone */
         if (write_files(b->result, err) < 0)
                 return -1;
         if (cli->json)
@@ -64,7 +63,7 @@ static int run(struct fg_cli *cli, char **args, struct fg_error *err)
                 *err = at_end;
                 r = -1;
         }
-        return r;
+        return r == 0 && bench_interrupted() ? FG_EXIT_INTERRUPTED : r;
 }
 
 const struct fg_command fg_cmd_bench = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bench/bench.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -18,11 +19,12 @@
 #define ROUNDS_QUICK 5
 #define MIB          (1U << 20)
 
-/* The order of tables: from the way that is prepared most to the machine's floor. */
-static const struct bench_kind *const kinds[BENCH_PEERS] = {
-        &bench_fgrun_warm_image, &bench_fgrun_cold, &bench_runc,
-        &bench_docker,           &bench_podman,     &bench_qemu_floor,
+/* From the way that is prepared most to the machine's floor. */
+const struct bench_kind *const bench_kinds[] = {
+        &bench_warm_image, &bench_warm,   &bench_cold,       &bench_runc,
+        &bench_docker,     &bench_podman, &bench_qemu_floor, NULL,
 };
+static_assert(FG_ARRAY_SIZE(bench_kinds) <= BENCH_PEERS_MAX + 1);
 
 static void find_peer(struct bench *b, struct bench_peer *p)
 {
@@ -40,20 +42,20 @@ int bench_open(struct bench *b, struct fg_cli *cli, bool quick, struct fg_error 
                              .warm_up = quick ? 1 : WARM_UP,
                              .rounds = quick ? ROUNDS_QUICK : ROUNDS,
                              .result = json_object_new_object() };
-        for (size_t i = 0; i < BENCH_PEERS; i++)
-                b->peers[i].kind = kinds[i];
+        for (; bench_kinds[b->n_peers]; b->n_peers++)
+                b->peers[b->n_peers].kind = bench_kinds[b->n_peers];
         bench_watch_signals();
         if (bench_world_open(&b->world, cli, err) < 0)
                 return -1;
-        for (size_t i = 0; i < BENCH_PEERS && !bench_interrupted(); i++)
+        for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++)
                 find_peer(b, &b->peers[i]);
         return 0;
 }
 
 int bench_close(struct bench *b, struct fg_error *err)
 {
-        for (size_t i = 0; i < BENCH_PEERS; i++) {
-                if (b->peers[i].found && b->peers[i].kind->leave)
+        for (size_t i = 0; i < b->n_peers; i++) {
+                if (*b->peers[i].version && b->peers[i].kind->leave)
                         b->peers[i].kind->leave(&b->world, &b->peers[i]);
                 bench_peer_finish(&b->peers[i]);
         }
@@ -95,8 +97,9 @@ void bench_describe(struct bench *b)
         fg_json_set_bool(settings, "quick", b->quick);
         fg_json_set_int(settings, "warmUp", b->warm_up);
         fg_json_set_int(settings, "rounds", b->rounds);
+        fg_json_set_bool(settings, "interrupted", bench_interrupted());
         fg_json_set(b->result, "settings", settings);
-        for (size_t i = 0; i < BENCH_PEERS; i++) {
+        for (size_t i = 0; i < b->n_peers; i++) {
                 struct json_object *peer = json_object_new_object();
 
                 fg_json_set_str(peer, "name", b->peers[i].kind->name);

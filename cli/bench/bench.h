@@ -10,11 +10,12 @@
  * fgrun bench: sections that fill one JSON object (docs/benchmark.md describes it), from which the
  * table and the page are made.
  */
-#define BENCH_PEERS 6
+#define BENCH_PEERS_MAX 12
 
 struct bench {
         struct bench_world world;
-        struct bench_peer peers[BENCH_PEERS];
+        struct bench_peer peers[BENCH_PEERS_MAX];
+        size_t n_peers;
         bool quick;
         unsigned warm_up, rounds;
         struct json_object *result;

@@ -19,6 +19,7 @@
 #define STDERR_MAX 4096
 #define READ_SIZE  4096
 #define SIMPLY_MS  120000
+#define END_NS     (5 * FG_NS_PER_SEC) /* that a program has after SIGTERM */
 
 extern char **environ;
 
@@ -36,6 +37,7 @@ void bench_watch_signals(void)
 
         (void)sigaction(SIGINT, &action, NULL);
         (void)sigaction(SIGTERM, &action, NULL);
+        (void)sigaction(SIGHUP, &action, NULL);
 }
 
 bool bench_interrupted(void)
@@ -93,18 +95,28 @@ static void child_close(struct child *c)
         *c = (struct child){ .pid = c->pid, .out = -1, .in = -1, .errors = -1 };
 }
 
+/* In a process group of its own: a terminal's Ctrl-C is for us, who then end it in order. */
 static int spawn(const struct bench_words *w, int in, int out, int errors, pid_t *ret)
 {
         posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attr;
         int r = posix_spawn_file_actions_init(&actions);
 
         if (r != 0)
                 return r;
+        r = posix_spawnattr_init(&attr);
+        if (r != 0) {
+                (void)posix_spawn_file_actions_destroy(&actions);
+                return r;
+        }
+        (void)posix_spawnattr_setpgroup(&attr, 0);
+        (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
         r = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO)
                     ?: posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO)
                     ?: posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
                     ?: posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
-                    ?: posix_spawnp(ret, w->v[0], &actions, NULL, w->v, environ);
+                    ?: posix_spawnp(ret, w->v[0], &actions, &attr, w->v, environ);
+        (void)posix_spawnattr_destroy(&attr);
         (void)posix_spawn_file_actions_destroy(&actions);
         return r;
 }
@@ -138,13 +150,13 @@ static int left_ms(uint64_t end_ns)
 }
 
 /* Waits for @fd. Return: 0, or -1: TIMEOUT, CONFLICT when interrupted. */
-static int wait_fd(int fd, uint64_t end_ns, struct fg_error *err)
+static int wait_fd(int fd, uint64_t end_ns, bool finally, struct fg_error *err)
 {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int r = 0;
 
         while (r == 0) {
-                if (bench_interrupted())
+                if (bench_interrupted() && !finally)
                         return fg_fail(err, FG_ERR_CONFLICT, "interrupted");
                 if (left_ms(end_ns) == 0)
                         return fg_fail(err, FG_ERR_TIMEOUT, "took too long");
@@ -157,12 +169,13 @@ static int wait_fd(int fd, uint64_t end_ns, struct fg_error *err)
         return 0;
 }
 
-static int reap(pid_t pid, uint64_t end_ns, int *ret_status, struct fg_error *err)
+/* The time it has is all that ends the wait: what is told to end may tidy up. */
+static int reap(pid_t pid, uint64_t end_ns, bool finally, int *ret_status, struct fg_error *err)
 {
         fg_autoclose int pidfd = pidfd_open(pid, 0);
         int status, r = 0;
 
-        if (pidfd < 0 || wait_fd(pidfd, end_ns, err) < 0) {
+        if (pidfd < 0 || wait_fd(pidfd, end_ns, finally, err) < 0) {
                 (void)kill(pid, SIGKILL);
                 r = -1;
         }
@@ -196,7 +209,7 @@ static int follow(const struct bench_exec *exec, const struct bench_clock *clock
         bool seen = false;
 
         while (n > 0 && !(seen && (exec->kill || exec->leave))) {
-                if (wait_fd(c->out, end_ns, err) < 0 ||
+                if (wait_fd(c->out, end_ns, exec->finally, err) < 0 ||
                     fg_buf_reserve(&run->output, READ_SIZE, err) < 0)
                         return -1;
                 n = read(c->out, run->output.data + run->output.len, READ_SIZE);
@@ -233,8 +246,8 @@ int bench_exec(const struct bench_exec *exec, const struct bench_clock *clock,
         r = follow(exec, clock, &c, run, begun, end_ns, err);
         if (r < 0 || exec->kill)
                 (void)kill(c.pid, r < 0 ? SIGTERM : SIGKILL);
-        ended = reap(c.pid, r < 0 ? fg_mono_ns() + FG_NS_PER_SEC : end_ns, &run->status,
-                     r < 0 ? &ignored : err);
+        ended = reap(c.pid, r < 0 ? fg_mono_ns() + END_NS : end_ns, exec->finally || r < 0,
+                     &run->status, r < 0 ? &ignored : err);
         run->whole_ms = bench_ms(begun, bench_now(clock));
         if (r < 0 || ended < 0)
                 return fg_wrap(err, "%s", exec->words->v[0]);
@@ -245,11 +258,13 @@ int bench_exec(const struct bench_exec *exec, const struct bench_clock *clock,
                        run->status, *said ? ": " : " and no output", said);
 }
 
-int bench_exec_simply(const struct bench_words *words, struct fg_buf *ret_output,
-                      struct fg_error *err)
+static int exec_to_end(const struct bench_words *words, bool finally, struct fg_buf *ret_output,
+                       struct fg_error *err)
 {
         fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
-        const struct bench_exec exec = { .words = words, .timeout_ms = SIMPLY_MS };
+        const struct bench_exec exec = { .words = words,
+                                         .finally = finally,
+                                         .timeout_ms = SIMPLY_MS };
         struct fg_error why = FG_ERROR_INIT;
         int r = bench_exec(&exec, &bench_monotonic, &run, &why);
 
@@ -264,6 +279,18 @@ int bench_exec_simply(const struct bench_words *words, struct fg_buf *ret_output
         return ret_output && run.output.len > 0
                        ? fg_buf_append(ret_output, run.output.data, run.output.len, err)
                        : 0;
+}
+
+int bench_exec_simply(const struct bench_words *words, struct fg_buf *ret_output,
+                      struct fg_error *err)
+{
+        return exec_to_end(words, false, ret_output, err);
+}
+
+int bench_exec_finally(const struct bench_words *words, struct fg_buf *ret_output,
+                       struct fg_error *err)
+{
+        return exec_to_end(words, true, ret_output, err);
 }
 
 int bench_spawn(const struct bench_words *words, pid_t *ret_pid, struct fg_error *err)

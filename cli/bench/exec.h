@@ -29,6 +29,7 @@ struct bench_exec {
         const char *until; /* text of its output that is waited for; NULL: its first byte */
         bool kill;         /* once that is seen */
         bool leave;        /* once that is seen: a child of it keeps its output open */
+        bool finally;      /* it tidies up: an interruption does not end it */
         unsigned timeout_ms;
 };
 
@@ -54,9 +55,14 @@ void bench_run_finish(struct bench_run *run);
 int bench_exec_simply(const struct bench_words *words, struct fg_buf *ret_output,
                       struct fg_error *err);
 
+/** bench_exec_finally() - the same for what tidies up, also after an interruption. */
+int bench_exec_finally(const struct bench_words *words, struct fg_buf *ret_output,
+                       struct fg_error *err);
+
 /** bench_spawn() - start a program whose output nobody wants. Return: its pidfd. */
 int bench_spawn(const struct bench_words *words, pid_t *ret_pid, struct fg_error *err);
 
-/** bench_watch_signals() - from here on SIGINT and SIGTERM only make bench_interrupted() true. */
+/** bench_watch_signals() - from here on SIGINT, SIGTERM and SIGHUP only make bench_interrupted()
+ * true. */
 void bench_watch_signals(void);
 bool bench_interrupted(void);

@@ -20,7 +20,7 @@ static size_t collect(struct bench *b, struct bench_peer *host, struct bench_pee
 
         *host = (struct bench_peer){ .kind = &bench_host };
         ret[n++] = host;
-        for (size_t i = 0; i < BENCH_PEERS; i++)
+        for (size_t i = 0; i < b->n_peers; i++)
                 if (b->peers[i].found && b->peers[i].kind->command && !b->peers[i].kind->start_only)
                         ret[n++] = &b->peers[i];
         return n;
@@ -69,8 +69,8 @@ static struct json_object *work_json(const struct bench *b, const struct bench_p
 void bench_efficiency(struct bench *b)
 {
         struct json_object *rows = json_object_new_array();
-        struct bench_peer host, *who[BENCH_PEERS + 1];
-        struct work all[BENCH_PEERS + 1] = { 0 };
+        struct bench_peer host, *who[BENCH_PEERS_MAX + 1];
+        struct work all[BENCH_PEERS_MAX + 1] = { 0 };
         const size_t n = collect(b, &host, who);
 
         for (unsigned round = 0; round < (b->quick ? 1 : 5); round++)
@@ -88,7 +88,7 @@ void bench_efficiency(struct bench *b)
 void bench_isolation(struct bench *b)
 {
         struct json_object *rows = json_object_new_array();
-        struct bench_peer host, *who[BENCH_PEERS + 1];
+        struct bench_peer host, *who[BENCH_PEERS_MAX + 1];
         const size_t n = collect(b, &host, who);
         fg_cleanup(fg_buf_finish) struct fg_buf id = FG_BUF_INIT(4096);
         struct fg_error ignored = FG_ERROR_INIT;

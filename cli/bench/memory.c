@@ -91,7 +91,7 @@ static int wait_idle(struct bench *b, const struct bench_peer *p, const struct i
         fg_autofree char *path = fg_asprintf("/v1/tasks/%s?wait=RUNNING", idle->ids[idle->n - 1]);
         fg_autojson *answer = NULL;
 
-        if (p->kind != &bench_fgrun_warm_image)
+        if (!p->kind->task)
                 return 0;
         answer = bench_world_get(&b->world, path, err);
         return answer ? 0 : -1;
@@ -120,7 +120,7 @@ static void end_all(struct bench *b, struct bench_peer *p, const struct idle *id
                 struct fg_error err = FG_ERROR_INIT;
 
                 p->kind->end(&b->world, p, idle->ids[i], &words);
-                if (bench_exec_simply(&words, NULL, &err) < 0)
+                if (bench_exec_finally(&words, NULL, &err) < 0)
                         fg_cli_note(b->world.cli, "%s: %s", p->kind->name, err.msg);
         }
 }
@@ -182,7 +182,7 @@ void bench_memory(struct bench *b)
         struct json_object *rows = json_object_new_array();
 
         for (size_t c = 0; c < FG_ARRAY_SIZE(counts); c++)
-                for (size_t i = 0; i < BENCH_PEERS && !bench_interrupted(); i++)
+                for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++)
                         measure_one(b, &b->peers[i], counts[c], rows);
         fg_json_set(b->result, "memory", rows);
 }

@@ -10,10 +10,25 @@
 struct bench_peer;
 struct bench_world;
 
+/* What guest must be waiting before a task starts. */
+enum bench_guest { BENCH_GUEST_NONE, BENCH_GUEST_PLAIN, BENCH_GUEST_WITH_IMAGE };
+
+/*
+ * A way of fgrun to start a task: what makes it this one and no other. Each has a size of its own
+ * where guests of another way could take its tasks.
+ */
+struct bench_task {
+        const char *way; /* that the task must have taken */
+        enum bench_guest guest;
+        int memory_mib;
+        int disk_gib; /* 0: the default, which is that of waiting guests */
+};
+
 /* How one way to isolate a program is driven. All return 0, or -1 with the reason. */
 struct bench_kind {
-        const char *name; /* in every table, and in the JSON */
-        bool start_only;  /* once it runs it is as another kind is */
+        const char *name;              /* in every table, and in the JSON */
+        bool start_only;               /* once it runs it is as another kind is */
+        const struct bench_task *task; /* of fgrun; NULL: somebody else's */
         /* Is it here, and does it work? Fills peer->version. */
         int (*find)(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
         /* Waits until the next run is a run of this kind; NULL: it always is. */
@@ -55,8 +70,10 @@ struct bench_peer {
         char **words; /* private to the kind; NULL-terminated, heap */
 };
 
-extern const struct bench_kind bench_fgrun_warm_image, bench_fgrun_cold, bench_runc, bench_docker,
+extern const struct bench_kind bench_warm_image, bench_warm, bench_cold, bench_runc, bench_docker,
         bench_podman, bench_qemu_floor, bench_host;
+/** bench_kinds - who takes part, in the order of tables; ends with NULL. */
+extern const struct bench_kind *const bench_kinds[];
 
 void bench_peer_finish(struct bench_peer *p);
 /** bench_wait_for_guest() - until fgd has a guest for @p waiting, and makes none. */

@@ -15,24 +15,17 @@
 
 #define SETTLE_NS      (60 * FG_NS_PER_SEC)
 #define SETTLE_STEP_MS 20
-#define COLD_DISK_GIB                                                                              \
-        30 /* warm guests have the default disk, so this one is never taken from them */
 
 /*
- * Tasks that had the same reference three times get guests with its image mounted. So every other
- * way has a name of its own for the image at every start: a link to the same layout.
+ * Tasks that had the same reference three times get guests with its image mounted, and tasks of
+ * that size then get no plain ones. So every other way has a name of its own for the image at every
+ * start: a link to the same layout.
  */
 static char *reference(const struct bench_world *w, const struct bench_peer *p)
 {
-        if (p->kind == &bench_fgrun_warm_image)
+        if (p->kind->task->guest == BENCH_GUEST_WITH_IMAGE)
                 return fg_asprintf("oci:%s:fgrun-bench", w->layout);
         return fg_asprintf("oci:%s/%s-%u:fgrun-bench", w->dir, p->kind->name, p->serial);
-}
-
-/* A guest with the image mounted takes every task of its size that has this image. */
-static int memory_mib(const struct bench_peer *p)
-{
-        return p->kind == &bench_fgrun_warm_image ? 512 : 1024;
 }
 
 static struct json_object *definition(const struct bench_world *w, const struct bench_peer *p,
@@ -41,14 +34,15 @@ static struct json_object *definition(const struct bench_world *w, const struct 
         struct json_object *def = json_object_new_object(), *container = json_object_new_object();
         struct json_object *containers = json_object_new_array(), *disk = json_object_new_object();
         struct json_object *command = json_object_new_array();
-        fg_autofree char *image = reference(w, p), *memory = fg_asprintf("%d", memory_mib(p));
+        fg_autofree char *image = reference(w, p),
+                         *memory = fg_asprintf("%d", p->kind->task->memory_mib);
 
         fg_json_set_str(def, "family", p->kind->name);
         /* Work is compared with containers that have no limit: a whole vCPU, then. */
         fg_json_set_str(def, "cpu", fg_streq(word, "efficiency") ? "1024" : "256");
         fg_json_set_str(def, "memory", fg_streq(word, "efficiency") ? "2048" : memory);
-        fg_json_set_int(disk, "sizeInGiB", COLD_DISK_GIB);
-        if (p->kind == &bench_fgrun_cold)
+        fg_json_set_int(disk, "sizeInGiB", p->kind->task->disk_gib);
+        if (p->kind->task->disk_gib > 0)
                 fg_json_set(def, "ephemeralStorage", disk);
         else
                 json_object_put(disk);
@@ -133,7 +127,7 @@ static int read_task(struct bench_world *w, struct bench_peer *p, double *ret_ac
         start = fg_json_obj(ours, "start");
         way = fg_json_str(start, "way");
         reason = fg_json_str(start, "reason");
-        if (!way || !fg_streq(way, p->kind->name + strlen("microvm-")))
+        if (!way || !fg_streq(way, p->kind->task->way))
                 return fg_fail(err, FG_ERR_CONFLICT, "a task started the way '%s'%s%s",
                                way ? way : "?", reason ? ": " : "", reason ? reason : "");
         *ret_accept_ms = read_phases(p, fg_json_arr(ours, "phases"));
@@ -148,6 +142,18 @@ static int start(struct bench_world *w, struct bench_peer *p, struct bench_run *
         return read_task(w, p, ret_accept_ms, err);
 }
 
+/* Is @size of the pool what a task of this kind takes its guest from? The floor: any with an image.
+ */
+static bool is_ours(const struct bench_peer *p, struct json_object *size)
+{
+        const struct bench_task *task = p->kind->task;
+        const bool with_image = fg_json_arr(size, "images");
+
+        return task ? with_image == (task->guest == BENCH_GUEST_WITH_IMAGE) &&
+                               fg_json_int(size, "memoryMiB", 0) == task->memory_mib
+                    : with_image;
+}
+
 /* Is a guest of our kind ready, and none being made beside us? */
 static int pool_rests(struct bench_world *w, const struct bench_peer *p, bool *ret,
                       struct fg_error *err)
@@ -160,10 +166,11 @@ static int pool_rests(struct bench_world *w, const struct bench_peer *p, bool *r
                 struct json_object *size = json_object_array_get_idx(sizes, i);
 
                 booting += fg_json_int(size, "booting", 0);
-                if (fg_json_arr(size, "images"))
+                if (is_ours(p, size))
                         ready += fg_json_int(size, "ready", 0);
         }
-        *ret = booting == 0 && (ready > 0 || p->kind == &bench_fgrun_cold);
+        *ret = booting == 0 &&
+               (ready > 0 || (p->kind->task && p->kind->task->guest == BENCH_GUEST_NONE));
         return info ? 0 : -1;
 }
 
@@ -202,7 +209,7 @@ static int next_image(struct bench_world *w, struct bench_peer *p, struct fg_err
 
 static int settle(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
 {
-        if (p->kind != &bench_fgrun_warm_image && next_image(w, p, err) < 0)
+        if (p->kind->task->guest != BENCH_GUEST_WITH_IMAGE && next_image(w, p, err) < 0)
                 return -1;
         return bench_wait_for_guest(w, p, err);
 }
@@ -218,7 +225,7 @@ static int find(struct bench_world *w, struct bench_peer *p, struct fg_error *er
         return bench_probe(w, p, "start", &run, err);
 }
 
-static int find_warm_image(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
+static int find_with_image(struct bench_world *w, struct bench_peer *p, struct fg_error *err)
 {
         fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
         fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
@@ -231,20 +238,39 @@ static int find_warm_image(struct bench_world *w, struct bench_peer *p, struct f
         return bench_probe(w, p, "start", &run, err);
 }
 
-const struct bench_kind bench_fgrun_warm_image = {
+const struct bench_kind bench_warm_image = {
         .name = "microvm-warm-image",
-        .find = find_warm_image,
+        .task = &(const struct bench_task){ .way = "warm-image",
+                                            .guest = BENCH_GUEST_WITH_IMAGE,
+                                            .memory_mib = 512 },
+        .find = find_with_image,
         .settle = settle,
         .command = command,
         .end = end,
         .start = start,
 };
 
-const struct bench_kind bench_fgrun_cold = {
-        .name = "microvm-cold",
+/* start_only: the next runs with the same image would be runs of microvm-warm-image. */
+const struct bench_kind bench_warm = {
+        .name = "microvm-warm",
         .start_only = true,
+        .task = &(const struct bench_task){ .way = "warm",
+                                            .guest = BENCH_GUEST_PLAIN,
+                                            .memory_mib = 1024 },
         .find = find,
         .settle = settle,
         .command = command,
+        .end = end,
+        .start = start,
+};
+
+const struct bench_kind bench_cold = {
+        .name = "microvm-cold",
+        .start_only = true,
+        .task = &(const struct bench_task){ .way = "cold", .memory_mib = 1024, .disk_gib = 30 },
+        .find = find,
+        .settle = settle,
+        .command = command,
+        .end = end,
         .start = start,
 };

@@ -14,6 +14,7 @@
 
 #define IMAGE    "fgrun-bench:latest"
 #define TEXT_MAX 65536
+#define LABEL    "fgrun-bench=%d" /* of containers: the process that started them */
 
 /* The first line of what a program prints, into peer->version. */
 static int ask_version(struct bench_peer *p, const char *const *command, struct fg_error *err)
@@ -135,12 +136,40 @@ static int runc_find(struct bench_world *w, struct bench_peer *p, struct fg_erro
         return try_once(w, p, err);
 }
 
+/* Every word of what @ask prints names something that @end takes away. */
+static void end_listed(struct bench_world *w, struct bench_peer *p, const struct bench_words *ask)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(TEXT_MAX);
+        struct fg_error ignored = FG_ERROR_INIT;
+        char *rest = NULL;
+
+        if (bench_exec_finally(ask, &text, &ignored) < 0 || !text.data)
+                return;
+        for (char *id = strtok_r(text.data, " \n", &rest); id; id = strtok_r(NULL, " \n", &rest)) {
+                fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+
+                p->kind->end(w, p, id, &words);
+                (void)bench_exec_finally(&words, NULL, &ignored);
+        }
+}
+
+static void runc_leave(struct bench_world *w, struct bench_peer *p)
+{
+        fg_cleanup(bench_words_finish) struct bench_words ask = { 0 };
+
+        bench_words_add(&ask, "runc");
+        bench_words_format(&ask, "--root=%s/runc", w->dir);
+        bench_words_all(&ask, (const char *const[]){ "list", "--quiet", NULL });
+        end_listed(w, p, &ask);
+}
+
 const struct bench_kind bench_runc = {
         .name = "runc",
         .find = runc_find,
         .command = runc_command,
         .end = runc_end,
         .start = start,
+        .leave = runc_leave,
 };
 
 /* ---- docker, podman: one command line ---- */
@@ -156,7 +185,9 @@ static int engine_command(struct bench_world *w, struct bench_peer *p, const cha
 {
         (void)w;
         (void)err;
-        bench_words_all(ret, (const char *const[]){ p->kind->name, "run", "--rm", NULL });
+        bench_words_all(ret,
+                        (const char *const[]){ p->kind->name, "run", "--rm", "--label", NULL });
+        bench_words_format(ret, LABEL, (int)getpid());
         if (idle)
                 bench_words_add(ret, "--detach");
         bench_words_all(ret, (const char *const[]){ image_of(p), "/probe", word, NULL });
@@ -198,13 +229,16 @@ static int podman_find(struct bench_world *w, struct bench_peer *p, struct fg_er
 
 static void engine_leave(struct bench_world *w, struct bench_peer *p)
 {
-        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        fg_cleanup(bench_words_finish) struct bench_words words = { 0 }, ask = { 0 };
         struct fg_error ignored = FG_ERROR_INIT;
 
-        (void)w;
+        bench_words_all(&ask, (const char *const[]){ p->kind->name, "ps", "--all", "--quiet",
+                                                     "--filter", NULL });
+        bench_words_format(&ask, "label=" LABEL, (int)getpid());
+        end_listed(w, p, &ask);
         bench_words_all(&words, (const char *const[]){ p->kind->name, "rmi", "--force", image_of(p),
                                                        NULL });
-        (void)bench_exec_simply(&words, NULL, &ignored);
+        (void)bench_exec_finally(&words, NULL, &ignored);
 }
 
 const struct bench_kind bench_docker = {

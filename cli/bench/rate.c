@@ -63,7 +63,7 @@ static void end_one(struct loop *l, unsigned slot, bool kill_it)
 static int step(struct loop *l, uint64_t end_ns, struct fg_error *err)
 {
         const bool more = fg_mono_ns() < end_ns && l->begun < STARTS_MAX && l->failed < 3;
-        const bool late = fg_mono_ns() > end_ns + DRAIN_NS;
+        const bool late = bench_interrupted() || fg_mono_ns() > end_ns + DRAIN_NS;
 
         for (unsigned i = 0; i < l->want && more && !bench_interrupted(); i++)
                 if (l->fds[i].fd < 0 && begin_one(l, i, err) < 0)
@@ -111,7 +111,7 @@ void bench_rate(struct bench *b)
         struct json_object *rows = json_object_new_array();
 
         for (size_t c = 0; c < FG_ARRAY_SIZE(concurrencies); c += b->quick ? 2 : 1)
-                for (size_t i = 0; i < BENCH_PEERS && !bench_interrupted(); i++) {
+                for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++) {
                         struct bench_peer *p = &b->peers[i];
                         struct fg_error ignored = FG_ERROR_INIT;
 

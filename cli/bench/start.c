@@ -71,8 +71,8 @@ static struct json_object *row_json(const struct bench_peer *p)
 
 void bench_start(struct bench *b)
 {
-        struct bench_contender who[BENCH_PEERS];
-        struct turn turns[BENCH_PEERS];
+        struct bench_contender who[BENCH_PEERS_MAX];
+        struct turn turns[BENCH_PEERS_MAX];
         const struct bench_rounds rounds = { .warm_up = b->warm_up,
                                              .counted = b->rounds,
                                              .failed = failed,
@@ -80,7 +80,7 @@ void bench_start(struct bench *b)
         struct json_object *rows = json_object_new_array();
         size_t n = 0;
 
-        for (size_t i = 0; i < BENCH_PEERS; i++) {
+        for (size_t i = 0; i < b->n_peers; i++) {
                 if (!b->peers[i].found)
                         continue;
                 turns[n] = (struct turn){ b, &b->peers[i] };
@@ -88,7 +88,7 @@ void bench_start(struct bench *b)
                 n++;
         }
         bench_interleave(who, n, &rounds);
-        for (size_t i = 0; i < BENCH_PEERS; i++)
+        for (size_t i = 0; i < b->n_peers; i++)
                 if (b->peers[i].accept.n > 0)
                         (void)json_object_array_add(rows, row_json(&b->peers[i]));
         fg_json_set(b->result, "start", rows);

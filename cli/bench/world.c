@@ -22,7 +22,7 @@
 
 /* A start must not wait for its turn, and guests of two kinds wait for tasks. */
 static const char *const settings[] = { "--launch-per-second=0", "--run-per-second=0",
-                                        "--warm-memory-mib=4096", NULL };
+                                        "--warm-memory-mib=8192", NULL };
 
 /* In the build tree, or where it was installed. */
 static char *find_archive(struct fg_error *err)
@@ -192,11 +192,14 @@ static int stop_daemon(struct bench_world *w, struct fg_error *err)
 
 int bench_world_close(struct bench_world *w, struct fg_error *err)
 {
-        struct fg_error why = FG_ERROR_INIT;
+        struct fg_error why = FG_ERROR_INIT, ignored = FG_ERROR_INIT;
         int r = 0;
 
-        if (w->daemon > 0 && (r = stop_tasks(w, &why)) == 0)
-                r = stop_daemon(w, &why);
+        if (w->daemon > 0) {
+                r = stop_tasks(w, &why);
+                if (stop_daemon(w, r < 0 ? &ignored : &why) < 0)
+                        r = -1;
+        }
         if (r < 0)
                 *err = why;
         else if (w->dir)

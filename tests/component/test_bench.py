@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """fgrun bench, with VMs that are processes and container engines that sleep for a known time."""
 
+import contextlib
 import json
-import os
 import pathlib
 import re
+import signal
 import subprocess
+import time
 
 import pytest
 
 from conftest import BUILD, HYPERVISOR, PROGRAM, ROOT
 
 SLEEP_MS = 80
-WORKING = {"microvm-warm-image", "microvm-cold", "docker"}
+WORKING = {"microvm-warm-image", "microvm-warm", "microvm-cold", "docker"}
 PROBE = BUILD / "bench" / "probe" / "probe"
 DOCKER = f"""#!/bin/sh
+echo "$*" >>$HOME/docker.log
 case $1 in
+ps) echo left-behind ;;
 version) echo 1.2.3 ;;
 run)
     case $*:$# in
@@ -29,21 +33,52 @@ esac
 BROKEN = "#!/bin/sh\n[ $1 != --version ] || { echo broken 1; exit 0; }\necho no such luck >&2\nexit 125\n"
 
 
-@pytest.fixture(name="bench", scope="module")
-def _bench(tmp_path_factory):
-    """Result, page and printed text of one quick run."""
-    tmp = tmp_path_factory.mktemp("bench")
+def prepare(tmp):
+    """Programs that are found first, and the environment they are found with."""
     for name, text in (("docker", DOCKER), ("podman", BROKEN), ("runc", BROKEN),
                        ("fgd", f'#!/bin/sh\nexec {PROGRAM} "$@" --hypervisor={HYPERVISOR} --network=none\n')):
         (tmp / name).write_text(text, encoding="ascii")
         (tmp / name).chmod(0o755)
-    env = {"PATH": f"{tmp}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp), "FGRUN_FGD": str(tmp / "fgd"), "TMPDIR": "/tmp"}
-    before = {name for name in os.listdir("/tmp") if name.startswith("fgrun-bench-")}
+    return {"PATH": f"{tmp}:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(tmp), "FGRUN_FGD": str(tmp / "fgd"), "TMPDIR": str(tmp)}
+
+
+def left(tmp):
+    """Directories, and processes that name them."""
+    found = [path.name for path in tmp.glob("fgrun-bench-*")]
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if f"{tmp}/fgrun-bench-".encode() in path.read_bytes():
+                found.append(path.read_bytes())
+    return found
+
+
+@pytest.fixture(name="bench", scope="module")
+def _bench(tmp_path_factory):
+    """Result, page and printed text of one quick run."""
+    tmp = tmp_path_factory.mktemp("bench")
     done = subprocess.run([BUILD / "cli" / "fgrun", "bench", "--quick", f"--json={tmp}/out.json", f"--html={tmp}/out.html"],
-                          env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+                          env=prepare(tmp), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 0, done
-    assert {name for name in os.listdir("/tmp") if name.startswith("fgrun-bench-")} <= before
+    assert not left(tmp)
     return json.loads((tmp / "out.json").read_text("utf-8")), (tmp / "out.html").read_text("utf-8"), done.stdout
+
+
+def test_an_interruption_leaves_nothing_and_keeps_what_was_measured(tmp_path):
+    log = tmp_path / "docker.log"
+    child = subprocess.Popen([BUILD / "cli" / "fgrun", "bench", f"--json={tmp_path}/out.json"], env=prepare(tmp_path),
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    end = time.monotonic() + 120
+    while not log.exists() or log.read_text("utf-8").count("/probe start") < 5:
+        assert time.monotonic() < end and child.poll() is None
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    printed = child.communicate(timeout=120)[0]
+    assert child.returncode == 130 and not left(tmp_path)
+    result = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    assert result["settings"]["interrupted"] and 1 <= len(row(result, "docker")["samples_ms"]) < 20
+    assert "docker" in printed
+    lines = log.read_text("utf-8").splitlines()  # what docker still has of ours is asked for, and goes
+    assert lines[-3].startswith("ps --all") and lines[-2:] == ["rm --force left-behind", "rmi --force fgrun-bench:latest"]
 
 
 def check(shape, value, path):
