@@ -354,14 +354,14 @@ static void close_all(struct fg_daemon *d)
         fg_http_free(d->http);
         fg_webhook_free(d->webhook);
         fg_engine_shutdown(d);
-        fg_pool_free(d->pool);
-        d->pool = NULL;
+        fg_pool_close(d->pool);
         fg_housekeeping_stop(d);
         fg_cwlogs_free(d->cwlogs);
         fg_lane_free(d->io);
         fg_vmm_free(d->vmm);
         fg_net_free(d->net);
         fg_images_free(d->images);
+        fg_pool_free(d->pool); /* until here jobs came back to it */
         fg_keeper_free(d->keeper);
         fg_logstore_free(d->logs);
         fg_audit_free(d->audit);

@@ -420,16 +420,21 @@ struct fg_pool *fg_pool_new(struct fg_daemon *d)
         return pool;
 }
 
-void fg_pool_free(struct fg_pool *pool)
+void fg_pool_close(struct fg_pool *pool)
 {
         struct pool_guest *g, *next;
 
         if (!pool)
                 return;
+        pool->leaving = true;
         pool->left = NULL;
         LL_FOREACH_SAFE(pool->guests, g, next)
         pool_forget(g);
-        for (size_t i = 0; i < POOL_DEMANDS_MAX; i++)
+}
+
+void fg_pool_free(struct fg_pool *pool)
+{
+        for (size_t i = 0; pool && i < POOL_DEMANDS_MAX; i++)
                 pool_demand_forget(&pool->demands[i]);
         free(pool);
 }

@@ -24,7 +24,11 @@ struct fg_taskdef;
 struct fg_pool;
 
 struct fg_pool *fg_pool_new(struct fg_daemon *d);
-/** fg_pool_free() - forget all guests; fg_pool_leave() came before. NULL is fine. */
+/**
+ * fg_pool_close() - forget all guests, whatever is under way for them; NULL is fine
+ * Jobs of theirs may still come back: free it after the lanes of disks, VMs and the network.
+ */
+void fg_pool_close(struct fg_pool *pool);
 void fg_pool_free(struct fg_pool *pool);
 
 struct fg_pool_claim {

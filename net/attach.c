@@ -234,8 +234,10 @@ void fg_net_detach(struct fg_net *net, const char *task, fg_net_done_fn done, vo
         struct fg_net_member *m = fg_member_find(net, task);
         struct work *w = work_new(net, task, detach_work, detach_done);
 
-        if (m)
+        if (m) {
                 m->leaving = true;
+                fg_ports_close(m); /* its address is somebody else's before long */
+        }
         w->detached = done;
         w->userdata = userdata;
         fg_lane_submit(net->lane, &w->job);

@@ -38,6 +38,7 @@ struct flow {
 struct connection {
         struct fg_forward *f;
         struct flow in, out;
+        bool connected; /* before it is, an end passed on to the task would break it off */
         sd_event_source *client, *task, *again;
         struct connection *prev, *next;
 };
@@ -131,12 +132,31 @@ static void pump(struct connection *c)
         (void)sd_event_source_set_enabled(c->again, SD_EVENT_ONESHOT);
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+/* Edges: both ways are tried until neither moves. */
+static int on_client_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
+        struct connection *c = userdata;
+
         (void)source;
         (void)fd;
-        (void)revents; /* edges: both ways are tried until neither moves */
-        pump(userdata);
+        /* Neither way might notice: one has nothing to read, the other nowhere to write. */
+        if (revents & EPOLLERR)
+                cut(c, true);
+        else if (c->connected)
+                pump(c);
+        return 0;
+}
+
+static int on_task_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct connection *c = userdata;
+
+        (void)source;
+        (void)fd;
+        if (!(revents & (EPOLLOUT | EPOLLERR | EPOLLHUP)) && !c->connected)
+                return 0;
+        c->connected = true; /* or it has failed, which is seen at once */
+        pump(c);
         return 0;
 }
 
@@ -147,20 +167,18 @@ static int on_again(sd_event_source *source, void *userdata)
         return 0;
 }
 
-/* @client is taken. */
-static void begin(struct port *port, int client)
+/* @client and @task are taken. */
+static void begin(struct port *port, int client, int task)
 {
-        int task = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         const int yes = 1;
         struct connection *c;
 
         /* A client that vanished does not keep its place for ever. */
         (void)setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
-        if (task < 0 ||
-            (connect(task, (const struct sockaddr *)&port->p.to, sizeof(port->p.to)) < 0 &&
-             errno != EINPROGRESS)) {
+        if (connect(task, (const struct sockaddr *)&port->p.to, sizeof(port->p.to)) < 0 &&
+            errno != EINPROGRESS) {
                 (void)close(client);
-                fg_closep(&task);
+                (void)close(task);
                 return;
         }
         c = fg_calloc(1, sizeof(*c));
@@ -170,8 +188,8 @@ static void begin(struct port *port, int client)
         DL_APPEND(c->f->connections, c);
         c->f->n_connections++;
         (void)atomic_fetch_add(&open_connections, 1);
-        if (sd_event_add_io(c->f->event, &c->client, client, EDGES, on_io, c) < 0 ||
-            sd_event_add_io(c->f->event, &c->task, task, EDGES, on_io, c) < 0 ||
+        if (sd_event_add_io(c->f->event, &c->client, client, EDGES, on_client_io, c) < 0 ||
+            sd_event_add_io(c->f->event, &c->task, task, EDGES, on_task_io, c) < 0 ||
             sd_event_add_defer(c->f->event, &c->again, on_again, c) < 0)
                 cut(c, true);
 }
@@ -212,18 +230,19 @@ static bool is_full(const struct fg_forward *f)
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         struct port *port = userdata;
-        int client;
+        fg_autoclose int task = -1;
+        int client = -1;
 
         (void)source;
         (void)revents;
-        if (is_full(port->f)) {
-                pause_listening(port->f);
-                return 0;
-        }
-        client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        /* Both descriptors, or the client stays in the queue. */
+        if (!is_full(port->f))
+                task = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (task >= 0)
+                client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client >= 0)
-                begin(port, client);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                begin(port, client, fg_take_fd(task));
+        else if (task < 0 || (errno != EAGAIN && errno != ECONNABORTED))
                 pause_listening(port->f);
         return 0;
 }

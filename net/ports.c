@@ -118,8 +118,16 @@ int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *
 void fg_ports_hold_again(struct fg_net *net, struct fg_net_member *m)
 {
         m->held = fg_calloc(m->eni->n_ports + 1, sizeof(*m->held));
-        for (size_t i = 0; i < m->eni->n_ports; i++)
-                m->held[i] = hold(&m->eni->ports[i].port, !net->vpc.uplink->host_rules);
+        for (size_t i = 0; i < m->eni->n_ports; i++) {
+                const struct fg_net_port *p = &m->eni->ports[i].port;
+
+                m->held[i] = hold(p, !net->vpc.uplink->host_rules);
+                if (m->held[i] < 0)
+                        fg_log_warn("task %s: its published port %s%s%u/%s is not held any more: "
+                                    "%s",
+                                    m->task, p->address, *p->address ? ":" : "", p->host,
+                                    protocol(p), strerror(errno));
+        }
 }
 
 void fg_ports_open(struct fg_net *net, struct fg_net_member *m)
@@ -141,10 +149,15 @@ void fg_ports_open(struct fg_net *net, struct fg_net_member *m)
                 fg_log_error("task %s: %s", m->task, err.msg);
 }
 
-void fg_ports_drop(struct fg_net_member *m)
+void fg_ports_close(struct fg_net_member *m)
 {
         fg_forward_free(m->forward);
         m->forward = NULL;
+}
+
+void fg_ports_drop(struct fg_net_member *m)
+{
+        fg_ports_close(m);
         for (size_t i = 0; m->held && i < m->eni->n_ports; i++)
                 fg_closep(&m->held[i]);
         free(m->held);

@@ -44,4 +44,6 @@ int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *
 void fg_ports_hold_again(struct fg_net *net, struct fg_net_member *m);
 /** fg_ports_open() - its ports lead to the task, which is attached. */
 void fg_ports_open(struct fg_net *net, struct fg_net_member *m);
+/** fg_ports_close() - they lead nowhere; still nobody else may have them. */
+void fg_ports_close(struct fg_net_member *m);
 void fg_ports_drop(struct fg_net_member *m);

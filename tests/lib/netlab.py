@@ -183,11 +183,15 @@ class Net:
 
     def start(self, prefix=()):
         config = [self.lab.config] if self.lab.config else []
-        with ownnet.inside(self.lab.host):
+        with ownnet.inside(self.lab.host), open(f"{self.lab.directory}/log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen([*prefix, self.tool, f"{self.lab.directory}/state",
                                              f"{self.lab.directory}/run", *config], text=True,
-                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         return self.answer()
+
+    def said(self):
+        with open(f"{self.lab.directory}/log", encoding="utf-8") as log:
+            return log.read()
 
     def answer(self):
         return json.loads(self.process.stdout.readline())

@@ -212,6 +212,12 @@ def test_published_ports(lab):
     # Taken up again with its task, and given back with it.
     lab.net.kill()
     assert ask(lab.outside, HOST, 8080, timeout=0.5) is None
+    thief = Server(lab.host, "127.0.0.1", 8081)
+    assert lab.net.start(as_user())["usable"]
+    assert ask(lab.outside, HOST, 8080) == a.a["gateway4"]
+    assert "port 127.0.0.1:8081/tcp is not held any more" in lab.net.said()
+    lab.net.kill()
+    thief.close()
     assert lab.net.start(as_user())["usable"]
     assert ask(lab.outside, HOST, 8080) and ask(lab.host, "127.0.0.1", 8081)
     for server in (*servers, other):
