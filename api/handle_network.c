@@ -2,6 +2,7 @@
 #include "api/engine.h"
 #include "api/network.h"
 #include "api/routes.h"
+#include "api/task_network.h"
 #include "core/str.h"
 
 /* GET /v1/network: what is configured, and who has what. */
@@ -51,10 +52,13 @@ static struct json_object *port_json(const struct fg_net_port *p)
 {
         struct json_object *obj = json_object_new_object();
 
-        fg_json_set_str(obj, "hostAddress", *p->address ? p->address : "0.0.0.0");
+        const char *protocol = p->udp ? "udp" : "tcp";
+
+        fg_json_set_str(obj, "hostAddress",
+                        *p->address ? p->address : fg_publish_everywhere(protocol));
         fg_json_set_int(obj, "hostPort", p->host);
         fg_json_set_int(obj, "containerPort", p->container);
-        fg_json_set_str(obj, "protocol", p->udp ? "udp" : "tcp");
+        fg_json_set_str(obj, "protocol", protocol);
         return obj;
 }
 

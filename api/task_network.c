@@ -37,15 +37,29 @@ const struct fg_object fg_network_configuration_object = FG_OBJECT(fg_network_co
 
 static bool check_address(struct fg_decode *d, const char *s)
 {
+        struct in6_addr ip6;
         struct in_addr ip;
 
         if (inet_pton(AF_INET, s, &ip) == 1)
                 return true;
+        if (inet_pton(AF_INET6, s, &ip6) == 1 && !IN6_IS_ADDR_V4MAPPED(&ip6) &&
+            !IN6_IS_ADDR_LINKLOCAL(&ip6))
+                return true;
         fg_decode_problem(d, NULL, NULL,
-                          strchr(s, ':') ? "'%.*s': ports are published on IPv4 addresses only"
-                                         : "'%.*s' is not an IPv4 address of this host",
+                          "'%.*s' is not an address of this host: IPv4, or IPv6 without a zone",
                           FG_CLIP(s));
         return false;
+}
+
+/* No rule of the kernel leads from an IPv6 address to a task, and datagrams are not carried. */
+static void check_publish(struct fg_decode *d, void *obj)
+{
+        const struct fg_publish *p = obj;
+
+        if (p->protocol && fg_streq(p->protocol, "udp") && p->host_address &&
+            strchr(p->host_address, ':'))
+                fg_decode_problem(d, "hostAddress", NULL,
+                                  "udp is published on IPv4 addresses only");
 }
 
 static const struct fg_field publish_fields[] = {
@@ -55,7 +69,8 @@ static const struct fg_field publish_fields[] = {
         FG_ROW_STRING(fg_publish, protocol, "protocol", .allowed = protocols),
         FG_ROW_STRING(fg_publish, host_address, "hostAddress", .check = check_address),
 };
-static const struct fg_object publish_object = FG_OBJECT(fg_publish, publish_fields);
+static const struct fg_object publish_object = FG_OBJECT(fg_publish, publish_fields,
+                                                         .check = check_publish);
 
 static const struct fg_field network_fields[] = {
         FG_ROW_OBJECT(fg_task_network, configuration, "networkConfiguration",
@@ -101,6 +116,19 @@ void fg_task_network_free(struct fg_task_network *n)
         free(n);
 }
 
+/* As the kernel writes it; "" for all. */
+static void set_address(const struct fg_publish *p, struct fg_net_port *port)
+{
+        struct in6_addr ip6;
+
+        if (!p->host_address || fg_streq(p->host_address, "::"))
+                return;
+        if (inet_pton(AF_INET6, p->host_address, &ip6) == 1)
+                (void)inet_ntop(AF_INET6, &ip6, port->address, sizeof(port->address));
+        else
+                (void)snprintf(port->address, sizeof(port->address), "%s", p->host_address);
+}
+
 struct fg_net_request fg_task_network_request(const struct fg_task_network *n,
                                               struct fg_net_port ports[FG_NET_PORTS_MAX])
 {
@@ -120,10 +148,7 @@ struct fg_net_request fg_task_network_request(const struct fg_task_network *n,
                 *port = (struct fg_net_port){ .udp = p->protocol && fg_streq(p->protocol, "udp"),
                                               .host = (uint16_t)p->host_port,
                                               .container = (uint16_t)p->container_port };
-                (void)snprintf(port->address, sizeof(port->address), "%s",
-                               p->host_address && !fg_streq(p->host_address, "0.0.0.0")
-                                       ? p->host_address
-                                       : "");
+                set_address(p, port);
         }
         return r;
 }
@@ -266,6 +291,11 @@ struct json_object *fg_task_network_interfaces(const struct fg_task_network *n)
         return array;
 }
 
+const char *fg_publish_everywhere(const char *protocol)
+{
+        return protocol && fg_streq(protocol, "udp") ? "0.0.0.0" : "::";
+}
+
 struct json_object *fg_task_network_publish(const struct fg_task_network *n)
 {
         struct json_object *array = json_object_new_array();
@@ -274,7 +304,9 @@ struct json_object *fg_task_network_publish(const struct fg_task_network *n)
                 const struct fg_publish *p = &n->publish.v[i];
                 struct json_object *one = json_object_new_object();
 
-                fg_json_set_str(one, "hostAddress", p->host_address ? p->host_address : "0.0.0.0");
+                fg_json_set_str(one, "hostAddress",
+                                p->host_address ? p->host_address
+                                                : fg_publish_everywhere(p->protocol));
                 fg_json_set_int(one, "hostPort", p->host_port);
                 fg_json_set_int(one, "containerPort", p->container_port);
                 fg_json_set_str(one, "protocol", p->protocol ? p->protocol : "tcp");

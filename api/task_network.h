@@ -62,5 +62,7 @@ struct json_object *fg_task_network_attachment(const struct fg_task_network *n, 
 struct json_object *fg_task_network_interfaces(const struct fg_task_network *n);
 /** fg_task_network_publish() - `publish` as it was asked for. */
 struct json_object *fg_task_network_publish(const struct fg_task_network *n);
+/** fg_publish_everywhere() - how a port that is published at no address in particular is shown. */
+const char *fg_publish_everywhere(const char *protocol);
 /** fg_task_network_guest() - the member `network` of the guest's task (docs/protocol.md). */
 struct json_object *fg_task_network_guest(const struct fg_net_attachment *a);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/client.h"
 #include "cli/command.h"
@@ -11,7 +12,7 @@
 
 #define CELL_MAX 4096
 
-/* "0.0.0.0:8080->80/tcp, ..." */
+/* "[::]:8080->80/tcp, ..." */
 static void add_ports(struct fg_table *table, struct json_object *ports)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(CELL_MAX);
@@ -22,11 +23,12 @@ static void add_ports(struct fg_table *table, struct json_object *ports)
                 struct json_object *p = json_object_array_get_idx(ports, i);
                 const char *address = fg_json_str(p, "hostAddress");
                 const char *protocol = fg_json_str(p, "protocol");
+                const bool six = address && strchr(address, ':');
 
-                (void)fg_buf_printf(&text, &ignored, "%s%s:%d->%d/%s", i ? ", " : "",
-                                    address ? address : "", (int)fg_json_int(p, "hostPort", 0),
-                                    (int)fg_json_int(p, "containerPort", 0),
-                                    protocol ? protocol : "");
+                (void)fg_buf_printf(
+                        &text, &ignored, "%s%s%s%s:%d->%d/%s", i ? ", " : "", six ? "[" : "",
+                        address ? address : "", six ? "]" : "", (int)fg_json_int(p, "hostPort", 0),
+                        (int)fg_json_int(p, "containerPort", 0), protocol ? protocol : "");
         }
         fg_table_cell(table, text.data);
 }

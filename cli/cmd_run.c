@@ -40,13 +40,11 @@ static void add_tag(const char *text, struct argp_state *state)
 static void add_publish(const char *text, struct argp_state *state)
 {
         struct fg_error err = FG_ERROR_INIT;
-        struct json_object *port = fg_publish_parse(text, &err);
 
-        if (!port)
-                argp_error(state, "%s", err.msg);
         if (!arg_publish)
                 arg_publish = json_object_new_array();
-        (void)json_object_array_add(arg_publish, port);
+        if (fg_publish_add(arg_publish, text, &err) < 0)
+                argp_error(state, "%s", err.msg);
 }
 
 static void set_max_run_time(const char *text, struct argp_state *state)
@@ -66,7 +64,8 @@ static const struct fg_option options[] = {
         { "group", 0, "NAME", "The task's group (family:FAMILY)", .text = &arg_group },
         { "tag", 0, "KEY=VALUE", "Tag the task; may be repeated", .set = add_tag },
         { "publish", 'p', "[ADDR:]HOST:CONTAINER[/udp]",
-          "Reach a port of the task through the host; may be repeated", .set = add_publish },
+          "Reach a port of the task, or a range, through the host; may be repeated",
+          .set = add_publish },
         { "phases", 0, NULL, "Print phases and cost even when not on a terminal",
           .flag = &arg_phases },
         { 0 },

@@ -6,7 +6,7 @@
 struct json_object;
 
 /**
- * fg_publish_parse() - "[ADDR:]HOST:CONTAINER[/udp]" as an element of a request's `publish`
- * Whether the numbers are ports is fgd's to check. The caller puts the object; NULL: INVALID.
+ * fg_publish_add() - "[ADDR:]HOST:CONTAINER[/udp]" to a request's `publish`
+ * A range of ports (8000-8010:80-90) is as many elements. INVALID says what is allowed.
  */
-struct json_object *fg_publish_parse(const char *text, struct fg_error *err);
+int fg_publish_add(struct json_object *publish, const char *text, struct fg_error *err);

@@ -41,7 +41,7 @@ complete -c fgrun -n '__fish_seen_subcommand_from run' -l max-run-time -x -d 'St
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l started-by -x -d 'Recorded'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l group -x -d 'Group'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l tag -x -d 'KEY=VALUE'
-complete -c fgrun -n '__fish_seen_subcommand_from run' -s p -l publish -x -d '[ADDR:]HOST:CONTAINER[/udp]'
+complete -c fgrun -n '__fish_seen_subcommand_from run' -s p -l publish -x -d '[ADDR:]HOST[-HOST]:CONTAINER[-CONTAINER][/udp]'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l phases -d 'Print phases and cost'
 
 complete -c fgrun -f -n '__fish_seen_subcommand_from ps' -s a -l all -d 'Stopped ones too'

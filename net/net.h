@@ -106,7 +106,8 @@ const struct fg_net_info *fg_net_info(const struct fg_net *net);
 
 struct fg_net_port {
         bool udp;
-        char address[INET_ADDRSTRLEN]; /* of the host; "": all of them */
+        /* Of the host. "": all, of IPv6 too for tcp; "0.0.0.0": all of IPv4; udp has IPv4 only. */
+        char address[INET6_ADDRSTRLEN];
         uint16_t host, container;
 };
 

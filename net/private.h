@@ -8,13 +8,17 @@
 
 /* The loop's side of net/: net.c, reserve.c, attach.c and ports.c. */
 
+struct fg_port_hold {
+        int ipv4, ipv6; /* sockets that keep a port; -1: not held */
+};
+
 struct fg_net_member {
         char task[FG_ID_LEN + 1]; /* key */
         struct fg_eni *eni;       /* as requested; as it is once attached */
         bool attached;            /* the journal has it */
         bool leaving;
-        char *names; /* more names than the task's own, one a line; NULL: none */
-        int *held;   /* sockets that keep its ports; as many as ports, -1: not held */
+        char *names;                /* more names than the task's own, one a line; NULL: none */
+        struct fg_port_hold *held;  /* as many as ports */
         struct fg_forward *forward; /* carries what comes to them, where no rule of the host does */
         UT_hash_handle hh;
 };

@@ -44,8 +44,12 @@ int fg_rules_task_port(const struct fg_net_attachment *a, const struct fg_rules_
                        struct fg_buf *out, struct fg_error *err);
 /** fg_rules_host() - replace the one table in the host's namespace. */
 int fg_rules_host(const struct fg_rules_host *h, struct fg_buf *out, struct fg_error *err);
+/** fg_rules_host_port() - nothing for an IPv6 address, which no rule leads inside. */
 int fg_rules_host_port(const struct fg_rules_host *h, const struct fg_rules_port *p, bool on,
                        struct fg_buf *out, struct fg_error *err);
+/** fg_rules_port_ipv4(), fg_rules_port_ipv6() - is it published on addresses of that family? */
+bool fg_rules_port_ipv4(const struct fg_net_port *p);
+bool fg_rules_port_ipv6(const struct fg_net_port *p);
 /** fg_rules_host_gone() - remove that table, if it is there. */
 int fg_rules_host_gone(const char *table, struct fg_buf *out, struct fg_error *err);
 

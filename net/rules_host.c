@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/rules.h"
 
+#include <string.h>
+
 #include "core/str.h"
 
 /*
@@ -84,16 +86,29 @@ int fg_rules_host(const struct fg_rules_host *h, struct fg_buf *out, struct fg_e
         return fg_buf_puts(out, "  }\n}\n", err);
 }
 
+bool fg_rules_port_ipv4(const struct fg_net_port *p)
+{
+        return !strchr(p->address, ':');
+}
+
+bool fg_rules_port_ipv6(const struct fg_net_port *p)
+{
+        return !p->udp && (!*p->address || strchr(p->address, ':'));
+}
+
 int fg_rules_host_port(const struct fg_rules_host *h, const struct fg_rules_port *p, bool on,
                        struct fg_buf *out, struct fg_error *err)
 {
+        bool all = !*p->port.address || fg_streq(p->port.address, "0.0.0.0");
         fg_autofree char *key = fg_asprintf("%s%s%s . %u", p->port.udp ? "udp" : "tcp",
-                                            *p->port.address ? " . " : "", p->port.address,
+                                            all ? "" : " . ", all ? "" : p->port.address,
                                             p->port.host);
         fg_autofree char *element = fg_asprintf("element inet %s published%s { %s : %s . %u }\n",
-                                                h->table, *p->port.address ? "_at" : "", key,
-                                                h->inside4, p->transfer);
+                                                h->table, all ? "" : "_at", key, h->inside4,
+                                                p->transfer);
 
+        if (!fg_rules_port_ipv4(&p->port))
+                return 0;
         if (fg_buf_printf(out, err, "add %s", element) < 0)
                 return -1;
         return on ? 0 : fg_buf_printf(out, err, "delete %s", element);

@@ -13,6 +13,7 @@
 #include "cli/human.h"
 #include "cli/localimage.h"
 #include "cli/progress.h"
+#include "cli/publish.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/str.h"
@@ -230,18 +231,68 @@ static void test_local_images(void **state)
         }
 }
 
+static void test_publish(void **state)
+{
+        static const struct {
+                const char *text, *json;
+        } good[] = {
+                { "8080:80", "[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]" },
+                { "127.0.0.1:53:5353/udp", "[{\"hostAddress\":\"127.0.0.1\",\"hostPort\":53,"
+                                           "\"containerPort\":5353,\"protocol\":\"udp\"}]" },
+                { "[::1]:65535:1/tcp", "[{\"hostAddress\":\"::1\",\"hostPort\":65535,"
+                                       "\"containerPort\":1,\"protocol\":\"tcp\"}]" },
+                { "8000-8001:80-81",
+                  "[{\"hostPort\":8000,\"containerPort\":80,\"protocol\":\"tcp\"},"
+                  "{\"hostPort\":8001,\"containerPort\":81,\"protocol\":\"tcp\"}]" },
+        };
+        static const struct {
+                const char *text, *why;
+        } bad[] = {
+                { "80", "expected" },
+                { "80:", "expected" },
+                { ":80", "expected" },
+                { ":80:80", "expected" },
+                { "::1:80:80", "brackets" },
+                { "[::1:80:80", "expected" },
+                { "[]:80:80", "expected" },
+                { "80:80/sctp", "expected" },
+                { "1-2-3:80", "expected" },
+                { "0:80", "1 to 65535" },
+                { "80:65536", "1 to 65535" },
+                { "8010-8000:80-70", "before it begins" },
+                { "8000-8010:80", "one length" },
+                { "1-101:1-101", "100 ports" },
+                { "1-18446744073709551615:1-18446744073709551615", "1 to 65535" },
+        };
+        struct fg_error err = FG_ERROR_INIT;
+
+        (void)state;
+        for (size_t i = 0; i < FG_ARRAY_SIZE(good); i++) {
+                fg_autojson *array = json_object_new_array();
+
+                if (fg_publish_add(array, good[i].text, &err) < 0)
+                        fail_msg("%s", err.msg);
+                assert_string_equal(json_object_to_json_string_ext(array, JSON_C_TO_STRING_PLAIN),
+                                    good[i].json);
+        }
+        for (size_t i = 0; i < FG_ARRAY_SIZE(bad); i++) {
+                fg_autojson *array = json_object_new_array();
+
+                assert_int_equal(fg_publish_add(array, bad[i].text, &err), -1);
+                assert_int_equal(json_object_array_length(array), 0);
+                if (!strstr(err.msg, bad[i].why) || !strstr(err.msg, bad[i].text))
+                        fail_msg("%s: %s", bad[i].text, err.msg);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_commands_are_found),
-                cmocka_unit_test(test_ago),
-                cmocka_unit_test(test_duration_and_size),
-                cmocka_unit_test(test_moments),
-                cmocka_unit_test(test_progress),
-                cmocka_unit_test(test_exit_statuses),
-                cmocka_unit_test(test_base64),
-                cmocka_unit_test(test_hosts),
-                cmocka_unit_test(test_local_images),
+                cmocka_unit_test(test_publish),       cmocka_unit_test(test_commands_are_found),
+                cmocka_unit_test(test_ago),           cmocka_unit_test(test_duration_and_size),
+                cmocka_unit_test(test_moments),       cmocka_unit_test(test_progress),
+                cmocka_unit_test(test_exit_statuses), cmocka_unit_test(test_base64),
+                cmocka_unit_test(test_hosts),         cmocka_unit_test(test_local_images),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ def test_a_task_has_an_interface(vpc, task):
 
 def test_port_conflicts_are_refused_before_anything_starts(vpc, task):
     first = vpc.run(task("wait"), publish=[{"hostPort": 8080, "containerPort": 80}])
-    assert first["fgrun"]["publish"] == [{"hostAddress": "0.0.0.0", "hostPort": 8080, "containerPort": 80,
+    assert first["fgrun"]["publish"] == [{"hostAddress": "::", "hostPort": 8080, "containerPort": 80,
                                           "protocol": "tcp"}]
     for publish in ([{"hostPort": 8080, "containerPort": 1}],
                     [{"hostPort": 8080, "containerPort": 1, "hostAddress": "127.0.0.1"}]):
@@ -61,11 +61,13 @@ def test_port_conflicts_are_refused_before_anything_starts(vpc, task):
 def test_bad_requests_say_all_that_is_wrong(vpc, task):
     with pytest.raises(harness.Failure) as refused:
         vpc.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {"subnets": [], "securitygroups": []}},
-                publish=[{"hostPort": 0, "containerPort": 80, "hostAddress": "::1"}])
+                publish=[{"hostPort": 0, "containerPort": 80, "hostAddress": "fe80::1"},
+                         {"hostPort": 53, "containerPort": 53, "hostAddress": "::1", "protocol": "udp"}])
     paths = {e["path"]: e["message"] for e in refused.value.body["errors"]}
     assert paths["$.networkConfiguration.awsvpcConfiguration.subnets"] == "subnets can not be empty."
     assert "securityGroups" in paths["$.networkConfiguration.awsvpcConfiguration.securitygroups"]
-    assert "$.publish[0].hostPort" in paths and "IPv4 addresses only" in paths["$.publish[0].hostAddress"]
+    assert "$.publish[0].hostPort" in paths and "without a zone" in paths["$.publish[0].hostAddress"]
+    assert "IPv4 addresses only" in paths["$.publish[1].hostAddress"]
     with pytest.raises(harness.Failure) as refused:
         vpc.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})
     assert refused.value.status == 400 and "'subnet-1' does not exist" in str(refused.value)

@@ -106,8 +106,9 @@ static bool parse_port(char *text, struct fg_net_port *ret)
         *container++ = '\0';
         host = strrchr(text, ':');
         if (host) {
-                *host++ = '\0';
-                (void)snprintf(ret->address, sizeof(ret->address), "%s", text);
+                host[*text == '[' ? -1 : 0] = '\0';
+                host++;
+                (void)snprintf(ret->address, sizeof(ret->address), "%s", text + (*text == '['));
         }
         if (!fg_parse_u64(host ? host : text, &h) || !fg_parse_u64(container, &c))
                 return false;

@@ -198,6 +198,7 @@ def test_published_ports(lab):
     servers = [Server(a.ns, a.ipv4, 80), Server(a.ns, a.ipv4, 81)]
     assert ask(lab.outside, HOST, 8080) == ask(lab.host, "127.0.0.1", 8080) == a.a["gateway4"]
     assert ask(lab.host, "127.0.0.1", 8081) and ask(lab.outside, HOST, 8081, timeout=0.5) is None
+    assert ask(lab.host, "::1", 8080) == a.a["gateway4"] and ask(lab.host, "::1", 8081) is None
     assert ask(b.ns, a.ipv4, 81) == b.ipv4 and ask(b.ns, HOST, 8080, timeout=0.5) is None
     refused = lab.net.do("attach", lab.new_task(), "port=8080:1")
     assert refused["code"] == "CONFLICT" and a.a["task"] in refused["error"]

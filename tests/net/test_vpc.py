@@ -103,6 +103,35 @@ def test_published_ports(lab):
     dns.close()
 
 
+def test_published_ports_over_ipv6(lab):
+    """The loopback too; nothing of it is for tasks, and fgd carries it: after a restart again."""
+    netlab.ip(lab.host, "addr add fd99::1/64 dev out0 nodad")
+    netlab.ip(lab.outside, "addr add fd99::2/64 dev in0 nodad")
+    a, b = lab.guest("port=8080:80", "port=[::1]:8081:81", "port=0.0.0.0:8082:80"), lab.guest()
+    servers = [Server(a.ns, a.ipv4, 80), Server(a.ns, a.ipv4, 81)]
+    for _ in range(2):
+        # The task sees its router, and over IPv4 who it is.
+        assert ask(lab.outside, "fd99::1", 8080) == ask(lab.host, "::1", 8080) == a.a["gateway4"]
+        assert ask(lab.outside, HOST, 8080) == OUTSIDE
+        assert ask(lab.host, "::1", 8081) and ask(lab.outside, "fd99::1", 8081) is None
+        assert ask(lab.host, "127.0.0.1", 8081) is None
+        assert ask(lab.host, "127.0.0.1", 8082) and ask(lab.host, "::1", 8082) is None
+        for address in ("::1", "fd99::1", b.a["gateway6"]):
+            assert ask(b.ns, address, 8080, timeout=0.5) is None
+        lab.net.kill()
+        assert lab.net.start()["usable"]
+    for port, what in (("[::1]:8080:1", "00000001"), ("8081:1", "00000001"), ("[::1]:9000:1", "by another program"),
+                       ("9000:1", "by another program")):
+        busy = Server(lab.host, "::1", 9000)
+        refused = lab.net.do("attach", lab.new_task(), f"port={port}")
+        busy.close()
+        assert refused["code"] == "CONFLICT" and what in refused["error"], refused
+    lab.leave(a)
+    assert ask(lab.host, "::1", 8080) is None
+    for server in servers:
+        server.close()
+
+
 def test_port_conflicts(lab):
     lab.attach("port=8080:80")
     busy = Server(lab.host, HOST, 9000)
