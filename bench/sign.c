@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "core/clock.h"
 #include "core/str.h"
 
 #define SHA256_LEN 32
@@ -32,6 +33,7 @@ struct fg_signer *fg_signer_from_environment(void)
         s->id = id;
         s->secret = secret;
         s->region = region ? region : "local-1";
+        s->count = fg_now_ns();
         return s;
 }
 

@@ -5,6 +5,7 @@
 
 #include "cli/endpoint.h"
 #include "core/clock.h"
+#include "core/id.h"
 #include "core/json.h"
 #include "core/str.h"
 
@@ -17,6 +18,7 @@
 
 struct transfer {
         CURL *easy;
+        struct curl_slist *headers;
         struct fg_buf body;
         fg_client_line_fn *line; /* NULL: collect the answer in body */
         void *userdata;
@@ -98,6 +100,7 @@ struct fg_client *fg_client_new(const struct fg_endpoint *endpoint, struct fg_er
 static void transfer_finish(struct transfer *t)
 {
         curl_easy_cleanup(t->easy);
+        curl_slist_free_all(t->headers);
         fg_buf_finish(&t->body);
         *t = (struct transfer){ 0 };
 }
@@ -187,6 +190,23 @@ static size_t receive(char *data, size_t size, size_t n, void *userdata)
         return t->failed ? CURL_WRITEFUNC_ERROR : size * n;
 }
 
+/* Of two requests that are equal but for this header fgd does not take one for a recording of the
+ * other. libcurl signs it. */
+static struct curl_slist *make_headers(const struct fg_client *client)
+{
+        fg_autofree char *header = NULL;
+        struct curl_slist *headers = NULL;
+        char id[FG_ID_LEN + 1];
+
+        fg_id_new(id);
+        header = fg_asprintf("amz-sdk-invocation-id: %s", id);
+        if (client->sigv4)
+                headers = curl_slist_append(NULL, header);
+        for (const struct curl_slist *h = client->headers; h; h = h->next)
+                headers = curl_slist_append(headers, h->data);
+        return headers;
+}
+
 static int transfer_init(struct fg_client *client, struct transfer *t,
                          const struct fg_request *request, struct fg_error *err)
 {
@@ -199,7 +219,8 @@ static int transfer_init(struct fg_client *client, struct transfer *t,
                 return fg_fail(err, FG_ERR_CAPACITY, "out of memory");
         (void)curl_easy_setopt(t->easy, CURLOPT_URL, url);
         (void)curl_easy_setopt(t->easy, CURLOPT_UNIX_SOCKET_PATH, client->socket);
-        (void)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, client->headers);
+        t->headers = make_headers(client);
+        (void)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
         (void)curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");
         if (client->ca_file)
                 (void)curl_easy_setopt(t->easy, CURLOPT_CAINFO, client->ca_file);

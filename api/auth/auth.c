@@ -10,13 +10,10 @@
 #include "core/secret.h"
 #include "core/str.h"
 
-#define REPLAY_MAX (1U << 17) /* signatures in one window: 4 MiB, for 200 changes a second */
-
 struct fg_auth {
         struct fg_keys *keys;
         struct fg_sigv4 *sigv4;
         struct fg_replay *replay;
-        uint64_t started_sec; /* what was signed before, the table does not know */
         struct fg_secret token;
         char *region, *account;
 };
@@ -29,8 +26,9 @@ int fg_auth_new(sd_event *event, const struct fg_auth_config *config, struct fg_
         if (fg_keys_new(event, config->state_dir, &a->keys, err) < 0)
                 return -1;
         a->sigv4 = fg_sigv4_new();
-        a->replay = fg_replay_new(2 * FG_SIGV4_SKEW_SEC, REPLAY_MAX);
-        a->started_sec = fg_now_ns() / FG_NS_PER_SEC;
+        if (fg_replay_new(config->state_dir, 2 * FG_SIGV4_SKEW_SEC, FG_REPLAY_MAX,
+                          fg_now_ns() / FG_NS_PER_SEC, &a->replay, err) < 0)
+                return -1;
         a->region = fg_strdup(config->region);
         a->account = fg_strdup(config->account);
         *ret = fg_take_ptr(a);
@@ -235,18 +233,34 @@ void fg_auth_forget(struct fg_auth *a, const char *key_id)
 enum fg_auth_result fg_auth_repeated(struct fg_auth *a, const struct fg_identity *who,
                                      const struct fg_act *act, struct fg_error *err)
 {
+        uint64_t now = fg_now_ns() / FG_NS_PER_SEC;
+        const char *why = "";
+
         if (who->who != FG_WHO_KEY || reads_only(act->action))
                 return FG_AUTH_OK;
-        if (who->signed_sec < a->started_sec) {
+        if (now > who->signed_sec + FG_SIGV4_SKEW_SEC) {
                 fg_fail(err, FG_ERR_DENIED,
-                        "This request was signed before fgd started, which cannot know whether it "
-                        "was carried out already; sign it again (or is this clock behind?).");
-                return FG_AUTH_SIGNATURE;
+                        "Request has expired: what changes something is good for %d seconds, "
+                        "presigned or not.",
+                        FG_SIGV4_SKEW_SEC);
+                return FG_AUTH_EXPIRED;
         }
-        if (!fg_replay_seen(a->replay, who->signature, fg_now_ns() / FG_NS_PER_SEC))
+        switch (fg_replay_note(a->replay, who->signature, who->signed_sec, now, err)) {
+        case FG_REPLAY_NEW:
                 return FG_AUTH_OK;
-        fg_fail(err, FG_ERR_DENIED,
-                "This signed request was carried out already; sign it again to repeat it.");
+        case FG_REPLAY_FULL:
+                fg_wrap(err, "the request cannot be noted as carried out");
+                return FG_AUTH_UNAVAILABLE;
+        case FG_REPLAY_SEEN:
+                why = "This signed request was carried out already. To do the same again, sign "
+                      "again: a second later, or with another header amz-sdk-invocation-id.";
+                break;
+        case FG_REPLAY_LOST:
+                why = "This request was signed before fgd started, which cannot know whether it "
+                      "was carried out already; sign it again (or is this clock behind?).";
+                break;
+        }
+        fg_fail(err, FG_ERR_DENIED, "%s", why);
         return FG_AUTH_SIGNATURE;
 }
 

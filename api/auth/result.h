@@ -14,7 +14,8 @@
         X(UNKNOWN_KEY, "UnrecognizedClientException", "InvalidClientTokenId", 400, 403, 403)       \
         X(SIGNATURE, "InvalidSignatureException", "SignatureDoesNotMatch", 400, 403, 403)          \
         X(EXPIRED, "RequestExpired", "RequestExpired", 400, 400, 400)                              \
-        X(DENIED, "AccessDeniedException", "AccessDenied", 400, 403, 403)
+        X(DENIED, "AccessDeniedException", "AccessDenied", 400, 403, 403)                          \
+        X(UNAVAILABLE, "ServiceUnavailable", "ServiceUnavailable", 503, 503, 503)
 
 enum fg_auth_result {
 #define FG_AUTH_ENUM(name, json, query, json_status, query_status, rest_status) FG_AUTH_##name,

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -11,7 +13,9 @@
 #include "api/auth/policy.h"
 #include "api/auth/replay.h"
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/json.h"
+#include "core/str.h"
 
 /* ---- policies ---- */
 
@@ -121,38 +125,117 @@ static void signature(unsigned char ret[32], unsigned n)
         memcpy(ret, &n, sizeof(n));
 }
 
+static char *make_dir(void)
+{
+        char *dir = fg_strdup("/tmp/fgrun-replay.XXXXXX");
+
+        assert_non_null(mkdtemp(dir));
+        return dir;
+}
+
+static void remove_dir(char *take_dir)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_rm_rf(take_dir, &err), 0);
+        free(take_dir);
+}
+
+static struct fg_replay *replay(const char *dir, uint32_t max, uint64_t now)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct fg_replay *r = NULL;
+
+        assert_int_equal(fg_replay_new(dir, 600, max, now, &r, &err), 0);
+        return r;
+}
+
+static enum fg_replay_answer note(struct fg_replay *r, unsigned n, uint64_t signed_sec,
+                                  uint64_t now)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        unsigned char s[32];
+
+        signature(s, n * 2654435761U);
+        return fg_replay_note(r, s, signed_sec, now, &err);
+}
+
 static void test_replay(void **state)
 {
-        fg_cleanup(fg_replay_freep) struct fg_replay *r = fg_replay_new(600, 1000);
-        unsigned char a[32], b[32];
+        char *dir = make_dir();
+        struct fg_replay *r = replay(dir, 1000, 1000);
 
-        signature(a, 1);
-        signature(b, 2);
-        assert_false(fg_replay_seen(r, a, 1000));
-        assert_false(fg_replay_seen(r, a, 1000)); /* two equal requests in one second */
-        assert_false(fg_replay_seen(r, a, 1000 + FG_REPLAY_GRACE_SEC));
-        assert_true(fg_replay_seen(r, a, 1001 + FG_REPLAY_GRACE_SEC));
-        assert_false(fg_replay_seen(r, b, 1600)); /* another generation */
-        assert_true(fg_replay_seen(r, a, 1601));
-        assert_true(fg_replay_seen(r, b, 1650));
-        assert_false(fg_replay_seen(r, a, 2200)); /* its time is over long since */
+        assert_int_equal(note(r, 1, 999, 1000), FG_REPLAY_LOST); /* before all that is known */
+        assert_int_equal(note(r, 1, 1000, 1000), FG_REPLAY_NEW);
+        assert_int_equal(note(r, 1, 1000, 1000), FG_REPLAY_SEEN); /* not even at once */
+        assert_int_equal(note(r, 2, 1601, 1601), FG_REPLAY_NEW);  /* another window */
+        assert_int_equal(note(r, 1, 1000, 1601), FG_REPLAY_SEEN);
+        assert_int_equal(note(r, 2, 1601, 2201), FG_REPLAY_SEEN);
+        assert_int_equal(note(r, 1, 1000, 2202), FG_REPLAY_NEW); /* its time is over long since */
+        fg_replay_free(r);
+        remove_dir(dir);
+}
+
+static void test_replay_outlives_the_process(void **state)
+{
+        char *dir = make_dir();
+        struct fg_replay *r = replay(dir, 1000, 1000);
+
+        for (unsigned i = 0; i < 500; i++)
+                assert_int_equal(note(r, i, 1000, 1000), FG_REPLAY_NEW);
+        assert_int_equal(note(r, 500, 1300, 1000), FG_REPLAY_NEW); /* dated ahead */
+        for (uint64_t now = 1001; now < 1500; now += 100) {
+                fg_replay_free(r); /* there is nothing that a kill would leave out */
+                r = replay(dir, 1000, now);
+                assert_int_equal(note(r, 1000 + (unsigned)now, 1000, now), FG_REPLAY_NEW);
+                for (unsigned i = 0; i < 501; i++)
+                        assert_int_equal(note(r, i, 1000, now), FG_REPLAY_SEEN);
+        }
+        fg_replay_free(r);
+        r = replay(dir, 1000, 1601); /* all but the youngest are over */
+        assert_int_equal(note(r, 2401, 1000, 1601), FG_REPLAY_SEEN);
+        assert_int_equal(note(r, 3, 1601, 1601), FG_REPLAY_NEW);
+        fg_replay_free(r);
+        remove_dir(dir);
+}
+
+/* Nothing of an earlier boot is known but what was dated ahead. */
+static void test_replay_after_a_boot(void **state)
+{
+        char *dir = make_dir();
+        struct fg_replay *r = replay(dir, 1000, 1000);
+        fg_autofree char *path = fg_asprintf("%s/signatures", dir);
+        FILE *file;
+
+        assert_int_equal(note(r, 1, 1300, 1000), FG_REPLAY_NEW);
+        fg_replay_free(r);
+        file = fopen(path, "r+");
+        assert_non_null(file);
+        assert_int_equal(fseek(file, 8, SEEK_SET), 0);
+        assert_int_equal(fputs("another", file) < 0, 0); /* the boot's id */
+        assert_int_equal(fseek(file, 0, SEEK_END), 0);
+        assert_int_equal(fputs("torn", file) < 0, 0);
+        assert_int_equal(fclose(file), 0);
+        r = replay(dir, 1000, 1020);
+        assert_int_equal(note(r, 2, 1019, 1020), FG_REPLAY_LOST);
+        assert_int_equal(note(r, 1, 1300, 1020), FG_REPLAY_SEEN);
+        assert_int_equal(note(r, 2, 1020, 1020), FG_REPLAY_NEW);
+        fg_replay_free(r);
+        remove_dir(dir);
 }
 
 static void test_replay_is_bounded(void **state)
 {
-        fg_cleanup(fg_replay_freep) struct fg_replay *r = fg_replay_new(600, 1000);
-        unsigned char s[32];
+        char *dir = make_dir();
+        struct fg_replay *r = replay(dir, 1000, 1000);
 
-        for (unsigned i = 0; i < 5000; i++) {
-                signature(s, i * 2654435761U);
-                assert_false(fg_replay_seen(r, s, 1000));
-        }
-        for (unsigned i = 4000; i < 5000; i++) {
-                signature(s, i * 2654435761U);
-                assert_true(fg_replay_seen(r, s, 1010));
-        }
-        signature(s, 1 * 2654435761U);
-        assert_false(fg_replay_seen(r, s, 1010)); /* forgotten */
+        for (unsigned i = 0; i < 1000; i++)
+                assert_int_equal(note(r, i, 1000, 1000), FG_REPLAY_NEW);
+        assert_int_equal(note(r, 5000, 1000, 1000), FG_REPLAY_FULL); /* rather than forget one */
+        assert_int_equal(note(r, 0, 1000, 1000), FG_REPLAY_SEEN);
+        assert_int_equal(note(r, 5000, 1601, 1601), FG_REPLAY_NEW);
+        fg_replay_free(r);
+        remove_dir(dir);
 }
 
 /* ---- token buckets ---- */
@@ -188,6 +271,8 @@ int main(void)
                 cmocka_unit_test(test_policy_is_checked),
                 cmocka_unit_test(test_policy_keeps_its_text),
                 cmocka_unit_test(test_replay),
+                cmocka_unit_test(test_replay_outlives_the_process),
+                cmocka_unit_test(test_replay_after_a_boot),
                 cmocka_unit_test(test_replay_is_bounded),
                 cmocka_unit_test(test_bucket),
         };

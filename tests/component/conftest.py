@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 import fgd as fgd_harness  # noqa: E402
 import ownnet  # noqa: E402
+import signed  # noqa: E402
 
 ownnet.enter()
 
@@ -39,6 +40,17 @@ def start():
 @pytest.fixture
 def fgd(start):
     with start() as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def tcp(start):
+    """An fgd with a TCP port too."""
+    with start() as daemon:
+        daemon.stop()
+        daemon.port = signed.free_port()
+        daemon.settings["listen"] = f"unix:{daemon.directory}/run/fgd.sock,tcp:127.0.0.1:{daemon.port}"
+        daemon.start()
         yield daemon
 
 
