@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api/aws/aws.h"
 #include "api/http_private.h"
 #include "api/tls.h"
 #include "core/clock.h"
@@ -103,13 +104,13 @@ static enum MHD_Result answer(struct fg_request *r)
         return MHD_queue_response(r->connection, (unsigned)r->status, r->response);
 }
 
-static bool body_announced_too_long(struct fg_request *r)
+/* UINT64_MAX: it is no number. */
+static uint64_t announced_length(const struct fg_request *r)
 {
-        const char *length = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND,
-                                                         MHD_HTTP_HEADER_CONTENT_LENGTH);
-        uint64_t n;
+        const char *length = fg_request_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+        uint64_t n = 0;
 
-        return length && (!fg_parse_u64(length, &n) || n > r->body.max);
+        return !length || fg_parse_u64(length, &n) ? n : UINT64_MAX;
 }
 
 /* Before anything of the request but its first line is known. */
@@ -131,7 +132,13 @@ static void refuse_too_long(struct fg_request *r)
         struct fg_error err = FG_ERROR_INIT;
 
         r->refused = true;
-        fg_fail(&err, FG_ERR_INVALID, "the body is longer than %zu bytes", r->body.max);
+        fg_fail(&err, FG_ERR_INVALID, "the body is longer than %zu bytes (max_body_kib)",
+                r->body.max);
+        if (http_speaks_aws(r)) {
+                fg_aws_refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "RequestEntityTooLargeException",
+                              err.msg);
+                return;
+        }
         fg_request_note_error(r, fg_err_exception(err.code));
         fg_reply_json(r, MHD_HTTP_CONTENT_TOO_LARGE, fg_error_json(&err));
 }
@@ -157,6 +164,7 @@ static enum MHD_Result take_body(struct fg_request *r, const char *data, size_t 
 
 static enum MHD_Result begin(struct fg_request *r, const char *method)
 {
+        uint64_t announced = announced_length(r);
         struct fg_error err = FG_ERROR_INIT;
         enum fg_auth_result result;
 
@@ -165,8 +173,11 @@ static enum MHD_Result begin(struct fg_request *r, const char *method)
         http_wait_for_client(r->listener, r->connection);
         (void)snprintf(r->method, sizeof(r->method), "%s", method);
         http_note_peer(r);
-        if (body_announced_too_long(r)) {
+        if (announced > r->body.max) {
                 refuse_too_long(r);
+                if (announced / THROWN_MAX <= r->body.max &&
+                    !fg_request_header(r, MHD_HTTP_HEADER_EXPECT))
+                        return MHD_YES;
                 http_wait_over(r->listener, r->connection);
                 return answer(r);
         }

@@ -91,6 +91,8 @@ struct json_object *fg_request_json(struct fg_request *r, struct fg_error *err);
 struct json_object *fg_request_members(struct fg_request *r, const char *const *allowed,
                                        struct fg_error *err);
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len);
+/** fg_request_form() - what stands behind the "?" of the URI, as it came; "" when nothing does. */
+const char *fg_request_form(const struct fg_request *r);
 
 /**
  * fg_request_on_left() - instead of answering for ever into the void: when the client hangs up (or

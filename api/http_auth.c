@@ -17,12 +17,16 @@ static const struct {
 #undef RESULT_ROW
 };
 
-/* Whoever talks to "/" understands the errors of AWS's protocols, everybody else ours. */
+bool http_speaks_aws(const struct fg_request *r)
+{
+        return fg_streq(r->uri, "/") || fg_starts_with(r->uri, "/?");
+}
+
 void http_refuse(struct fg_request *r, enum fg_auth_result result, const struct fg_error *err)
 {
         struct json_object *body;
 
-        if (fg_streq(r->uri, "/") || fg_starts_with(r->uri, "/?")) {
+        if (http_speaks_aws(r)) {
                 bool json = fg_request_header(r, "X-Amz-Target") != NULL;
 
                 fg_aws_refuse(r, json ? results[result].json_status : results[result].query_status,

@@ -86,6 +86,9 @@ enum fg_auth_result http_auth_finish(struct fg_request *r, const char *method,
                                      struct fg_error *err);
 void http_note_peer(struct fg_request *r); /* its address, while it is connected */
 void http_audit(struct fg_request *r);     /* write its line, once */
+/** http_speaks_aws() - whether it went to "/": who does understands the errors of AWS, others ours.
+ */
+bool http_speaks_aws(const struct fg_request *r);
 /** http_refuse() - answer in the form of the protocol that was used. */
 void http_refuse(struct fg_request *r, enum fg_auth_result result, const struct fg_error *err);
 /** http_dispatch() - hand a complete request to its route's handler, or answer it here. */

@@ -21,6 +21,13 @@ const char *fg_request_arg(const struct fg_request *r)
         return r->arg;
 }
 
+const char *fg_request_form(const struct fg_request *r)
+{
+        const char *mark = strchr(r->uri, '?');
+
+        return mark ? mark + 1 : "";
+}
+
 const char *fg_request_query(const struct fg_request *r, const char *name)
 {
         return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);

@@ -88,7 +88,8 @@ struct fg_overrides *fg_overrides_decode(struct json_object *json, const struct 
                 fg_decode_problem(&d, NULL, "at most 8192", "the overrides have %zu bytes", size);
         else if (json)
                 fg_object_decode(&d, &fg_overrides_object, json, overrides);
-        check_names(&d, overrides, def);
+        if (def)
+                check_names(&d, overrides, def);
         return problems->n == before ? fg_take_ptr(overrides) : NULL;
 }
 

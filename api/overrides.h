@@ -25,6 +25,7 @@ struct fg_overrides {
 /**
  * fg_overrides_decode() - read and validate overrides for @def
  * @json:     borrowed; NULL: no overrides
+ * @def:      NULL: not known yet; the names of containers are not looked at
  * @problems: paths begin with "$.overrides"
  * Return: the overrides, or NULL exactly when @problems got something.
  */

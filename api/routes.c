@@ -10,6 +10,7 @@
 
 const struct fg_route fg_routes[] = {
         { "POST", "/", handle_aws, FG_QUERY_ANY, FG_ACTION_BY_HANDLER },
+        { "GET", "/", handle_aws, FG_QUERY_ANY, FG_ACTION_BY_HANDLER },
         { "POST", "/v1/tasks", handle_task_run, NULL, "ecs:RunTask" },
         { "GET", "/v1/tasks", handle_task_list, "status family limit next", "ecs:ListTasks" },
         /* First: an ARN may have slashes, so "*" alone would take all of it. */

@@ -118,6 +118,7 @@ struct fg_container_def {
         bool interactive, pseudo_terminal;
         struct fg_linux_parameters *linux_parameters;
         struct fg_pairs docker_labels;
+        char *version_consistency;
         struct fg_log_configuration *log_configuration;
 };
 

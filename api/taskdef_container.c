@@ -192,6 +192,8 @@ static void check_container(struct fg_decode *d, void *obj)
         fg_taskdef_check_mappings(d, c);
 }
 
+static const char *const consistencies[] = { "enabled", "disabled", NULL };
+
 #define REFUSED(name)                                                                              \
         FG_ROW_REFUSED(name, "Fargate compatible task definitions do not support " name)
 
@@ -240,7 +242,8 @@ static const struct fg_field container_fields[] = {
         FG_ROW_LATER("credentialSpecs"),
         FG_ROW_LATER("firelensConfiguration"),
         FG_ROW_LATER("repositoryCredentials"),
-        FG_ROW_LATER("versionConsistency"),
+        FG_ROW_STRING(fg_container_def, version_consistency, "versionConsistency",
+                      .status = FG_FIELD_RECORDED, .allowed = consistencies),
         FG_ROW_REFUSED("disableNetworking",
                        "Disable Networking is not supported on container when networkMode=awsvpc"),
         FG_ROW_REFUSED("dnsSearchDomains",

@@ -219,7 +219,7 @@ enum fg_auth_result fg_auth_allow(struct fg_auth *a, const struct fg_identity *w
         r = find_key(a, who->key_id, &key, err);
         if (r == FG_AUTH_OK)
                 r = check_service(who, act, err);
-        if (r != FG_AUTH_OK)
+        if (r != FG_AUTH_OK || act->open)
                 return r;
         decision = fg_policy_decide(key.policy, act->action, act->cluster);
         return decision == FG_POLICY_ALLOW ? FG_AUTH_OK : fail_policy(a, who, act, decision, err);

@@ -58,6 +58,7 @@ struct fg_act {
         const char *service; /* that a signature must be for: "ecs"; "fgrun" for the REST API */
         const char *action;  /* "ecs:RunTask" */
         const char *cluster; /* short name; NULL: in none; "*": in all */
+        bool open;           /* needs no permission: nobody's policy is asked */
 };
 
 /** fg_auth_allow() - OK; SIGNATURE: signed for another service; DENIED: @err says who and what. */

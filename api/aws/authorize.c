@@ -34,7 +34,8 @@ static int ask(struct question *q, const char *cluster)
 {
         const struct fg_act act = { .service = q->call->service->name,
                                     .action = q->action,
-                                    .cluster = cluster };
+                                    .cluster = cluster,
+                                    .open = q->call->operation->open };
 
         q->asked = true;
         return fg_request_authorize(q->call->r, &act);

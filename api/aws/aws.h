@@ -19,7 +19,8 @@ typedef int (*fg_aws_work_fn)(struct fg_aws_call *call, struct sqlite3 *db, stru
 
 /*
  * The APIs of AWS that fgd speaks, all on POST /. The operation stands in X-Amz-Target (JSON 1.1)
- * or is the Action of a form (the query protocol, which answers in XML).
+ * or is the Action of a form (the query protocol, which answers in XML), which may also stand in
+ * the query of the URI, and then of a GET too.
  *
  * How an operation is added: a file with its handler (and the table of its input, api/field_row.h),
  * a row in the table of its service, a row in docs/ecs.md. How a service is added: a folder with a
@@ -53,6 +54,7 @@ struct fg_aws_operation {
         fg_aws_work_fn write;
         const struct fg_object *input; /* NULL: handle() looks at the body itself */
         const char *invalid;           /* exception for bad input; NULL: as in the service */
+        bool open;                     /* needs no permission, as IAM has it */
 };
 
 /* The exceptions of a service's model, for errors of ours. NULL: what is in `internal`. */
@@ -80,6 +82,9 @@ void fg_aws_reply(struct fg_aws_call *call, struct json_object *take_output);
 /** fg_aws_fail() - 400 with an exception of the service's model. */
 void fg_aws_fail(struct fg_aws_call *call, const char *exception, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
+/** fg_aws_fail_with() - the same, with what else the exception's shape has. */
+void fg_aws_fail_with(struct fg_aws_call *call, const char *exception,
+                      struct json_object *take_members, const char *message);
 /** fg_aws_fail_error() - with what an error of ours is called in this service. */
 void fg_aws_fail_error(struct fg_aws_call *call, const struct fg_error *err);
 /** fg_aws_fail_problems() - all of them in one message. */

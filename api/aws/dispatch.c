@@ -88,9 +88,10 @@ static void refuse_operation(struct fg_request *r, const struct fg_aws_service *
                                      "lists what is)",
                                      service->name, name)
                        : fg_asprintf("%s has no operation %.*s", service->name, FG_CLIP(name));
+        const char *exception = absent ? "UnsupportedFeatureException"
+                                       : "UnknownOperationException";
 
-        fg_aws_refuse(r, 400, absent ? "UnsupportedFeatureException" : "UnknownOperationException",
-                      text);
+        fg_aws_refuse(r, 400, service->target ? exception : "InvalidAction", text);
 }
 
 /* ---- JSON 1.1 ---- */
@@ -163,15 +164,16 @@ static void dispatch_form(struct fg_daemon *d, struct fg_request *r, struct json
         const struct fg_aws_operation *operation;
         fg_autofree char *text = NULL;
 
-        if (!action || !version) {
+        if (!action || !*action) {
                 fg_aws_refuse(r, 400, "MissingAction",
                               "POST / takes an operation of an AWS API: an X-Amz-Target header, or "
                               "a form with Action and Version");
                 return;
         }
         if (!service) {
-                text = fg_asprintf("no service here has the API version %.*s (asked for: %.*s)",
-                                   FG_CLIP(version), FG_CLIP(action));
+                version = version && *version ? version : "NO_VERSION_SPECIFIED";
+                text = fg_asprintf("Could not find operation %.*s for version %.*s",
+                                   FG_CLIP(action), FG_CLIP(version));
                 fg_aws_refuse(r, 400, "InvalidAction", text);
                 return;
         }
@@ -198,6 +200,10 @@ void handle_aws(void *daemon, struct fg_request *r)
                 return;
         }
         body = fg_request_body(r, &len);
+        if (len == 0) {
+                body = fg_request_form(r);
+                len = strlen(body);
+        }
         form = fg_form_parse(body, len, &err);
         if (form)
                 dispatch_form(daemon, r, form);

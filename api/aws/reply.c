@@ -22,9 +22,9 @@ static void reply_json(struct fg_request *r, int status, struct json_object *bod
 }
 
 static void reply_json_error(struct fg_request *r, int status, const char *exception,
-                             const char *message)
+                             struct json_object *take_members, const char *message)
 {
-        fg_autojson *body = json_object_new_object();
+        fg_autojson *body = take_members ? take_members : json_object_new_object();
 
         fg_request_note_error(r, exception);
         fg_json_set_str(body, "__type", exception);
@@ -72,7 +72,7 @@ static void reply_error(struct fg_aws_call *call, int status, const char *except
                         const char *message)
 {
         if (call->service->target)
-                reply_json_error(call->r, status, exception, message);
+                reply_json_error(call->r, status, exception, NULL, message);
         else
                 reply_xml_error(call->r, status, exception, message);
         fg_aws_call_free(call);
@@ -105,6 +105,13 @@ void fg_aws_fail(struct fg_aws_call *call, const char *exception, const char *fm
                 abort();
         va_end(ap);
         reply_error(call, 400, exception, message);
+}
+
+void fg_aws_fail_with(struct fg_aws_call *call, const char *exception,
+                      struct json_object *take_members, const char *message)
+{
+        reply_json_error(call->r, 400, exception, take_members, message);
+        fg_aws_call_free(call);
 }
 
 void fg_aws_fail_error(struct fg_aws_call *call, const struct fg_error *err)
@@ -180,7 +187,7 @@ void fg_aws_fail_problems(struct fg_aws_call *call, const struct fg_problems *pr
 void fg_aws_refuse(struct fg_request *r, int status, const char *exception, const char *message)
 {
         if (fg_request_header(r, "X-Amz-Target"))
-                reply_json_error(r, status, exception, message);
+                reply_json_error(r, status, exception, NULL, message);
         else
                 reply_xml_error(r, status, exception, message);
 }

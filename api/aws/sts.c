@@ -16,7 +16,7 @@ static void get_caller_identity(struct fg_aws_call *call)
 }
 
 static const struct fg_aws_operation operations[] = {
-        { .name = "GetCallerIdentity", .handle = get_caller_identity },
+        { .name = "GetCallerIdentity", .handle = get_caller_identity, .open = true },
         { 0 },
 };
 

@@ -120,12 +120,25 @@ static const char *principal_of(const struct fg_aws_call *call)
         return in->principal ? in->principal : call->caller;
 }
 
-static int answer(struct fg_aws_call *call, const char *value)
+static char *root_arn(const struct fg_aws_call *call)
+{
+        return fg_asprintf("arn:aws:iam::%s:root", call->names->account);
+}
+
+/* As whose a setting is stored: root's are those of everybody who has none. */
+static const char *owner_of(const struct fg_aws_call *call)
+{
+        fg_autofree char *root = root_arn(call);
+
+        return fg_streq(principal_of(call), root) ? "" : principal_of(call);
+}
+
+static int answer(struct fg_aws_call *call, const char *principal, const char *value)
 {
         const struct account_setting *in = call->in;
 
         call->output = json_object_new_object();
-        fg_json_set(call->output, "setting", show(in->name, value, principal_of(call)));
+        fg_json_set(call->output, "setting", show(in->name, value, principal));
         return 0;
 }
 
@@ -133,18 +146,19 @@ int ecs_put_account_setting(struct fg_aws_call *call, sqlite3 *db, struct fg_err
 {
         const struct account_setting *in = call->in;
 
-        if (fg_setting_put(db, principal_of(call), in->name, in->value, err) < 0)
+        if (fg_setting_put(db, owner_of(call), in->name, in->value, err) < 0)
                 return -1;
-        return answer(call, in->value);
+        return answer(call, principal_of(call), in->value);
 }
 
 int ecs_put_account_setting_default(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct account_setting *in = call->in;
+        fg_autofree char *root = root_arn(call);
 
         if (fg_setting_put(db, "", in->name, in->value, err) < 0)
                 return -1;
-        return answer(call, in->value);
+        return answer(call, root, in->value);
 }
 
 int ecs_delete_account_setting(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
@@ -152,10 +166,11 @@ int ecs_delete_account_setting(struct fg_aws_call *call, sqlite3 *db, struct fg_
         const struct account_setting *in = call->in;
         fg_autofree char *value = NULL;
 
-        if (fg_setting_remove(db, principal_of(call), in->name, err) < 0 ||
-            fg_setting_get(db, principal_of(call), in->name, &value, err) < 0)
+        if (fg_setting_remove(db, owner_of(call), in->name, err) < 0 ||
+            fg_setting_get(db, owner_of(call), in->name, &value, err) < 0)
                 return -1;
-        return answer(call, value ? value : settings[find_setting(in->name)].value);
+        return answer(call, principal_of(call),
+                      value ? value : settings[find_setting(in->name)].value);
 }
 
 /* The setting's value for the principal, NULL when it is not to be listed. -1: failure. */
@@ -163,9 +178,8 @@ static int value_of(struct fg_aws_call *call, sqlite3 *db, size_t i, char **ret,
                     struct fg_error *err)
 {
         const struct account_setting *in = call->in;
-        int found = in->effective
-                            ? fg_setting_get(db, principal_of(call), settings[i].name, ret, err)
-                            : fg_setting_own(db, principal_of(call), settings[i].name, ret, err);
+        int found = in->effective ? fg_setting_get(db, owner_of(call), settings[i].name, ret, err)
+                                  : fg_setting_own(db, owner_of(call), settings[i].name, ret, err);
 
         if (found < 0)
                 return -1;

@@ -3,6 +3,9 @@
 #include "core/json.h"
 #include "core/str.h"
 
+#define PROVIDERS    2 /* that are always there */
+#define PAGE_DEFAULT 10
+
 struct describe_capacity_providers {
         struct fg_strings providers, include;
         char *cluster, *next_token;
@@ -46,20 +49,42 @@ static void describe(struct fg_aws_call *call, const char *text)
                               NULL);
 }
 
-/* There are two, and both fit on a page. */
+/* The place in the list that a page ends at; -1: raised. */
+static int page_start(struct fg_aws_call *call, size_t n, uint64_t *ret)
+{
+        const struct describe_capacity_providers *in = call->in;
+        char cursor[FG_PAGE_CURSOR_MAX + 1];
+
+        *ret = 0;
+        if (ecs_page_start(call, in->next_token, cursor) < 0)
+                return -1;
+        if (*cursor && (!fg_parse_u64(cursor, ret) || *ret > n))
+                return fg_aws_raise(call, "InvalidParameterException", "Invalid token.");
+        return 0;
+}
+
 int ecs_describe_capacity_providers(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct describe_capacity_providers *in = call->in;
+        size_t n = in->providers.n > 0 ? in->providers.n : PROVIDERS;
+        size_t limit = in->max_results ? (size_t)in->max_results : PAGE_DEFAULT;
+        fg_autofree char *cursor = NULL, *token = NULL;
         fg_autojson *cluster = NULL;
+        uint64_t start;
 
+        if (page_start(call, n, &start) < 0)
+                return -1;
         if (in->cluster && ecs_cluster_get(call, db, in->cluster, false, &cluster, err) < 0)
                 return -1;
         call->output = json_object_new_object();
         fg_json_set(call->output, "capacityProviders", json_object_new_array());
         fg_json_set(call->output, "failures", json_object_new_array());
-        for (size_t i = 0; i < in->providers.n; i++)
-                describe(call, in->providers.v[i]);
-        for (size_t i = 0; in->providers.n == 0 && ecs_providers[i]; i++)
-                describe(call, ecs_providers[i]);
+        for (size_t i = start; i < n && i - start < limit; i++)
+                describe(call, in->providers.n > 0 ? in->providers.v[i] : ecs_providers[i]);
+        if (n - start <= limit)
+                return 0;
+        cursor = fg_asprintf("%zu", (size_t)start + limit);
+        token = fg_page_token(cursor);
+        fg_json_set_str(call->output, "nextToken", token);
         return 0;
 }

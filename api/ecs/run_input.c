@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/engine.h"
+#include "api/overrides.h"
 #include "core/str.h"
 
 /* ---- where the task is attached ---- */
@@ -76,6 +77,27 @@ static bool check_propagate(struct fg_decode *d, const char *s)
         return false;
 }
 
+static bool check_started_by(struct fg_decode *d, const char *s)
+{
+        if (s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/")] ==
+            '\0')
+                return true;
+        fg_decode_problem(d, NULL, "letters, digits, -, _ and /", "'%.*s' has other characters",
+                          FG_CLIP(s));
+        return false;
+}
+
+static bool check_token(struct fg_decode *d, const char *s)
+{
+        for (const char *p = s; *p; p++)
+                if (*p < '!' || *p > '~') {
+                        fg_decode_problem(d, NULL, "printable ASCII without spaces",
+                                          "has other characters");
+                        return false;
+                }
+        return true;
+}
+
 static const struct fg_field fields[] = {
         FG_ROW_STRING(ecs_run_input, definition, "taskDefinition", .required = true, .min = 1),
         FG_ROW_STRING(ecs_run_input, cluster, "cluster", .min = 1),
@@ -90,11 +112,13 @@ static const struct fg_field fields[] = {
                       .text = "Network Configuration must be provided when networkMode 'awsvpc' is "
                               "specified."),
         FG_ROW_JSON(ecs_run_input, overrides, "overrides"),
-        FG_ROW_STRING(ecs_run_input, started_by, "startedBy", .min = 1, .max = 128),
+        FG_ROW_STRING(ecs_run_input, started_by, "startedBy", .min = 1, .max = 128,
+                      .check = check_started_by),
         FG_ROW_OBJECTS(ecs_run_input, tags, "tags", &fg_tag_object, .max = FG_TAGS_MAX),
         FG_ROW_STRING(ecs_run_input, propagate, "propagateTags", .check = check_propagate),
         FG_ROW_BOOL(ecs_run_input, managed_tags, "enableECSManagedTags"),
-        FG_ROW_STRING(ecs_run_input, client_token, "clientToken", .min = 1, .max = 64),
+        FG_ROW_STRING(ecs_run_input, client_token, "clientToken", .min = 1, .max = 64,
+                      .check = check_token),
         FG_ROW_STRING(ecs_run_input, reference, "referenceId", .status = FG_FIELD_RECORDED,
                       .max = 1024),
         FG_ROW_LATER("enableExecuteCommand"),
@@ -113,6 +137,8 @@ static void check(struct fg_decode *d, void *obj)
                                   "cannot be given together with launchType");
         ecs_check_strategy(d, "capacityProviderStrategy", in->strategy.v, in->strategy.n);
         fg_tags_check(d, "tags", &in->tags);
+        /* What can be said of them without the definition. */
+        fg_overrides_free(fg_overrides_decode(in->overrides, NULL, d->problems));
 }
 
 const struct fg_object ecs_run_task_input = FG_OBJECT(ecs_run_input, fields, .check = check);

@@ -44,17 +44,36 @@ static void run_task_free(void *state)
 
 /* ---- on the lane: what the request refers to ---- */
 
+static bool has_provider(struct json_object *providers, const char *name)
+{
+        for (size_t i = 0; providers && i < json_object_array_length(providers); i++)
+                if (fg_streq(json_object_get_string(json_object_array_get_idx(providers, i)), name))
+                        return true;
+        return false;
+}
+
 static int look_up_cluster(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct ecs_run_input *in = call->in;
         struct run_task *run = call->state;
+        struct json_object *document;
         fg_autojson *cluster = NULL;
 
         if (ecs_cluster_get(call, db, in->cluster, true, &cluster, err) < 0)
                 return -1;
+        document = fg_json_obj(cluster, "document");
+        for (size_t i = 0; i < in->strategy.n; i++)
+                if (!has_provider(fg_json_arr(document, "capacityProviders"),
+                                  in->strategy.v[i].provider))
+                        return fg_aws_raise(
+                                call, "InvalidParameterException",
+                                "The specified capacity provider strategy cannot contain a "
+                                "capacity provider that is not associated with the cluster. "
+                                "Associate the capacity provider with the cluster or specify a "
+                                "valid capacity provider and try again. (%s is not)",
+                                in->strategy.v[i].provider);
         run->cluster = fg_strdup(fg_json_str(cluster, "name"));
-        run->strategy = json_object_get(
-                fg_json_arr(fg_json_obj(cluster, "document"), "defaultCapacityProviderStrategy"));
+        run->strategy = json_object_get(fg_json_arr(document, "defaultCapacityProviderStrategy"));
         return 0;
 }
 
@@ -124,6 +143,24 @@ static int show_known(struct fg_aws_call *call, sqlite3 *db, struct fg_error *er
         return 0;
 }
 
+static void fail_conflict(struct fg_aws_call *call)
+{
+        struct run_task *run = call->state;
+        struct json_object *members = json_object_new_object(), *arns = json_object_new_array();
+
+        for (size_t i = 0; i < json_object_array_length(run->known); i++) {
+                const char *id = json_object_get_string(json_object_array_get_idx(run->known, i));
+                fg_autofree char *arn = fg_arn(call->names, "ecs", "task/%s/%s", run->cluster, id);
+
+                json_object_array_add(arns, json_object_new_string(arn));
+        }
+        fg_json_set(members, "resourceIds", arns);
+        fg_aws_fail_with(call, "ConflictException", members,
+                         "The RunTask request could not be processed due to conflicts. The "
+                         "provided clientToken is already in use with a different RunTask "
+                         "request.");
+}
+
 /* The same token again: the same request gets the same tasks, another one is refused. */
 static void answer_known(struct fg_aws_call *call, const char *hash)
 {
@@ -133,10 +170,7 @@ static void answer_known(struct fg_aws_call *call, const char *hash)
         if (fg_streq(run->hash, hash))
                 fg_aws_work(call, show_known, true, NULL);
         else
-                fg_aws_fail(call, "ConflictException",
-                            "The RunTask request could not be processed due to conflicts. The "
-                            "provided clientToken is already in use with a different RunTask "
-                            "request.");
+                fail_conflict(call);
 }
 
 static void add_failures(struct json_object *failures, size_t n, const struct fg_error *err)
@@ -188,10 +222,9 @@ static int make_submission(struct fg_aws_call *call, struct fg_submission *s,
         fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = NULL;
 
         overrides = fg_overrides_decode(in->overrides, run->def, problems);
-        if (!overrides)
-                return -1;
         s->tags = ecs_plan_tags(in, run->def_tags, run->cluster, problems);
-        s->def = fg_overrides_apply(overrides, run->def, problems);
+        if (overrides)
+                s->def = fg_overrides_apply(overrides, run->def, problems);
         if (problems->n > 0) {
                 fg_taskdef_free(fg_take_ptr(s->def));
                 json_object_put(fg_take_ptr(s->tags));

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The endpoint of the AWS APIs: dispatch, both protocols, their errors; STS."""
 
+import json
 import xml.etree.ElementTree as ET
 
+import boto3
 import pytest
 
 import awsapi
@@ -53,10 +55,15 @@ def test_caller_identity(aws):
 
 
 @pytest.mark.parametrize("body, code, message", [
-    ("Action=AssumeRole&Version=2011-06-15", "UnsupportedFeatureException", "sts:AssumeRole is not supported"),
-    ("Action=<b>&Version=2011-06-15", "UnknownOperationException", "sts has no operation <b>"),
-    ("Action=DescribeInstances&Version=2016-11-15", "InvalidAction", "asked for: DescribeInstances"),
+    ("Action=AssumeRole&Version=2011-06-15", "InvalidAction", "sts:AssumeRole is not supported"),
+    ("Action=<b>&Version=2011-06-15", "InvalidAction", "sts has no operation <b>"),
+    ("Action=DescribeInstances&Version=2016-11-15", "InvalidAction",
+     "Could not find operation DescribeInstances for version 2016-11-15"),
+    ("Action=GetCallerIdentity", "InvalidAction",
+     "Could not find operation GetCallerIdentity for version NO_VERSION_SPECIFIED"),
     ("", "MissingAction", "X-Amz-Target"),
+    ("Action=&Version=2011-06-15", "MissingAction", "X-Amz-Target"),
+    ("Version=2011-06-15", "MissingAction", "X-Amz-Target"),
     ("{}", "MissingAction", "X-Amz-Target"),
     ("a=%zz", "MalformedQueryString", "percent-encoding"),
     ("Action=x&Action=x", "MalformedQueryString", "twice"),
@@ -66,6 +73,19 @@ def test_errors_of_the_query_protocol(aws, body, code, message):
     found = elements(text)
     assert status == 400 and found["Code"] == code and found["Type"] == "Sender"
     assert message in found["Message"] and found["RequestId"]
+
+
+def test_a_body_that_is_too_long(fgd, aws):
+    """Who sends a few megabytes too many reads why, in the protocol's form."""
+    body = json.dumps({"family": "f" * (4 << 20)})
+    error = refused(aws.target, f"{awsapi.TARGETS['ecs']}.RegisterTaskDefinition", body)
+    assert (error.status, error.name, error.message) == (
+        413, "RequestEntityTooLargeException", "the body is longer than 2097152 bytes (max_body_kib)")
+    with awsapi.bridge(fgd.socket) as endpoint:
+        ecs = boto3.client("ecs", endpoint_url=endpoint, region_name="local-1", aws_access_key_id="AKID",
+                           aws_secret_access_key="secret")
+        with pytest.raises(ecs.exceptions.ClientError, match="RequestEntityTooLargeException"):
+            ecs.register_task_definition(family="f" * (4 << 20), containerDefinitions=[])
 
 
 def test_the_aws_cli_asks_who_it_is(fgd, tmp_path):

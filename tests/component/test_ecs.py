@@ -155,6 +155,13 @@ def test_capacity_providers(ecs):
                 capacityProviders=[f"{ACCOUNT}:capacity-provider/FARGATE", "asg"])
     assert [p["name"] for p in found["capacityProviders"]] == ["FARGATE"]
     assert found["failures"] == [{"arn": f"{ACCOUNT}:capacity-provider/asg", "reason": "MISSING"}]
+    assert pages(ecs, "DescribeCapacityProviders", "capacityProviders", 1) == both["capacityProviders"]
+    first = ecs("DescribeCapacityProviders", maxResults=2, capacityProviders=["FARGATE", "asg", "FARGATE_SPOT"])
+    assert [len(first[key]) for key in ("capacityProviders", "failures")] == [1, 1]
+    rest = ecs("DescribeCapacityProviders", capacityProviders=["FARGATE", "asg", "FARGATE_SPOT"],
+               nextToken=first["nextToken"])
+    assert [p["name"] for p in rest["capacityProviders"]] == ["FARGATE_SPOT"] and "nextToken" not in rest
+    assert refused(ecs, "DescribeCapacityProviders", nextToken=first["nextToken"] + "39").message == "Invalid token."
 
 
 # ---- task definitions ----
@@ -277,21 +284,30 @@ def test_more_tags_than_a_resource_can_have(ecs):
 # ---- account settings ----
 
 def test_account_settings(ecs):
+    user = {"principalArn": "arn:aws:iam::000000000000:user/u"}
     assert ecs("ListAccountSettings")["settings"] == []
     effective = pages(functools.partial(ecs, effectiveSettings=True), "ListAccountSettings", "settings", 4)
     assert len(effective) == 11
     assert {"containerInsights": "disabled", "taskLongArnFormat": "enabled"}.items() <= {
         s["name"]: s["value"] for s in effective}.items()
-    ecs("PutAccountSettingDefault", name="containerInsights", value="enabled")
+    everybody = ecs("PutAccountSettingDefault", name="containerInsights", value="enabled")["setting"]
+    assert (everybody["value"], everybody["principalArn"]) == ("enabled", "arn:aws:iam::000000000000:root")
+    assert ecs("ListAccountSettings")["settings"] == [everybody], "root's are everybody's"
     assert ecs("CreateCluster", clusterName="a")["cluster"]["settings"][0]["value"] == "enabled"
-    mine = ecs("PutAccountSetting", name="containerInsights", value="disabled")["setting"]
-    assert mine["value"] == "disabled" and mine["principalArn"].endswith(":root")
-    assert ecs("CreateCluster", clusterName="b")["cluster"]["settings"][0]["value"] == "disabled"
-    assert [s["value"] for s in ecs("ListAccountSettings", name="containerInsights")["settings"]] == ["disabled"]
-    assert ecs("DeleteAccountSetting", name="containerInsights")["setting"]["value"] == "enabled"
+    assert ecs("ListAccountSettings", **user)["settings"] == []
+    mine = ecs("PutAccountSetting", name="containerInsights", value="enhanced", **user)["setting"]
+    assert (mine["value"], mine["principalArn"]) == ("enhanced", user["principalArn"])
+    assert ecs("ListAccountSettings", name="containerInsights", **user)["settings"] == [mine]
+    assert ecs("DeleteAccountSetting", name="containerInsights", **user)["setting"]["value"] == "enabled"
+    assert ecs("PutAccountSetting", name="containerInsights", value="disabled")["setting"]["principalArn"].endswith(":root")
+    (left,) = ecs("ListAccountSettings", name="containerInsights", effectiveSettings=True, **user)["settings"]
+    assert left["value"] == "disabled"
     error = refused(ecs, "PutAccountSetting", name="containerInsights", value="loud")
     assert "'loud' is not a value of containerInsights (allowed: enabled, disabled, enhanced)" in error.message
-    assert "'nope' is not a setting" in refused(ecs, "PutAccountSetting", name="nope", value="x").message
+    for operation in ("PutAccountSetting", "PutAccountSettingDefault"):
+        assert "'nope' is not a setting" in refused(ecs, operation, name="nope", value="x").message
+    assert "principalArn: " in refused(ecs, "PutAccountSettingDefault", name="containerInsights", value="disabled",
+                                       **user).message
 
 
 # ---- it lasts ----

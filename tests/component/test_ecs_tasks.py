@@ -139,8 +139,21 @@ def test_errors_of_run_task(ecs, define):
             ({"tags": [{"key": "aws:mine"}]}, "InvalidParameterException", "must not begin with aws:")):
         error = refused(ecs, "RunTask", **{"taskDefinition": "f", "networkConfiguration": NETWORK, **members})
         assert error.name == name and message in error.message, error
-    error = refused(ecs, "RunTask", count=0, group="", startedBy="x" * 129)
-    assert error.message.startswith("5 errors: ")
+    error = refused(ecs, "RunTask", count=0, group="", startedBy="x" * 129, launchType="EC2", platformVersion="9.9",
+                    clientToken="a b", propagateTags="SERVICE", tags=[{"key": "aws:x"}], enableECSManagedTags="yes",
+                    capacityProviderStrategy=[{"capacityProvider": "ASG", "weight": -1}], enableExecuteCommand=True,
+                    overrides={"cpu": 7, "containerOverrides": [{"name": "app", "comand": []}, {"memory": 1}]})
+    assert error.message.startswith("18 errors: ")
+    for place in ("count", "group", "startedBy", "launchType", "platformVersion", "clientToken", "propagateTags", "tags",
+                  "enableECSManagedTags", "capacityProviderStrategy[0].capacityProvider",
+                  "capacityProviderStrategy[0].weight", "enableExecuteCommand", "overrides.cpu", "taskDefinition",
+                  "overrides.containerOverrides[0].comand", "overrides.containerOverrides[1].name",
+                  "overrides.containerOverrides[1].memory", "networkConfiguration"):
+        assert f" {place}: " in error.message or f"{place}[0]" in error.message, (place, error.message)
+    error = refused(ecs, "RunTask", taskDefinition="f", networkConfiguration=NETWORK, startedBy="a b",
+                    group="x" * 256)
+    assert "startedBy: 'a b' has other characters (allowed: letters, digits, -, _ and /)" in error.message
+    assert "group: is 256 bytes long (allowed: at most 255 bytes)" in error.message
     ecs("DeregisterTaskDefinition", taskDefinition="f:1")
     assert refused(ecs, "RunTask", taskDefinition="f:1", networkConfiguration=NETWORK
                    ).message == "TaskDefinition is inactive"
@@ -179,6 +192,13 @@ def test_strategies(fgd, ecs, define):
         defaultCapacityProviderStrategy=[spot])
     assert spread(count=1) == (0, 1, 0)
     assert spread(count=1, launchType="FARGATE") == (0, 0, 1)
+    ecs("CreateCluster", clusterName="bare")
+    for cluster in ("default", "bare"):
+        error = refused(ecs, "RunTask", cluster=cluster, taskDefinition="f", networkConfiguration=NETWORK,
+                        capacityProviderStrategy=[item])
+        assert error.name == "InvalidParameterException" and error.message.startswith(
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with "
+            "the cluster."), error
 
 
 def test_the_same_token_the_same_tasks(fgd, ecs, define):
@@ -188,6 +208,7 @@ def test_the_same_token_the_same_tasks(fgd, ecs, define):
     assert [t["taskArn"] for t in again] == [t["taskArn"] for t in first]
     error = refused(ecs, "RunTask", taskDefinition="f", networkConfiguration=NETWORK, count=3, clientToken="t1")
     assert error.name == "ConflictException" and "already in use with a different RunTask request" in error.message
+    assert sorted(error.members["resourceIds"]) == sorted(t["taskArn"] for t in first)
     fgd.kill()
     fgd.start()
     assert [t["taskArn"] for t in run(ecs, count=2, clientToken="t1")] == [t["taskArn"] for t in first]

@@ -28,10 +28,23 @@ def test_policies(tcp, task):
 
 
 def test_policies_hold_for_the_apis_of_aws(tcp):
-    key = create(tcp, name="x", policy={"allow": ["*"], "deny": ["sts:GetCallerIdentity"]})
-    status, answer = signed(tcp, key, "POST", "/", b"Action=GetCallerIdentity&Version=2011-06-15", service="sts")
-    assert status == 403 and "<Code>AccessDenied</Code>" in answer
-    assert "with an explicit deny in an identity-based policy" in answer
+    key = create(tcp, name="x", policy={"allow": ["*"], "deny": ["ecs:ListTasks", "sts:*"]})
+    status, answer = operation(tcp, key, "ListTasks")
+    assert (status, answer["__type"]) == (400, "AccessDeniedException")
+    assert "with an explicit deny in an identity-based policy" in answer["message"]
+
+
+def test_who_one_is_needs_no_permission(tcp):
+    key = create(tcp, name="x", policy={"allow": ["logs:*"], "deny": ["sts:*"]})
+    ask = b"Action=GetCallerIdentity&Version=2011-06-15"
+    status, answer = signed(tcp, key, "POST", "/", ask, service="sts")
+    assert status == 200 and "<Arn>arn:aws:iam::000000000000:user/x</Arn>" in answer
+    assert signed(tcp, key, "POST", "/", ask, service="ecs")[0] == 403
+    for method in ("GET", "POST"):
+        uri = signer(key, service="sts").presign(method, f"/?{ask.decode()}", [("Host", "x")])
+        status, answer = send(tcp, method, uri, [("Host", "x")])
+        assert status == 200 and f"<UserId>{key.accessKeyId}</UserId>" in answer
+        assert send(tcp, method, uri.replace("Caller", "caller"), [("Host", "x")])[0] == 403
 
 
 def test_a_limited_key_lists_its_clusters_only(tcp):
@@ -93,7 +106,7 @@ def test_every_request_is_in_the_audit_log(tcp, task):
         (who, "127.0.0.1", "POST", "/v1/tasks", "ecs:RunTask", 201, None),
         (who, "127.0.0.1", "GET", "/v1/info", "fgrun:GetInfo", 403, "AccessDeniedException"),
         ("?", "127.0.0.1", "GET", "/v1/tasks", None, 401, "MissingAuthenticationTokenException"),
-        (who, "127.0.0.1", "POST", "/", "sts:GetCallerIdentity", 403, "AccessDenied"),
+        (who, "127.0.0.1", "POST", "/", "sts:GetCallerIdentity", 200, None),
         (who, "127.0.0.1", "GET", "/v1/tasks", "ecs:ListTasks", 200, None),
         (f"{key.accessKeyId}?", "127.0.0.1", "GET", '/v1/\\x80"\\\\%20\\n', None, 403, "InvalidSignatureException"),
     ]

@@ -23,11 +23,11 @@ TARGETS = {
 
 
 class AwsError(Exception):
-    """An answer that is an exception of a service."""
+    """An answer that is an exception of a service. @members: what it has beyond its message."""
 
-    def __init__(self, status, name, message):
+    def __init__(self, status, name, message, members):
         super().__init__(f"{status} {name}: {message}")
-        self.status, self.name, self.message = status, name, message
+        self.status, self.name, self.message, self.members = status, name, message, members
 
 
 class Aws:
@@ -58,8 +58,7 @@ class Aws:
         assert response.headers["Content-Type"] == "application/x-amz-json-1.1"
         answer = json.loads(text)
         if response.status != 200:
-            assert set(answer) == {"__type", "message"}
-            raise AwsError(response.status, answer["__type"], answer["message"])
+            raise AwsError(response.status, answer.pop("__type"), answer.pop("message"), answer)
         return answer
 
     def call(self, service, operation, **members):
@@ -72,6 +71,7 @@ class Aws:
                        "ValidationException"}  # any service of AWS may raise them
             if operation in model.operations:
                 assert error.name in model.errors(operation) | general, f"{operation} cannot raise {error}"
+                assert not (problems := model.error_problems(error.name, error.members)), "\n".join(problems)
             raise
         if operation in model.operations:
             assert not (problems := model.problems(operation, answer)), "\n".join(problems)

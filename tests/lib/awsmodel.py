@@ -14,7 +14,8 @@ ROOTS = ("/usr/lib/python3/dist-packages/awscli/botocore/data", "/usr/lib/python
 # What AWS has added since the models of Debian 12.
 NEWER = {
     "ecs": {
-        "members": {"Setting": {"type": "String"}},
+        "members": {"Setting": {"type": "String"}, "ConflictException": {"resourceIds": "StringList"},
+                    "ContainerDefinition": {"versionConsistency": "String"}},
         "errors": {"RunTask": ["ConflictException"]},
         "values": {
             "SettingName": ["fargateFIPSMode", "tagResourceAuthorization", "fargateTaskRetirementWaitPeriod",
@@ -36,7 +37,7 @@ class Model:
         newer = NEWER.get(service, {})
         self.newer_errors = newer.get("errors", {})
         for shape, members in newer.get("members", {}).items():
-            self.shapes[shape]["members"].update({name: {"shape": inner} for name, inner in members.items()})
+            self.shapes.setdefault(shape, {"type": "structure", "members": {}})["members"].update({name: {"shape": inner} for name, inner in members.items()})
         for shape, values in newer.get("values", {}).items():
             self.shapes[shape]["enum"] += values
         self.operations = self.model["operations"]
@@ -55,6 +56,16 @@ class Model:
         """Names of the exceptions that the model lists for an operation."""
         return {error["shape"] for error in self.operations[operation].get("errors", [])} | set(
             self.newer_errors.get(operation, []))
+
+    def error_problems(self, name, members):
+        """The same with what an exception has beyond its message."""
+        found = []
+        for member, value in members.items():
+            if member not in (shape := self.shapes.get(name, {"members": {}})["members"]):
+                found.append(f"{name} has no member {member}")
+            else:
+                self._check(shape[member]["shape"], value, f"{name}.{member}", found)
+        return found
 
     def _check(self, name, value, path, found):
         shape = self.shapes[name]
