@@ -42,7 +42,6 @@ static bool is_inside(const struct fg_helper *h, int pid)
         return h->ns < 0 || (there >= 0 && fg_ns_inode(there) == fg_ns_inode(h->ns));
 }
 
-/* Its pidfd, or -1. */
 static int find(const struct fg_helper *h, struct fg_buf *cmdline)
 {
         fg_cleanup(fclosep) FILE *f = fopen(h->pid_file, "re");
@@ -170,6 +169,13 @@ int fg_helper_start(const struct fg_helper *h, char *const argv[], struct fg_err
         if (running >= 0)
                 end(running);
         return spawn(h, argv, err);
+}
+
+int fg_helper_find(const struct fg_helper *h)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf cmdline = FG_BUF_INIT(CMDLINE_MAX);
+
+        return find(h, &cmdline);
 }
 
 void fg_helper_stop(const struct fg_helper *h)

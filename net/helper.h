@@ -19,4 +19,6 @@ struct fg_helper {
 
 /** fg_helper_start() - have it run with just these arguments; one that has others is ended. */
 int fg_helper_start(const struct fg_helper *h, char *const argv[], struct fg_error *err);
+/** fg_helper_find() - Return: a pidfd of the one that runs, for the caller to close, or -1. */
+int fg_helper_find(const struct fg_helper *h);
 void fg_helper_stop(const struct fg_helper *h);

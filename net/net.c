@@ -162,8 +162,10 @@ int fg_net_new(sd_event *event, const struct fg_net_config *config, struct fg_ne
                 net->vpc = (struct fg_vpc){ .ns = -1 };
         }
         set_info(net, usable ? NULL : &why);
-        if (usable)
+        if (usable) {
                 fg_net_refill(net);
+                fg_watch_start(net, event);
+        }
         *ret = net;
         return 0;
 }
@@ -175,7 +177,9 @@ void fg_net_free(struct fg_net *net)
 
         if (!net)
                 return;
+        fg_watch_close(net->watch);
         fg_lane_free(net->lane);
+        fg_watch_free(net->watch);
         HASH_ITER (hh, net->members, m, next) {
                 used = used || m->attached;
                 fg_member_free(net, m);

@@ -18,6 +18,8 @@ struct fg_vpc_uplink {
         /** open() - lead out of the namespace, which may have been led out of before. */
         int (*open)(struct fg_vpc *vpc, struct fg_error *err);
         int (*remove)(struct fg_vpc *vpc, struct fg_error *err);
+        /** find() - a pidfd of the program it needs, or -1; NULL: it needs none. */
+        int (*find)(const struct fg_vpc *vpc);
 };
 extern const struct fg_vpc_uplink fg_vpc_uplink_veth;  /* vpc_uplink.c */
 extern const struct fg_vpc_uplink fg_vpc_uplink_pasta; /* vpc_pasta.c, for ordinary users */

@@ -144,4 +144,14 @@ static int remove_pasta(struct fg_vpc *vpc, struct fg_error *err)
         return 0;
 }
 
-const struct fg_vpc_uplink fg_vpc_uplink_pasta = { .open = open_pasta, .remove = remove_pasta };
+static int find_pasta(const struct fg_vpc *vpc)
+{
+        fg_autofree char *pid_file = pid_path(vpc);
+        struct fg_helper h = helper(pid_file);
+
+        return fg_helper_find(&h);
+}
+
+const struct fg_vpc_uplink fg_vpc_uplink_pasta = { .open = open_pasta,
+                                                   .remove = remove_pasta,
+                                                   .find = find_pasta };

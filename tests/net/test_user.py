@@ -109,6 +109,19 @@ def test_tasks_outlive_it(lab):
     outside.close()
 
 
+def test_pasta_killed(lab):
+    """Tasks have a way out again without anybody's help."""
+    assert lab.net.start(as_user())["usable"]
+    a, outside = lab.guest(), Server(lab.outside, OUTSIDE, 80)
+    assert ask(a.ns, OUTSIDE, 80) == HOST
+    os.kill(next(pid for pid, name in processes().items() if name == "pasta"), signal.SIGKILL)
+    netlab.until(lambda: "the VPC's way out is open again" in lab.net.said(), 30)
+    assert ask(a.ns, OUTSIDE, 80) == HOST
+    assert list(processes().values()).count("pasta") == 1
+    outside.close()
+    lab.leave(a)
+
+
 def test_killed_without_tasks(lab):
     """Nothing is in its namespace but dnsmasq; pasta and dnsmasq do not become more."""
     for _ in range(3):
