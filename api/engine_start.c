@@ -313,6 +313,7 @@ static struct json_object *metadata_of(const struct fg_run *run)
         fg_autojson *task = fg_task_to_ecs(t, &run->d->names);
         const struct fg_metadata m = { .id = t->id,
                                        .region = run->d->names.region,
+                                       .vpc = t->network ? fg_net_info(run->d->net)->vpc : NULL,
                                        .pull_started_ns = (int64_t)t->pull_started_ns,
                                        .def = t->def,
                                        .task = task,

@@ -114,6 +114,7 @@ static void add_place(struct json_object *json, const struct fg_metadata *m)
         fg_json_set_str(json, "region", m->region);
         fg_json_set_str(json, "availabilityZone", zone ? zone : first);
         fg_json_set_str(json, "launchType", fg_json_str(m->task, "launchType"));
+        fg_json_set_str(json, "vpcId", m->vpc);
         if (group && fg_starts_with(group, SERVICE_GROUP))
                 fg_json_set_str(json, "serviceName", group + strlen(SERVICE_GROUP));
 }

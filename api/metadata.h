@@ -11,6 +11,7 @@
 
 struct fg_metadata {
         const char *id, *region;
+        const char *vpc; /* NULL: the task has no network */
         int64_t pull_started_ns;
         const struct fg_taskdef *def; /* overrides applied */
         struct json_object *task;     /* as DescribeTasks has it */

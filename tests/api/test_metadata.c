@@ -35,6 +35,7 @@ static struct json_object *build(const struct fg_taskdef *def, const char *group
         fg_autojson *tags = parse("[{\"key\":\"team\",\"value\":\"a\"},{\"key\":\"empty\"}]");
         const struct fg_metadata m = { .id = ID,
                                        .region = "local-1",
+                                       .vpc = group[0] == 's' ? "vpc-0a1b2c3d" : NULL,
                                        .pull_started_ns = 1700000000123456789,
                                        .def = def,
                                        .task = task,
@@ -64,6 +65,7 @@ static void what_is_not_set_is_absent(void **state)
         struct json_object *c = json_object_array_get_idx(fg_json_arr(json, "containers"), 0);
 
         assert_null(fg_json_get(json, "serviceName"));
+        assert_null(fg_json_get(json, "vpcId"));
         assert_null(fg_json_get(c, "labels"));
         assert_null(fg_json_get(c, "ports"));
         assert_null(fg_json_get(c, "logDriver"));

@@ -9,7 +9,6 @@ import json
 import ssl
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -23,6 +22,7 @@ class Receiver:
         self.lock = threading.Condition()
         self.taken = []    # events, in the order of arrival
         self.attempts = []  # (event number, headers, body, answer)
+        self.turned_away = 0  # clients who did not trust it
         self.answers = []  # for the next attempts: (status, headers); then 200
         receiver = self
 
@@ -57,6 +57,17 @@ class Receiver:
         context.load_cert_chain(certificate, key)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = self.url.replace("http:", "https:")
+        accept = self.server.get_request
+
+        def get_request():
+            try:
+                return accept()
+            except ssl.SSLError:
+                with self.lock:
+                    self.turned_away += 1
+                    self.lock.notify_all()
+                raise
+        self.server.get_request = get_request
 
     def close(self):
         self.server.shutdown()
@@ -121,9 +132,9 @@ def test_over_https_to_a_receiver_that_is_trusted(start, task, receiver, tmp_pat
     receiver.over_tls(certificate, private)
     with start(webhook=receiver.url) as fgd:
         fgd.stopped(fgd.run(task("exit 0")))
-        deadline = time.monotonic() + 60
-        while (info := fgd.call("GET", "/v1/info")["webhook"])["state"] != "failing" and time.monotonic() < deadline:
-            time.sleep(0.2)
+        with receiver.lock:  # with the second try the first has been noted
+            assert receiver.lock.wait_for(lambda: receiver.turned_away >= 2, 60)
+        info = fgd.call("GET", "/v1/info")["webhook"]
         assert info["state"] == "failing" and "certificate" in info["error"] and not receiver.attempts
         fgd.stop()
         fgd.settings["ca-file"] = certificate

@@ -51,6 +51,7 @@ def test_a_container_knows_itself(lab):
     assert own["DockerId"] == stats["id"] == container["runtimeId"]
     assert (own["ContainerARN"], own["ImageID"]) == (container["containerArn"], container["imageDigest"])
     assert own["Labels"]["team"] == "green" and own["KnownStatus"] == "RUNNING"
+    assert task.get("VPCID") == lab.fgd.call("GET", "/v1/network").get("vpc")
     assert stats["memory_stats"]["usage"] > 0
 
 

@@ -42,7 +42,7 @@ static const char message[] =
         "{\"name\":\"side\",\"essential\":false,\"cpu\":128,\"image\":{}}],"
         "\"metadata\":{\"cluster\":\"arn:c\",\"taskArn\":\"arn:t\",\"family\":\"web\","
         "\"revision\":\"7\",\"region\":\"local-1\",\"availabilityZone\":\"local-1a\","
-        "\"launchType\":\"FARGATE\",\"serviceName\":\"front\","
+        "\"launchType\":\"FARGATE\",\"serviceName\":\"front\",\"vpcId\":\"vpc-1\","
         "\"pullStartedAt\":1700000000123456789,\"ephemeralStorageMiB\":20480,"
         "\"tags\":{\"team\":\"a\"},\"containers\":[{\"dockerId\":\"" FIRST "\","
         "\"containerArn\":\"arn:1\",\"image\":\"busybox\",\"labels\":{\"own\":\"label\"},"
@@ -243,6 +243,7 @@ static void the_task_is_described_with_all_of_its_containers(void **state)
         expect(json, "/AvailabilityZone", "local-1a");
         expect(json, "/LaunchType", "FARGATE");
         expect(json, "/ServiceName", "front");
+        expect(json, "/VPCID", "vpc-1");
         expect(json, "/EphemeralStorageMetrics/Reserved", "20480");
         expect(json, "/ClockDrift/ReferenceTimestamp", "2023-11-14T22:13:20.000000001Z");
         expect_absent(json, "/TaskTags");

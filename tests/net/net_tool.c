@@ -182,6 +182,23 @@ static void cycle_step(void)
                 fg_net_attach(tool.net, id, cycle_attached, NULL);
 }
 
+/* Reservations only, with ids of their own; says the first refusal, or none. */
+static void reserve(uint64_t n)
+{
+        struct fg_net_request r = { .n_ports = 0 };
+        struct fg_error err = FG_ERROR_INIT;
+        char id[FG_ID_LEN + 1];
+
+        for (uint64_t i = 0; i < n; i++) {
+                fg_id_new(id);
+                if (fg_net_reserve(tool.net, id, &r, &err) < 0) {
+                        say_error(&err);
+                        return;
+                }
+        }
+        say(json_object_new_object());
+}
+
 /* ---- lists ---- */
 
 static void on_task(void *userdata, const struct fg_net_attachment *a,
@@ -220,6 +237,8 @@ static void obey(char *line)
 
         if (fg_streq(command, "attach") && task) {
                 attach(task, line);
+        } else if (fg_streq(command, "reserve") && task && fg_parse_u64(task, &n)) {
+                reserve(n);
         } else if (fg_streq(command, "detach") && task) {
                 fg_net_detach(tool.net, task, on_detached, NULL);
         } else if ((fg_streq(command, "name") || fg_streq(command, "noname")) && task && line) {

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at any moment, and many tasks in a row: what the journal says is what there is."""
 
+import contextlib
 import os
 import random
 import signal
+import sqlite3
 import time
 
 import netlab
+import ownnet
 from netlab import HOST, OUTSIDE, Server, ask
 
 
@@ -74,6 +77,33 @@ def test_killed_at_random_points(lab):
     for task in lab.net.do("list")["tasks"]:
         assert lab.net.do("detach", task["task"]) == {}
     assert elements(lab) == 0
+
+
+def test_facts_of_another_boot(lab):
+    """The machine has been started anew: the namespace is none of ours, and who forwards now is not known."""
+    lab.net.kill()
+    for pid in netlab.resolvers(lab.directory):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.closing(sqlite3.connect(f"{lab.directory}/state/net.db")) as db, db:
+        facts = dict(db.execute("SELECT name, value FROM fact"))
+        other = "01234567-89ab-cdef-0123-456789abcdef"
+        for name in ("namespace", "forwarding"):
+            assert facts[name].split()[0] != other
+            db.execute("UPDATE fact SET value = ? WHERE name = ?", (f"{other} {facts[name].split()[1]}", name))
+    before = lab.vpc
+    assert lab.net.start()["usable"]
+    after = lab.vpc
+    assert os.fstat(before).st_ino != os.fstat(after).st_ino
+    os.close(before)
+    os.close(after)
+    lab.net.stop()
+    with ownnet.inside(lab.host):
+        with open(netlab.FORWARDING, encoding="ascii") as file:
+            assert file.read() == "1\n"  # not ours to switch off
+        with open(netlab.FORWARDING, "w", encoding="ascii") as file:
+            file.write("0")
+    with contextlib.closing(sqlite3.connect(f"{lab.directory}/state/net.db")) as db:
+        assert dict(db.execute("SELECT name, value FROM fact")).keys().isdisjoint(("namespace", "forwarding"))
 
 
 def test_killed_while_it_starts(lab):

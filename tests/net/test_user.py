@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same for an ordinary user: a user namespace, and pasta leads out of it."""
 
+import concurrent.futures
 import contextlib
 import os
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 import netlab
 from netlab import HOST, OUTSIDE, Server, ask, resolve
-from conftest import CONFIG
+from conftest import CONFIG, WEB
 
 USER = 54321
 PASTA_END = "169.254.1.1"
@@ -85,6 +86,43 @@ def test_tasks_have_a_network(lab):
     for server in (*servers, datagrams, everywhere):
         server.close()
     for g in (a, b):
+        lab.leave(g)
+
+
+def test_an_attacker(lab):
+    """Of an ordinary user's tasks one reaches neither the host's loopback nor one whose group it is not in."""
+    assert lab.net.start(as_user())["usable"]
+    attacker, friend = lab.guest(f"group={WEB}"), lab.guest()
+    victim = lab.guest("port=8080:80", "port=127.0.0.1:8081:80")
+    servers = [Server(lab.host, "127.0.0.1", 9000), Server(lab.host, "::1", 9000), Server(lab.host, "127.0.0.1", 53),
+               Server(victim.ns, victim.ipv4, 80), Server(victim.ns, victim.ipv6, 80)]
+    assert ask(friend.ns, victim.ipv4, 80) == friend.ipv4 and ask(friend.ns, victim.ipv6, 80) == friend.ipv6
+    asked = sum(server.asked for server in servers)
+    with netlab.ownnet.inside(attacker.ns), open("/proc/sys/net/ipv4/conf/eth0/route_localnet", "w",
+                                                 encoding="ascii") as file:
+        file.write("1")
+    netlab.ip(attacker.ns, f"route add 127.0.0.1/32 via {attacker.a['gateway4']}")
+    tries = [(address, port) for address in ("127.0.0.1", "::1", HOST, PASTA_END, "169.254.1.2",
+                                             attacker.a["gateway4"], attacker.a["gateway6"], "169.254.169.253")
+             for port in (9000, 8080, 8081)] + [(victim.ipv4, 80), (victim.ipv6, 80)]
+
+    def attack():
+        with concurrent.futures.ThreadPoolExecutor(len(tries)) as pool:
+            return [t for t, got in zip(tries, pool.map(lambda t: ask(attacker.ns, *t, timeout=1), tries)) if got]
+    assert attack() == []
+    # As the friend, whom the victim would let in.
+    netlab.ip(attacker.ns, f"""
+        addr flush dev eth0
+        addr add {friend.ipv4}/{friend.a['bits4']} dev eth0
+        addr add {friend.ipv6}/{friend.a['bits6']} dev eth0 nodad
+        route add default via {attacker.a['gateway4']}
+        -6 route replace default via {attacker.a['gateway6']}""")
+    assert attack() == []
+    assert sum(server.asked for server in servers) == asked
+    assert ask(friend.ns, victim.ipv4, 80) == friend.ipv4  # it still has its place
+    for server in servers:
+        server.close()
+    for g in (attacker, friend, victim):
         lab.leave(g)
 
 

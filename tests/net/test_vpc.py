@@ -151,6 +151,17 @@ def test_requests_that_cannot_be(lab):
         assert refused["code"] == "INVALID" and what in refused["error"]
 
 
+def test_more_tasks_than_a_bridge_has_room_for(lab):
+    a = lab.attach()
+    assert lab.net.do("reserve", 958) == {}
+    last = lab.attach()
+    refused = lab.net.do("attach", lab.new_task())
+    assert refused == {"code": "CAPACITY", "error": "960 tasks have a network, and a bridge has no room for more"}
+    assert lab.net.do("attach", a["task"]) == a  # who is in stays in
+    assert lab.net.do("detach", last["task"]) == {}
+    lab.attach()
+
+
 def test_addresses_come_round_late(lab):
     first = lab.attach(f"subnet={SMALL}")
     assert lab.net.do("detach", first["task"]) == {}
