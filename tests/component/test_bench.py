@@ -63,7 +63,8 @@ def _bench(tmp_path_factory):
     return json.loads((tmp / "out.json").read_text("utf-8")), (tmp / "out.html").read_text("utf-8"), done.stdout
 
 
-def test_an_interruption_leaves_nothing_and_keeps_what_was_measured(tmp_path):
+def test_an_interruption_leaves_nothing_and_keeps_what_was_measured(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("int")  # short: sockets are below it
     log = tmp_path / "docker.log"
     child = subprocess.Popen([BUILD / "cli" / "fgrun", "bench", f"--json={tmp_path}/out.json"], env=prepare(tmp_path),
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
