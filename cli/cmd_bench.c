@@ -7,14 +7,26 @@
 #include "core/cleanup.h"
 #include "core/fs.h"
 #include "core/json.h"
+#include "core/str.h"
 
 #define FILE_MODE 0644
 
-static bool arg_quick;
+static struct bench_options arg_options = { .budget_mib = 4096 };
 static const char *arg_json, *arg_html;
 
+static void set_budget(const char *value, struct argp_state *state)
+{
+        uint64_t mib;
+
+        if (!fg_parse_u64(value, &mib) || mib < 1 || mib > 1U << 30)
+                argp_error(state, "'%s' is no budget: MiB from 1 to %u", value, 1U << 30);
+        arg_options.budget_mib = (unsigned)mib;
+}
+
 static const struct fg_option options[] = {
-        { "quick", 0, NULL, "Fewer runs", .flag = &arg_quick },
+        { "quick", 0, NULL, "Fewer runs", .flag = &arg_options.quick },
+        { "budget", 0, "MIB", "Memory that idle instances are fitted into (4096)",
+          .set = set_budget },
         { "json", 0, "FILE", "Write every sample to FILE", .text = &arg_json },
         { "html", 0, "FILE", "Write a page with plots to FILE", .text = &arg_html },
         { 0 },
@@ -35,13 +47,16 @@ static int write_files(struct json_object *result, struct fg_error *err)
 
 static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
 {
-        if (bench_open(b, cli, arg_quick, err) < 0)
+        if (bench_open(b, cli, &arg_options, err) < 0)
                 return -1;
         bench_start(b);
         bench_rate(b);
         bench_memory(b);
         bench_efficiency(b);
+        bench_network(b);
         bench_isolation(b);
+        bench_noise(b);
+        bench_targets(b->result);
         bench_describe(b); /* also of what an interruption left undone */
         if (write_files(b->result, err) < 0)
                 return -1;

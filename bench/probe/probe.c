@@ -55,11 +55,23 @@ int main(int argc, char **argv)
                 { "wait", run_wait },
                 { "efficiency", probe_efficiency },
                 { "isolation", probe_isolation },
+                { "victim", probe_victim },
+        };
+        static const struct {
+                const char *prefix;
+                int (*run)(const char *rest);
+        } prefixes[] = {
+                { "noise-", probe_noise },
+                { "serve-", probe_serve },
         };
 
         for (size_t i = 0; argc == 2 && i < sizeof(words) / sizeof(*words); i++)
                 if (__builtin_strcmp(argv[1], words[i].name) == 0)
                         return words[i].run();
-        (void)fputs("usage: probe start|wait|efficiency|isolation\n", stderr);
+        for (size_t i = 0; argc == 2 && i < sizeof(prefixes) / sizeof(*prefixes); i++)
+                if (strncmp(argv[1], prefixes[i].prefix, strlen(prefixes[i].prefix)) == 0)
+                        return prefixes[i].run(argv[1] + strlen(prefixes[i].prefix));
+        (void)fputs("usage: probe start|wait|efficiency|isolation|victim|noise-WHAT|serve-PORT\n",
+                    stderr);
         return 64;
 }

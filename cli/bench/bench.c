@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "core/buf.h"
+#include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/json.h"
@@ -36,15 +38,20 @@ static void find_peer(struct bench *b, struct bench_peer *p)
         fg_cli_note(b->world.cli, "%s: %s", p->kind->name, p->found ? p->version : p->reason);
 }
 
-int bench_open(struct bench *b, struct fg_cli *cli, bool quick, struct fg_error *err)
+int bench_open(struct bench *b, struct fg_cli *cli, const struct bench_options *options,
+               struct fg_error *err)
 {
+        const bool quick = options->quick;
+
         *b = (struct bench){ .quick = quick,
+                             .budget_mib = options->budget_mib,
                              .warm_up = quick ? 1 : WARM_UP,
                              .rounds = quick ? ROUNDS_QUICK : ROUNDS,
                              .result = json_object_new_object() };
         for (; bench_kinds[b->n_peers]; b->n_peers++)
                 b->peers[b->n_peers].kind = bench_kinds[b->n_peers];
         bench_watch_signals();
+        (void)getloadavg(&b->load_before, 1);
         if (bench_world_open(&b->world, cli, err) < 0)
                 return -1;
         for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++)
@@ -63,6 +70,26 @@ int bench_close(struct bench *b, struct fg_error *err)
         return bench_world_close(&b->world, err);
 }
 
+/* "model name" of /proc/cpuinfo, as far as it says one. */
+static void put_cpu_model(struct json_object *obj)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(MIB);
+        struct fg_error ignored = FG_ERROR_INIT;
+        const char *at;
+
+        if (fg_buf_read_file(&text, "/proc/cpuinfo", &ignored) < 0 || !text.data)
+                return;
+        at = strstr(text.data, "model name");
+        at = at ? strchr(at, ':') : NULL;
+        if (at) {
+                fg_autofree char *model = NULL;
+
+                at += 1 + strspn(at + 1, " \t");
+                model = fg_asprintf("%.*s", (int)strcspn(at, "\n"), at);
+                fg_json_set_str(obj, "cpuModel", model);
+        }
+}
+
 static struct json_object *host_json(const struct bench *b)
 {
         struct json_object *obj = json_object_new_object();
@@ -77,7 +104,9 @@ static struct json_object *host_json(const struct bench *b)
         fg_json_set_str(obj, "kernel", name.release);
         fg_json_set_int(obj, "cpus", sysconf(_SC_NPROCESSORS_ONLN));
         fg_json_set_int(obj, "memoryMiB", (int64_t)((uint64_t)info.totalram * info.mem_unit / MIB));
+        fg_json_set(obj, "loadAverageBefore", bench_number(b->load_before));
         fg_json_set(obj, "loadAverage", bench_number(load[0]));
+        put_cpu_model(obj);
         fg_json_set_str(obj, "hypervisor", fg_json_str(hypervisor, "name"));
         fg_json_set_str(obj, "accelerator", fg_json_str(hypervisor, "accelerator"));
         fg_json_set_bool(obj, "emulated", b->world.emulated);
@@ -97,6 +126,7 @@ void bench_describe(struct bench *b)
         fg_json_set_bool(settings, "quick", b->quick);
         fg_json_set_int(settings, "warmUp", b->warm_up);
         fg_json_set_int(settings, "rounds", b->rounds);
+        fg_json_set_int(settings, "budgetMiB", b->budget_mib);
         fg_json_set_bool(settings, "interrupted", bench_interrupted());
         fg_json_set(b->result, "settings", settings);
         for (size_t i = 0; i < b->n_peers; i++) {

@@ -17,11 +17,18 @@ struct bench {
         struct bench_peer peers[BENCH_PEERS_MAX];
         size_t n_peers;
         bool quick;
-        unsigned warm_up, rounds;
+        unsigned warm_up, rounds, budget_mib;
+        double load_before;
         struct json_object *result;
 };
 
-int bench_open(struct bench *b, struct fg_cli *cli, bool quick, struct fg_error *err);
+struct bench_options {
+        bool quick;
+        unsigned budget_mib; /* of memory, for idle instances */
+};
+
+int bench_open(struct bench *b, struct fg_cli *cli, const struct bench_options *options,
+               struct fg_error *err);
 /** bench_close() - whatever was started ends, whatever was loaded goes. */
 int bench_close(struct bench *b, struct fg_error *err);
 
@@ -29,15 +36,24 @@ int bench_close(struct bench *b, struct fg_error *err);
 void bench_start(struct bench *b);
 /** bench_rate() - "rate": starts in a second, 1, 2, 4 and 8 at a time. */
 void bench_rate(struct bench *b);
-/** bench_memory() - "memory": of an idle instance, alone and among ten. */
+/** bench_memory() - "memory": of an idle instance, alone and among others; "loaded": starts then.
+ */
 void bench_memory(struct bench *b);
 /** bench_efficiency() - "efficiency": work done inside, beside the host. */
 void bench_efficiency(struct bench *b);
+/** bench_network() - "network": what a published port carries. */
+void bench_network(struct bench *b);
+/** bench_noise() - "noise": how late work is done beside a neighbour that takes what it can get. */
+void bench_noise(struct bench *b);
+/** bench_emulated() - does what runs in @p run on an emulated processor? */
+bool bench_emulated(const struct bench *b, const struct bench_peer *p);
 /** bench_isolation() - "isolation": what is seen from inside, beside the host. */
 void bench_isolation(struct bench *b);
 
 /** bench_describe() - "host", "settings" and "peers" of the result. */
 void bench_describe(struct bench *b);
+/** bench_targets() - "targets": what was set out for, by what the other sections hold. */
+void bench_targets(struct json_object *result);
 /** bench_print() - a result for people. */
 void bench_print(struct json_object *result, FILE *out);
 /** bench_print_more() - the sections after "start". */

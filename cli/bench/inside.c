@@ -10,8 +10,9 @@
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
-static const char *const works[] = { "integerPerSecond", "memoryMBPerSecond", "syscallsPerSecond",
-                                     "diskWriteMBPerSecond" };
+static const char *const works[] = { "integerPerSecond",      "memoryMBPerSecond",
+                                     "memoryRandomPerSecond", "syscallsPerSecond",
+                                     "diskWriteMBPerSecond",  "diskReadMBPerSecond" };
 
 /* The host itself takes part as well; cold guests are no other than warm ones. */
 static size_t collect(struct bench *b, struct bench_peer *host, struct bench_peer **ret)
@@ -53,14 +54,18 @@ static void work_once(struct bench *b, struct bench_peer *p, struct work *w)
                 bench_samples_add(&w->of[i], json_object_get_double(fg_json_get(line, works[i])));
 }
 
+bool bench_emulated(const struct bench *b, const struct bench_peer *p)
+{
+        return b->world.emulated && fg_starts_with(p->kind->name, "microvm-");
+}
+
 static struct json_object *work_json(const struct bench *b, const struct bench_peer *p,
                                      const struct work *w)
 {
         struct json_object *row = json_object_new_object();
 
         fg_json_set_str(row, "name", p->kind->name);
-        fg_json_set_bool(row, "emulated",
-                         b->world.emulated && fg_starts_with(p->kind->name, "microvm-"));
+        fg_json_set_bool(row, "emulated", bench_emulated(b, p));
         for (size_t i = 0; i < FG_ARRAY_SIZE(works); i++)
                 fg_json_set(row, works[i], bench_number(bench_percentile(&w->of[i], 50)));
         return row;

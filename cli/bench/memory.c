@@ -6,20 +6,19 @@
 #include <string.h>
 
 #include "cli/bench/bench.h"
+#include "cli/bench/idle.h"
 #include "cli/cli.h"
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "core/str.h"
 
-#define INSTANCES_MAX 10
-#define BUDGET_MIB    800 /* that a microVM may come to, at the worst */
 #define FILE_MAX      (1U << 20)
-#define START_MS      120000
-
-struct idle {
-        char ids[INSTANCES_MAX][96];
-        unsigned n;
-};
+#define MICROVM_MIB   800 /* that fgd promises a task of 512 MiB, at the most */
+#define CONTAINER_MIB 32  /* that a container may come to */
+#define SPARE         2   /* microVMs that must fit besides: one starts, one is made to wait */
+#define INSTANCES_FEW 10
+#define LOADED_ROUNDS 10
+#define LOADED_QUICK  3
 
 /* A number of a file in /proc that has lines of the form "Name:  123 kB"; 0: not there. */
 static double read_kib(const char *path, const char *name)
@@ -35,7 +34,7 @@ static double read_kib(const char *path, const char *name)
 }
 
 /* Does a file of a process, with zero bytes in it or not, mention one of the instances? */
-static bool mentions(const char *pid, const char *file, const struct idle *idle)
+static bool mentions(const char *pid, const char *file, const struct bench_idle *idle)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(FILE_MAX);
         fg_autofree char *path = fg_asprintf("/proc/%s/%s", pid, file);
@@ -49,12 +48,16 @@ static bool mentions(const char *pid, const char *file, const struct idle *idle)
         return false;
 }
 
+struct footprint {
+        double pss_kib, rss_kib;
+};
+
 /* Of all processes that are there for the instances: their own, QEMU, a shim, a monitor. */
-static double pss_mib(const struct idle *idle)
+static struct footprint footprint(const struct bench_idle *idle)
 {
         fg_cleanup(closedirp) DIR *dir = opendir("/proc");
+        struct footprint sum = { 0 };
         const struct dirent *entry;
-        double kib = 0;
 
         while (dir && (entry = readdir(dir))) {
                 fg_autofree char *path = NULL;
@@ -64,125 +67,144 @@ static double pss_mib(const struct idle *idle)
                      !mentions(entry->d_name, "cgroup", idle)))
                         continue;
                 path = fg_asprintf("/proc/%s/smaps_rollup", entry->d_name);
-                kib += read_kib(path, "\nPss:");
+                sum.pss_kib += read_kib(path, "\nPss:");
+                sum.rss_kib += read_kib(path, "\nRss:");
         }
-        return kib / 1024;
+        return sum;
 }
 
-/* The last line of what a detached start printed; or the name that we gave it. */
-static void note_id(struct idle *idle, const struct bench_peer *p, const struct bench_run *run)
+/* What a budget holds, at the rate of the instances that were measured. */
+static struct json_object *row_json(const struct bench *b, const struct bench_peer *p,
+                                    const struct bench_idle *idle, double available_kib)
 {
-        const char *text = run->output.data ? run->output.data : "", *line = text;
+        const struct footprint sum = footprint(idle);
+        const double pss = sum.pss_kib / 1024 / idle->n;
+        struct json_object *row = json_object_new_object();
 
-        if (*p->id) {
-                (void)snprintf(idle->ids[idle->n++], sizeof(idle->ids[0]), "%s", p->id);
-                return;
-        }
-        for (const char *next = text; (next = strchr(next, '\n')) && next[1];)
-                line = ++next;
-        (void)snprintf(idle->ids[idle->n++], sizeof(idle->ids[0]), "%.*s", (int)strcspn(line, "\n"),
-                       line);
+        fg_json_set_str(row, "name", p->kind->name);
+        fg_json_set_int(row, "instances", idle->n);
+        fg_json_set(row, "pssMiB", bench_number(pss));
+        fg_json_set(row, "rssMiB", bench_number(sum.rss_kib / 1024 / idle->n));
+        fg_json_set(row, "availableMiB", bench_number(available_kib / 1024 / idle->n));
+        if (pss > 0)
+                fg_json_set_int(row, "inBudget", (int64_t)(b->budget_mib / pss));
+        return row;
 }
 
-/* Until it is idle: a task must be RUNNING. */
-static int wait_idle(struct bench *b, const struct bench_peer *p, const struct idle *idle,
-                     struct fg_error *err)
+/* ---- starts beside those that run ---- */
+
+/* So many starts more, into @ret; what fails is noted and no sample. */
+static void start_some(struct bench *b, struct bench_peer *p, struct bench_samples *ret)
 {
-        fg_autofree char *path = fg_asprintf("/v1/tasks/%s?wait=RUNNING", idle->ids[idle->n - 1]);
-        fg_autojson *answer = NULL;
-
-        if (!p->kind->task)
-                return 0;
-        answer = bench_world_get(&b->world, path, err);
-        return answer ? 0 : -1;
-}
-
-static int begin_one(struct bench *b, struct bench_peer *p, struct idle *idle, struct fg_error *err)
-{
-        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
-        fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
-        /* What runc starts keeps runc's output open. */
-        const struct bench_exec exec = { .words = &words, .leave = true, .timeout_ms = START_MS };
-
-        if (p->kind->command(&b->world, p, "wait", true, &words, err) < 0 ||
-            bench_exec(&exec, b->world.clock, &run, err) < 0)
-                return -1;
-        if (run.status != 0)
-                return fg_fail(err, FG_ERR_UPSTREAM, "%s: status %d", words.v[0], run.status);
-        note_id(idle, p, &run);
-        return wait_idle(b, p, idle, err);
-}
-
-static void end_all(struct bench *b, struct bench_peer *p, const struct idle *idle)
-{
-        for (unsigned i = 0; i < idle->n; i++) {
-                fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        for (unsigned i = 0; i < (b->quick ? LOADED_QUICK : LOADED_ROUNDS); i++) {
+                fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
                 struct fg_error err = FG_ERROR_INIT;
+                double accept = 0;
 
-                p->kind->end(&b->world, p, idle->ids[i], &words);
-                if (bench_exec_finally(&words, NULL, &err) < 0)
-                        fg_cli_note(b->world.cli, "%s: %s", p->kind->name, err.msg);
+                if (bench_interrupted())
+                        return;
+                if (p->kind->settle(&b->world, p, &err) == 0 &&
+                    p->kind->start(&b->world, p, &run, &accept, &err) == 0)
+                        bench_samples_add(ret, accept);
+                else
+                        fg_cli_note(b->world.cli, "%s, loaded: %s", p->kind->name, err.msg);
         }
 }
 
-static struct json_object *measure(struct bench *b, struct bench_peer *p, unsigned instances)
+/* How long a start takes before, while and after so many instances are there. */
+struct loaded {
+        struct bench_samples alone, beside;
+};
+
+static void loaded_json(struct bench *b, const struct bench_peer *p, unsigned instances,
+                        struct loaded *l)
+{
+        struct json_object *row = json_object_new_object(), *alone = json_object_new_object();
+        struct json_object *beside = json_object_new_object();
+
+        fg_json_set_str(row, "name", p->kind->name);
+        fg_json_set_int(row, "instances", instances);
+        bench_samples_json(&l->alone, alone);
+        bench_samples_json(&l->beside, beside);
+        fg_json_set(row, "alone", alone);
+        fg_json_set(row, "beside", beside);
+        if (l->alone.n > 0 && l->beside.n > 0)
+                (void)json_object_array_add(fg_json_arr(b->result, "loaded"), row);
+        else
+                json_object_put(row);
+        bench_samples_finish(&l->alone);
+        bench_samples_finish(&l->beside);
+}
+
+/* ---- one after the other ---- */
+
+static struct json_object *measure(struct bench *b, struct bench_peer *p, unsigned instances,
+                                   struct loaded *loaded)
 {
         const double before = read_kib("/proc/meminfo", "MemAvailable:");
         struct json_object *row = NULL;
         struct fg_error err = FG_ERROR_INIT;
-        struct idle idle = { .n = 0 };
+        struct bench_idle idle = { .n = 0 };
         int r = 0;
 
         while (r == 0 && idle.n < instances && !bench_interrupted())
-                r = begin_one(b, p, &idle, &err);
+                r = bench_idle_begin(b, p, "wait", &idle, &err);
         if (r < 0) {
                 (void)snprintf(p->reason, sizeof(p->reason), "memory: %.900s", err.msg);
                 fg_cli_note(b->world.cli, "%s: %s", p->kind->name, p->reason);
         } else if (idle.n == instances) {
-                const double after = read_kib("/proc/meminfo", "MemAvailable:");
-
-                row = json_object_new_object();
-                fg_json_set_str(row, "name", p->kind->name);
-                fg_json_set_int(row, "instances", instances);
-                fg_json_set(row, "pssMiB", bench_number(pss_mib(&idle) / instances));
-                fg_json_set(row, "availableMiB", bench_number((before - after) / 1024 / instances));
+                row = row_json(b, p, &idle, before - read_kib("/proc/meminfo", "MemAvailable:"));
+                if (loaded)
+                        start_some(b, p, &loaded->beside);
         }
-        end_all(b, p, &idle);
+        bench_idle_end(b, p, &idle);
         return row;
 }
 
-/* As many as a half of what is free can carry. */
-static unsigned room(void)
+/* What fgd promises its tasks must be there; of what is free, half is enough for anybody. */
+static unsigned room(const struct bench_peer *p)
 {
-        const double mib = read_kib("/proc/meminfo", "MemAvailable:") / 1024;
-        const double n = mib / 2 / BUDGET_MIB;
+        const double total = read_kib("/proc/meminfo", "MemTotal:") / 1024;
+        const double free = read_kib("/proc/meminfo", "MemAvailable:") / 1024;
+        const double n = p->kind->task ? total / MICROVM_MIB - SPARE : free / 2 / CONTAINER_MIB;
 
-        return n < 1 ? 0 : n > INSTANCES_MAX ? INSTANCES_MAX : (unsigned)n;
+        return n < 1 ? 0 : n > BENCH_IDLE_MAX ? BENCH_IDLE_MAX : (unsigned)n;
 }
 
-static void measure_one(struct bench *b, struct bench_peer *p, unsigned wanted,
+static void measure_one(struct bench *b, struct bench_peer *p, unsigned wanted, bool most,
                         struct json_object *rows)
 {
-        const unsigned n = wanted < room() ? wanted : room();
+        const unsigned n = wanted < room(p) ? wanted : room(p);
+        const bool with_starts = most && p->kind->task;
         struct fg_error ignored = FG_ERROR_INIT;
+        struct loaded loaded = { 0 };
         struct json_object *row;
 
         if (!p->found || !p->kind->end || p->kind->start_only || n == 0)
                 return;
         if (p->kind->settle)
                 (void)p->kind->settle(&b->world, p, &ignored);
-        row = measure(b, p, n);
+        if (with_starts)
+                start_some(b, p, &loaded.alone);
+        row = measure(b, p, n, with_starts ? &loaded : NULL);
         if (row)
                 (void)json_object_array_add(rows, row);
+        if (with_starts) {
+                start_some(b, p, &loaded.alone);
+                loaded_json(b, p, n, &loaded);
+        }
 }
 
 void bench_memory(struct bench *b)
 {
-        const unsigned counts[] = { 1, b->quick ? 3 : INSTANCES_MAX };
+        static const unsigned counts[] = { 1, INSTANCES_FEW, BENCH_IDLE_MAX }, quick[] = { 1, 3 };
+        const size_t n = b->quick ? FG_ARRAY_SIZE(quick) : FG_ARRAY_SIZE(counts);
         struct json_object *rows = json_object_new_array();
 
-        for (size_t c = 0; c < FG_ARRAY_SIZE(counts); c++)
+        fg_json_set(b->result, "loaded", json_object_new_array());
+        for (size_t c = 0; c < n; c++)
                 for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++)
-                        measure_one(b, &b->peers[i], counts[c], rows);
+                        measure_one(b, &b->peers[i], b->quick ? quick[c] : counts[c], c + 1 == n,
+                                    rows);
         fg_json_set(b->result, "memory", rows);
 }

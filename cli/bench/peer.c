@@ -39,6 +39,12 @@ void bench_peer_phase(struct bench_peer *p, const char *name, double since_accep
         bench_samples_add(&p->phases[i].since_accept, since_accept_ms);
 }
 
+void bench_publish(const struct bench_peer *p, struct bench_words *ret)
+{
+        if (p->port > 0)
+                bench_words_format(ret, "--publish=127.0.0.1:%u:" BENCH_PORT, p->port);
+}
+
 #define PROBE_TIMEOUT_MS 120000
 
 int bench_probe(struct bench_world *w, struct bench_peer *p, const char *word,

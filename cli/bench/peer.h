@@ -27,6 +27,7 @@ struct bench_task {
 /* How one way to isolate a program is driven. All return 0, or -1 with the reason. */
 struct bench_kind {
         const char *name;              /* in every table, and in the JSON */
+        bool publishes;                /* a command of it heeds peer->port */
         bool start_only;               /* once it runs it is as another kind is */
         const struct bench_task *task; /* of fgrun; NULL: somebody else's */
         /* Is it here, and does it work? Fills peer->version. */
@@ -49,6 +50,9 @@ struct bench_kind {
         void (*leave)(struct bench_world *w, struct bench_peer *p);
 };
 
+#define BENCH_PORT       "8080"
+#define BENCH_SERVE      "serve-" BENCH_PORT /* the word of a probe that is asked there */
+
 #define BENCH_PHASES_MAX 12
 struct bench_phase {
         char name[24];
@@ -62,6 +66,7 @@ struct bench_peer {
         char reason[1024]; /* why it is not, or no longer, measured */
         char version[128];
         unsigned serial; /* of its runs: names */
+        unsigned port;   /* of the host, to be BENCH_PORT inside; 0: none */
         char word[16];   /* what it was last set up for */
         char id[96];     /* of the last run, where we choose it */
         struct bench_samples accept, typed, whole;
@@ -75,6 +80,9 @@ extern const struct bench_kind bench_warm_image, bench_warm, bench_cold, bench_r
 /** bench_kinds - who takes part, in the order of tables; ends with NULL. */
 extern const struct bench_kind *const bench_kinds[];
 
+/** bench_publish() - the option by which fgrun, docker and podman publish @p's port, if it has one.
+ */
+void bench_publish(const struct bench_peer *p, struct bench_words *ret);
 void bench_peer_finish(struct bench_peer *p);
 /** bench_wait_for_guest() - until fgd has a guest for @p waiting, and makes none. */
 int bench_wait_for_guest(struct bench_world *w, struct bench_peer *p, struct fg_error *err);

@@ -80,6 +80,7 @@ static int command(struct bench_world *w, struct bench_peer *p, const char *word
         bench_words_all(ret, (const char *const[]){ w->fgrun, "--quiet", "run", NULL });
         if (idle)
                 bench_words_add(ret, "--detach");
+        bench_publish(p, ret);
         bench_words_add(ret, path);
         return 0;
 }
@@ -240,6 +241,7 @@ static int find_with_image(struct bench_world *w, struct bench_peer *p, struct f
 
 const struct bench_kind bench_warm_image = {
         .name = "microvm-warm-image",
+        .publishes = true,
         .task = &(const struct bench_task){ .way = "warm-image",
                                             .guest = BENCH_GUEST_WITH_IMAGE,
                                             .memory_mib = 512 },

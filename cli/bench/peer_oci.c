@@ -188,6 +188,7 @@ static int engine_command(struct bench_world *w, struct bench_peer *p, const cha
         bench_words_all(ret,
                         (const char *const[]){ p->kind->name, "run", "--rm", "--label", NULL });
         bench_words_format(ret, LABEL, (int)getpid());
+        bench_publish(p, ret);
         if (idle)
                 bench_words_add(ret, "--detach");
         bench_words_all(ret, (const char *const[]){ image_of(p), "/probe", word, NULL });
@@ -243,6 +244,7 @@ static void engine_leave(struct bench_world *w, struct bench_peer *p)
 
 const struct bench_kind bench_docker = {
         .name = "docker",
+        .publishes = true,
         .find = docker_find,
         .command = engine_command,
         .end = engine_end,
@@ -252,6 +254,7 @@ const struct bench_kind bench_docker = {
 
 const struct bench_kind bench_podman = {
         .name = "podman",
+        .publishes = true,
         .find = podman_find,
         .command = engine_command,
         .end = engine_end,

@@ -8,7 +8,7 @@
 /* A column of a section's table: a member of its rows, and how it is written. */
 struct member {
         const char *title, *key;
-        const char *format; /* of a number; NULL: as it is */
+        const char *format; /* decimals of a number; which percentile of samples; NULL: as it is */
 };
 
 static void put_cell(struct fg_table *table, struct json_object *value, const char *format)
@@ -18,6 +18,10 @@ static void put_cell(struct fg_table *table, struct json_object *value, const ch
         if (!value) {
                 fg_table_cell(table, "-");
                 return;
+        }
+        if (json_object_is_type(value, json_type_object)) { /* samples: one percentile of them */
+                value = fg_json_get(value, format);
+                format = "1";
         }
         if (json_object_is_type(value, json_type_array)) {
                 fg_table_format(table, "%zu", json_object_array_length(value));
@@ -31,8 +35,7 @@ static void put_cell(struct fg_table *table, struct json_object *value, const ch
                 fg_table_cell(table, json_object_get_string(value));
                 return;
         }
-        (void)snprintf(text, sizeof(text), fg_streq(format, "0") ? "%.0f" : "%.1f",
-                       json_object_get_double(value));
+        (void)snprintf(text, sizeof(text), "%.*f", *format - '0', json_object_get_double(value));
         fg_table_cell(table, text);
 }
 
@@ -71,15 +74,44 @@ void bench_print_more(struct json_object *result, FILE *out)
                 { "MEMORY", "name" },
                 { "INSTANCES", "instances" },
                 { "PSS MIB EACH", "pssMiB", "1" },
-                { "LESS AVAILABLE MIB EACH", "availableMiB", "1" },
+                { "RSS", "rssMiB", "1" },
+                { "LESS AVAILABLE", "availableMiB", "1" },
+                { "IN THE BUDGET", "inBudget" },
         };
         static const struct member efficiency[] = {
                 { "EFFICIENCY", "name" },
                 { "EMULATED", "emulated" },
                 { "INTEGER/S", "integerPerSecond", "0" },
                 { "MEMORY MB/S", "memoryMBPerSecond", "0" },
+                { "RANDOM/S", "memoryRandomPerSecond", "0" },
                 { "SYSCALLS/S", "syscallsPerSecond", "0" },
                 { "DISK WRITE MB/S", "diskWriteMBPerSecond", "0" },
+                { "READ MB/S", "diskReadMBPerSecond", "0" },
+        };
+        static const struct member network[] = {
+                { "NETWORK", "name" },
+                { "EMULATED", "emulated" },
+                { "ROUND TRIP US", "roundTripUs", "1" },
+                { "FROM IT MB/S", "fromMBPerSecond", "0" },
+                { "TO IT MB/S", "toMBPerSecond", "0" },
+        };
+        static const struct member noise[] = {
+                { "NOISY NEIGHBOUR", "name" },
+                { "IT TAKES", "neighbour" },
+                { "P50", "p50_ms", "2" },
+                { "P99", "p99_ms", "2" },
+                { "P99 / ALONE", "timesAlone", "2" },
+        };
+        static const struct member loaded[] = {
+                { "LOADED", "name" },
+                { "INSTANCES", "instances" },
+                { "START BESIDE NONE", "alone", "p50_ms" },
+                { "BESIDE THEM", "beside", "p50_ms" },
+        };
+        static const struct member targets[] = {
+                { "TARGET", "measure" },     { "", "bound" },    { "IS", "target", "2" },
+                { "CAME", "measured", "2" }, { "UNIT", "unit" }, { "MET", "met" },
+                { "NOTE", "note" },
         };
         static const struct member isolation[] = {
                 { "ISOLATION", "name" },        { "KERNEL", "kernel" },
@@ -92,7 +124,11 @@ void bench_print_more(struct json_object *result, FILE *out)
 
         print_section(fg_json_arr(result, "rate"), rate, FG_ARRAY_SIZE(rate), out);
         print_section(fg_json_arr(result, "memory"), memory, FG_ARRAY_SIZE(memory), out);
+        print_section(fg_json_arr(result, "loaded"), loaded, FG_ARRAY_SIZE(loaded), out);
         print_section(fg_json_arr(result, "efficiency"), efficiency, FG_ARRAY_SIZE(efficiency),
                       out);
+        print_section(fg_json_arr(result, "network"), network, FG_ARRAY_SIZE(network), out);
+        print_section(fg_json_arr(result, "noise"), noise, FG_ARRAY_SIZE(noise), out);
         print_section(fg_json_arr(result, "isolation"), isolation, FG_ARRAY_SIZE(isolation), out);
+        print_section(fg_json_arr(result, "targets"), targets, FG_ARRAY_SIZE(targets), out);
 }

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import signal
@@ -20,11 +21,17 @@ DOCKER = f"""#!/bin/sh
 echo "$*" >>$HOME/docker.log
 case $1 in
 ps) echo left-behind ;;
+rm) case $3 in pid-*) kill ${{3#pid-}} ;; esac ;;
 version) echo 1.2.3 ;;
 run)
     case $*:$# in
-    *wait:*) echo 0123456789abcdef ;;
-    *efficiency:*) echo '{{"integerPerSecond":5,"memoryMBPerSecond":5,"syscallsPerSecond":5,"diskWriteMBPerSecond":5}}' ;;
+    *wait:*|*noise-*) echo 0123456789abcdef ;;
+    *serve-8080:*)
+        port=${{*#*127.0.0.1:}}
+        {PROBE} serve-${{port%%:*}} >/dev/null 2>&1 </dev/null &
+        echo pid-$! ;;
+    *victim:*) echo '{{"p50Ms":3,"p99Ms":4}}' ;;
+    *efficiency:*) echo '{{"integerPerSecond":5,"memoryMBPerSecond":5,"memoryRandomPerSecond":5,"syscallsPerSecond":5,"diskWriteMBPerSecond":5,"diskReadMBPerSecond":5}}' ;;
     *isolation:*) exec {PROBE} isolation ;;
     *) sleep 0.0{SLEEP_MS}; echo "{{\\"realtimeNs\\":$(date +%s%N)}}"; sleep 0.02 ;;
     esac ;;
@@ -148,6 +155,42 @@ def test_what_is_seen_inside(bench):
     assert work["docker"]["integerPerSecond"] == 5 and work["host"]["syscallsPerSecond"] > 1000
     memory = {(row["name"], row["instances"]) for row in bench[0]["memory"]}
     assert {("docker", 1), ("microvm-warm-image", 1)} <= memory
+
+
+def test_what_a_port_carries_and_a_neighbour_does(bench):
+    carried = {row["name"]: row for row in bench[0]["network"]}
+    assert set(carried) == {"host", "docker"}  # and the reason of those whose fgd has no network is kept
+    assert all(row[key] > 0 for row in carried.values() for key in ("roundTripUs", "fromMBPerSecond", "toMBPerSecond"))
+    noise = {(row["name"], row["neighbour"]): row for row in bench[0]["noise"]}
+    assert set(noise) == {(name, what) for name in ("docker", "microvm-warm-image")
+                          for what in ("none", "cpu", "fork", "memory", "disk", "conntrack")}
+    assert noise["docker", "fork"]["p99_ms"] == 4 and noise["microvm-warm-image", "cpu"]["p50_ms"] == 1
+    assert {row["timesAlone"] for row in noise.values()} == {1}
+
+
+@pytest.mark.parametrize("what", ["cpu", "fork", "memory", "disk", "conntrack"])
+def test_noise_goes_on_until_it_is_ended(what):
+    with subprocess.Popen(["unshare", "--net", PROBE, f"noise-{what}"], stdout=subprocess.PIPE, process_group=0) as noise:
+        assert noise.stdout.readline() == b'{"noise":true}\n'
+        assert noise.poll() is None
+        os.killpg(noise.pid, signal.SIGTERM)
+        assert noise.wait(timeout=60) == 0
+
+
+def test_a_victim_says_how_late_it_was():
+    said = json.loads(subprocess.run([PROBE, "victim"], check=True, stdout=subprocess.PIPE, timeout=60).stdout)
+    assert 0 < said["p50Ms"] <= said["p99Ms"]
+
+
+def test_targets_say_what_was_measured(bench):
+    targets = {row["measure"]: row for row in bench[0]["targets"]}
+    warm = targets["warm, prepared image / docker run"]
+    assert warm["measured"] == pytest.approx(row(bench[0], "microvm-warm")["p50_ms"] / row(bench[0], "docker")["typed"]["p50_ms"], abs=0.001)
+    assert warm["met"] == (warm["measured"] <= warm["target"] == 0.2)
+    assert "measured" not in targets["restored, prepared image / docker run"]
+    few = targets["warm start beside 50 tasks / beside none"]
+    assert few["note"] == "beside 3 tasks only" and "met" not in few
+    assert "TARGET" in bench[2] and "LOADED" in bench[2]
 
 
 def test_who_does_not_work_is_named(bench):

@@ -46,7 +46,9 @@ static enum outcome run_probe(struct guest *g, struct container *c, const char *
         static const char *const lines[][2] = {
                 { "start", "{\"realtimeNs\":1}" },
                 { "efficiency", "{\"integerPerSecond\":7,\"memoryMBPerSecond\":7,"
-                                "\"syscallsPerSecond\":7,\"diskWriteMBPerSecond\":7}" },
+                                "\"memoryRandomPerSecond\":7,\"syscallsPerSecond\":7,"
+                                "\"diskWriteMBPerSecond\":7,\"diskReadMBPerSecond\":7}" },
+                { "victim", "{\"p50Ms\":1,\"p99Ms\":2}" },
                 { "isolation",
                   "{\"kernelRelease\":\"1\",\"uptimeSeconds\":1,\"bootId\":\"x\",\"processes\":1,"
                   "\"kernelLog\":false,\"modules\":0,\"devices\":9,\"sysctlWritable\":false,"

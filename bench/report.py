@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measure with `fgrun bench` and write the results into docs/benchmark.md.
+
+Without --from it first runs BUILD's fgrun, which takes a while; the machine should do nothing else.
+With --from FILE it only writes the document again, from a result of `fgrun bench --json=FILE`.
+usage: bench/report.py BUILD [--quick] [--json FILE] | bench/report.py --from FILE
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+DOCUMENT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "benchmark.md"
+BEGIN, END = "<!-- written by bench/report.py: begin -->\n", "<!-- end -->\n"
+WIDTH = 100
+
+
+def number(value, digits=1):
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def cell(value):
+    """A value of the JSON as a table shows it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(f"`{each}`" for each in value) or "–"
+    if isinstance(value, float):
+        return number(value, 0 if abs(value) >= 1000 else 1 if abs(value) >= 1 else 2)
+    return "–" if value is None else str(value)
+
+
+def table(titles, rows):
+    return "\n".join(f"| {' | '.join(row)} |" for row in (titles, ["---"] * len(titles), *rows)) + "\n"
+
+
+def section(rows, columns):
+    """One line for each row: its name, then the members that the columns name."""
+    return table(["", *columns.values()], [[f"`{row['name']}`", *(cell(row.get(key)) for key in columns)] for row in rows])
+
+
+def wrap(text):
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) >= WIDTH:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return "\n".join(lines) + "\n"
+
+
+def machine(result):
+    host, settings = result["host"], result["settings"]
+    text = (f"{host['cpus']} CPUs ({host.get('cpuModel', 'unknown')}), {host['memoryMiB']:,} MiB, Linux {host['kernel']}; guests under "
+            f"{host.get('hypervisor', 'no hypervisor')}, {host.get('accelerator', 'none')}")
+    if host["emulated"]:
+        text += (": no hardware virtualisation, QEMU emulates the guests' processor, so nothing here says how microVMs do under KVM")
+    text += (f". fgrun {result['fgrun']}, {result['startedAt'][:10]}. Load average before {host['loadAverageBefore']:.1f}, at the end "
+             f"{host['loadAverage']:.1f}, the benchmark's own work included. {settings['rounds']} rounds, after {settings['warmUp']} "
+             f"that do not count{'; --quick' if settings['quick'] else ''}. Times are milliseconds.")
+    for peer in result["peers"]:
+        text += f" `{peer['name']}`: {peer.get('version', '')}"
+        text += f" ({peer['reason']})." if "reason" in peer else "."
+    return wrap(text)
+
+
+def starts(result):
+    rows = [[f"`{row['name']}`", *(number(row[key]) for key in ("p50_ms", "p90_ms", "p99_ms")), number(row["typed"]["p50_ms"]),
+             number(row["whole"]["p50_ms"]), str(len(row["samples_ms"]))] for row in result["start"]]
+    text = table(["", "p50", "p90", "p99", "first byte p50", "end p50", "runs"], rows)
+    for row in result["start"]:
+        phases = ", ".join(f"{phase['name']} {number(phase['p50_ms'])}" for phase in row.get("phases", [])[1:])
+        if phases:
+            text += "\n" + wrap(f"Phases of `{row['name']}`, medians since accept: {phases}.")
+    return text
+
+
+def rates(result):
+    at_a_time = sorted({row["concurrency"] for row in result["rate"]})
+    found = {(row["name"], row["concurrency"]): row["perSecond"] for row in result["rate"]}
+    names = dict.fromkeys(row["name"] for row in result["rate"])
+    return table(["starts per second, at a time", *map(str, at_a_time)],
+                 [[f"`{name}`", *(number(found.get((name, n))) for n in at_a_time)] for name in names])
+
+
+def loaded(result):
+    return table(["start", "instances", "beside none, p50", "beside them, p50", "ratio"],
+                 [[f"`{row['name']}`", str(row["instances"]), number(row["alone"]["p50_ms"]), number(row["beside"]["p50_ms"]),
+                   number(row["beside"]["p50_ms"] / row["alone"]["p50_ms"], 2)] for row in result["loaded"]])
+
+
+def targets(result):
+    rows = []
+    for row in result["targets"]:
+        unit = "" if row["unit"] == "ratio" else f" {row['unit']}"
+        sign, measured = "≥" if row["bound"] == "at least" else "≤", row.get("measured")
+        if measured is None:
+            verdict = "not measured"
+        elif "note" in row:
+            verdict = row["note"]
+        elif row["met"]:
+            verdict = "met"
+        else:
+            verdict = f"missed by a factor of {max(measured / row['target'], row['target'] / max(measured, 1e-9)):.1f}"
+        rows.append([row["measure"].replace(" / ", " ÷ "), f"{sign} {row['target']:g}{unit}",
+                     number(measured, 2) + (unit if measured is not None else ""), verdict])
+    return table(["measure", "target", "measured", ""], rows)
+
+
+MEMORY = {"instances": "instances", "pssMiB": "PSS, MiB each", "rssMiB": "RSS, MiB each", "availableMiB": "less available, MiB each",
+          "inBudget": "in the budget"}
+WORK = {"emulated": "emulated", "integerPerSecond": "integer/s", "memoryMBPerSecond": "memory MB/s", "memoryRandomPerSecond": "random reads/s",
+        "syscallsPerSecond": "system calls/s", "diskWriteMBPerSecond": "disk write MB/s", "diskReadMBPerSecond": "disk read MB/s"}
+SEEN = {"kernel": "kernel", "uptimeSeconds": "uptime, s", "processes": "processes", "kernelLog": "kernel log", "devices": "devices",
+        "sysctlWritable": "sysctl", "capabilities": "capabilities", "seccomp": "seccomp", "syscalls": "system calls"}
+
+CARRIED = {"emulated": "emulated", "roundTripUs": "round trip, µs", "fromMBPerSecond": "from it, MB/s", "toMBPerSecond": "to it, MB/s"}
+
+
+def noise(result):
+    found = {(row["name"], row["neighbour"]): row for row in result["noise"]}
+    kinds = dict.fromkeys(row["neighbour"] for row in result["noise"])
+
+    def text(name, kind):
+        row = found.get((name, kind))
+        return "–" if row is None else number(row["p99_ms"]) + ("" if kind == "none" else f" (× {number(row['timesAlone'])})")
+    return table(["p99 of the victim, neighbour:", *kinds],
+                 [[f"`{name}`", *(text(name, kind) for kind in kinds)] for name in dict.fromkeys(name for name, _ in found)])
+
+
+SECTIONS = (
+    ("Start", "start", starts),
+    ("Rate", "rate", rates),
+    ("Memory", "memory", lambda result: section(result["memory"], MEMORY) + f"\nThe budget is {result['settings']['budgetMiB']:,} MiB of PSS.\n"),
+    ("Starts beside others", "loaded", loaded),
+    ("Efficiency", "efficiency", lambda result: section(result["efficiency"], WORK)),
+    ("Network", "network", lambda result: section(result["network"], CARRIED)),
+    ("Noisy neighbour", "noise", noise),
+    ("Isolation", "isolation", lambda result: section(result["isolation"], SEEN)),
+    ("Targets", "targets", targets),
+)
+
+
+def results(result):
+    parts = [machine(result)]
+    if result["settings"]["interrupted"]:
+        parts.append("The run was interrupted: what follows is not all.\n")
+    parts += [f"### {title}\n\n{write(result)}" for title, key, write in SECTIONS if result.get(key)]
+    return "\n".join(parts)
+
+
+def write_document(result):
+    before, rest = DOCUMENT.read_text("utf-8").split(BEGIN)
+    DOCUMENT.write_text(before + BEGIN + "\n" + results(result) + "\n" + END + rest.split(END)[1], "utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="measure, and write docs/benchmark.md")
+    parser.add_argument("build", nargs="?", type=pathlib.Path)
+    parser.add_argument("--from", dest="source", type=pathlib.Path)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=pathlib.Path)
+    args = parser.parse_args()
+    if (args.build is None) == (args.source is None):
+        parser.error("either BUILD or --from FILE")
+    path = args.source or args.json or args.build / "bench.json"
+    if args.build:
+        command = [args.build / "cli" / "fgrun", "bench", f"--json={path}", f"--html={path.with_suffix('.html')}"]
+        done = subprocess.run(command + ["--quick"] * args.quick, check=False)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
+    write_document(json.loads(path.read_text("utf-8")))
+
+
+if __name__ == "__main__":
+    main()
