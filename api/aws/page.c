@@ -21,7 +21,7 @@ int fg_page_cursor(const char *token, char ret[FG_PAGE_CURSOR_MAX + 1])
         if (!fg_starts_with(token, PREFIX))
                 return -1;
         len = strlen(hex) / 2;
-        if (strlen(hex) % 2 != 0 || len > FG_PAGE_CURSOR_MAX ||
+        if (len == 0 || strlen(hex) % 2 != 0 || len > FG_PAGE_CURSOR_MAX ||
             strspn(hex, "0123456789abcdef") != strlen(hex))
                 return -1;
         for (size_t i = 0; i < len; i++) {

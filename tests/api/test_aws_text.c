@@ -105,8 +105,8 @@ static void test_arns(void **state)
 
 static void test_pages(void **state)
 {
-        static const char *const bad[] = { "",      "v1",    "v1-0",  "v1-6G", "v1-6A",
-                                           "v1-00", "v1-ff", "v2-61", "61" };
+        static const char *const bad[] = { "",      "v1",    "v1-",   "v1-0",  "v1-6G",
+                                           "v1-6A", "v1-00", "v1-ff", "v2-61", "61" };
         char cursor[FG_PAGE_CURSOR_MAX + 1], most[FG_PAGE_CURSOR_MAX + 1];
         fg_autofree char *token = fg_page_token("web:12"), *long_token = NULL, *longer = NULL;
 

@@ -144,8 +144,7 @@ def test_pages_of_clusters(ecs):
     for size in (1, 7, 26, 100):
         assert pages(ecs, "ListClusters", "clusterArns", size) == everything
     for token in ("x", "v1-", "v1-0", "v1-zz", "v1-00", "v1-ff", "v1-" + "61" * 700):
-        if token != "v1-":
-            assert refused(ecs, "ListClusters", nextToken=token).message == "Invalid token."
+        assert refused(ecs, "ListClusters", nextToken=token).message == "Invalid token."
 
 
 def test_capacity_providers(ecs):

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every operation: wrong types are refused at their place, lists have pages."""
+
+import functools
+import time
+
+import pytest
+
+import awsapi
+from awsapi import AwsError
+
+NETWORK = {"awsvpcConfiguration": {"subnets": ["default"]}}
+SERVICES = sorted(awsapi.TARGETS)
+
+
+@pytest.fixture
+def aws(fgd):
+    return awsapi.Aws(fgd)
+
+
+def failure(aws, service, operation, members):
+    try:
+        if service == "ecs":
+            aws.call(service, operation, **members)
+        else:
+            aws.target(f"{awsapi.TARGETS[service]}.{operation}", members)
+        return None
+    except AwsError as error:
+        return error
+
+
+# ---- types ----
+
+WRONG = {"string": [7, ["x"]], "integer": ["x", 1.5], "long": ["x", 1.5], "boolean": ["true", 1], "list": ["x", {"a": 1}],
+         "structure": [["x"], "x"], "map": [["x"], "x"], "double": ["x"], "timestamp": ["x"], "blob": [7]}
+
+
+def places(model, name, path=(), seen=()):
+    """(path, wrong value) of every member of a shape and below; the path is of member names and 0."""
+    shape = model.shapes[name]
+    for wrong in WRONG[shape["type"]] if path else ():
+        yield path, wrong
+    if shape["type"] == "structure" and name not in seen:
+        for member, inner in shape["members"].items():
+            yield from places(model, inner["shape"], (*path, member), (*seen, name))
+    elif shape["type"] == "list":
+        yield from places(model, shape["member"]["shape"], (*path, 0), (*seen, name))
+
+
+def request(path, value):
+    for part in reversed(path):
+        value = [value] if part == 0 else {part: value}
+    return value
+
+
+def test_every_member_of_every_operation_has_its_type(aws):
+    wrong, asked = [], 0
+    for service in SERVICES:
+        model = aws.model(service)
+        for operation, row in model.operations.items():
+            unsupported = failure(aws, service, operation, {})
+            if "input" not in row or (unsupported and unsupported.name == "UnsupportedFeatureException"):
+                continue
+            for path, value in places(model, row["input"]["shape"]):
+                members = request(path, value)
+                name = ".".join(map(str, path)).replace(".0", "[0]")
+                error = failure(aws, service, operation, members)
+                asked += 1
+                if not error or error.status != 400 or not any(
+                        name == place.strip() or name.startswith((f"{place}.", f"{place}[")) for place in where(error)):
+                    wrong.append(f"{service}:{operation} {members}: {error}")
+    assert not wrong, "\n".join(wrong)
+    assert asked > 1000
+
+
+def where(error):
+    """The places that a message names."""
+    text = error.message.partition(" errors: ")[2] or error.message
+    return {part.partition(": ")[0].strip() for part in text.split("; ")}
+
+
+# ---- pages ----
+
+# service, operation, member of the size, of the token, the greatest size, result, other members
+PAGES = [
+    ("ecs", "ListClusters", "maxResults", "nextToken", 100, "clusterArns", {}),
+    ("ecs", "ListTaskDefinitions", "maxResults", "nextToken", 100, "taskDefinitionArns", {}),
+    ("ecs", "ListTaskDefinitionFamilies", "maxResults", "nextToken", 100, "families", {}),
+    ("ecs", "ListTasks", "maxResults", "nextToken", 100, "taskArns", {}),
+    ("ecs", "ListAccountSettings", "maxResults", "nextToken", 10, "settings", {"effectiveSettings": True}),
+    ("ecs", "DescribeCapacityProviders", "maxResults", "nextToken", 10, "capacityProviders", {}),
+    ("logs", "DescribeLogGroups", "limit", "nextToken", 50, "logGroups", {}),
+    ("logs", "DescribeLogStreams", "limit", "nextToken", 50, "logStreams", {"logGroupName": "g0"}),
+    ("logs", "FilterLogEvents", "limit", "nextToken", 10000, "events", {"logGroupName": "g0"}),
+    ("secretsmanager", "ListSecrets", "MaxResults", "NextToken", 100, "SecretList", {}),
+    ("ssm", "DescribeParameters", "MaxResults", "NextToken", 50, "Parameters", {}),
+    ("ssm", "GetParametersByPath", "MaxResults", "NextToken", 10, "Parameters", {"Path": "/p"}),
+]
+
+
+def make_things(call, image):
+    container = {"name": "app", "image": image, "command": ["wait"]}
+    for i in range(5):
+        call("ecs", "CreateCluster", clusterName=f"c{i}")
+        call("ecs", "RegisterTaskDefinition", family=f"f{i}", cpu="256", memory="512", containerDefinitions=[container])
+        call("logs", "CreateLogGroup", logGroupName=f"g{i}")
+        call("logs", "CreateLogStream", logGroupName="g0", logStreamName=f"s{i}")
+        call("logs", "PutLogEvents", logGroupName="g0", logStreamName=f"s{i}", logEvents=[
+            {"timestamp": int(time.time() * 1000), "message": f"m{i}"}])
+        call("secretsmanager", "CreateSecret", Name=f"s{i}", SecretString="x")
+        call("ssm", "PutParameter", Name=f"/p/{i}", Value="x", Type="String")
+    call("ecs", "RunTask", taskDefinition="f0", networkConfiguration=NETWORK, count=5)
+
+
+def all_pages(call, size_member, token_member, key, size):
+    found, token = [], None
+    while True:
+        page = call(**({token_member: token} if token else {}), **({size_member: size} if size else {}))
+        assert not size or len(page[key]) <= size
+        found += page[key]
+        if not (token := page.get(token_member)):
+            return found
+
+
+def test_every_list_has_pages(aws, image):
+    make_things(aws.call, image)
+    for service, operation, size_member, token_member, most, key, others in PAGES:
+        call = functools.partial(aws.call, service, operation, **others)
+        everything = all_pages(call, size_member, token_member, key, None)
+        assert len(everything) >= (2 if operation == "DescribeCapacityProviders" else 5), operation
+        for size in (1, 2, most):
+            assert all_pages(call, size_member, token_member, key, size) == everything, (operation, size)
+        for bad in (0, -1, most + 1, 1 << 40, "1", 1.5):
+            error = failure(aws, service, operation, {**others, size_member: bad})
+            assert error and error.status == 400 and size_member in error.message, (operation, bad, error)
+        for bad in (5, *(("x", "v1-", "v1-zz", "v1-ff", "=" * 5000) if service in ("ecs", "logs") else ())):
+            error = failure(aws, service, operation, {**others, token_member: bad})
+            assert error and error.status == 400, (operation, bad, error)
