@@ -136,3 +136,63 @@ def test_every_list_has_pages(aws, image):
         for bad in (5, *(("x", "v1-", "v1-zz", "v1-ff", "=" * 5000) if service in ("ecs", "logs") else ())):
             error = failure(aws, service, operation, {**others, token_member: bad})
             assert error and error.status == 400, (operation, bad, error)
+
+
+# ---- names ----
+
+ACCOUNT = "arn:aws:ecs:local-1:000000000000"
+CLUSTER = ["default", f"{ACCOUNT}:cluster/default"]
+DEFINITION = ["f0:1", f"{ACCOUNT}:task-definition/f0:1"]
+# operation, member, names of one thing, where it shows in the answer, other members
+NAMES = [
+    ("DescribeClusters", "clusters", CLUSTER, "clusters", {}),
+    ("UpdateCluster", "cluster", CLUSTER, "cluster", {}),
+    ("UpdateClusterSettings", "cluster", CLUSTER, "cluster",
+     {"settings": [{"name": "containerInsights", "value": "disabled"}]}),
+    ("PutClusterCapacityProviders", "cluster", CLUSTER, "cluster",
+     {"capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []}),
+    ("DescribeCapacityProviders", "cluster", CLUSTER, "capacityProviders", {}),
+    ("DescribeCapacityProviders", "capacityProviders", ["FARGATE", f"{ACCOUNT}:capacity-provider/FARGATE"],
+     "capacityProviders", {}),
+    ("ListTasks", "cluster", CLUSTER, "taskArns", {}),
+    ("DescribeTasks", "cluster", CLUSTER, "tasks", {"tasks": ["TASK"]}),
+    ("GetTaskProtection", "cluster", CLUSTER, "protectedTasks", {"tasks": ["TASK"]}),
+    ("UpdateTaskProtection", "cluster", CLUSTER, "protectedTasks", {"tasks": ["TASK"], "protectionEnabled": False}),
+    ("DescribeTasks", "tasks", ["TASK", f"{ACCOUNT}:task/default/TASK"], "tasks", {}),
+    ("GetTaskProtection", "tasks", ["TASK", f"{ACCOUNT}:task/default/TASK"], "protectedTasks", {"cluster": "default"}),
+    ("UpdateTaskProtection", "tasks", ["TASK", f"{ACCOUNT}:task/default/TASK"], "protectedTasks",
+     {"cluster": "default", "protectionEnabled": False}),
+    ("DescribeTaskDefinition", "taskDefinition", ["f0", *DEFINITION], "taskDefinition", {}),
+    ("RunTask", "taskDefinition", ["f0", *DEFINITION], "failures", {"networkConfiguration": NETWORK}),
+    ("RunTask", "cluster", CLUSTER, "failures", {"taskDefinition": "f0", "networkConfiguration": NETWORK}),
+    ("StopTask", "task", ["TASK", f"{ACCOUNT}:task/default/TASK"], "task", {}),
+    ("StopTask", "cluster", CLUSTER, "task", {"task": "TASK"}),
+    ("DeregisterTaskDefinition", "taskDefinition", DEFINITION, "taskDefinition", {}),
+]
+NO_NAMES = ["arn:", "arn:aws:ecs:local-1:000000000000:", f"{ACCOUNT}:service/default/s", "a/b/c", "a b", "x" * 300, "é",
+            "arn:aws:ecs:elsewhere:000000000000:cluster/default", "arn:aws:ecs:local-1:999999999999:task-definition/f0:1",
+            f"arn:aws:logs:local-1:000000000000:task/default/{'0' * 32}", ""]
+
+
+def test_everything_has_a_name_and_an_arn(aws, image):
+    aws.call("ecs", "RegisterTaskDefinition", family="f0", cpu="256", memory="512",
+             containerDefinitions=[{"name": "app", "image": image, "command": ["wait"]}])
+    (task,) = aws.call("ecs", "RunTask", taskDefinition="f0", networkConfiguration=NETWORK)["tasks"]
+    task_id = task["taskArn"].split("/")[-1]
+    aws.fgd.get(task_id, wait="RUNNING")
+    for operation, member, names, key, others in NAMES:
+        many = member.endswith("s")
+        others = {k: [task_id] if v == ["TASK"] else task_id if v == "TASK" else v for k, v in others.items()}
+
+        def ask(name):
+            return aws.call("ecs", operation, **others, **{member: [name] if many else name})
+        for bad in NO_NAMES:
+            try:
+                answer = ask(bad)
+            except AwsError as error:
+                assert error.status == 400, (operation, bad, error)
+            else:
+                assert many and len(answer["failures"]) == 1 and answer[key] == [], (operation, bad, answer)
+        answers = [ask(name.replace("TASK", task_id))[key] for name in names]
+        if operation != "StopTask":  # which goes on
+            assert all(answer == answers[0] for answer in answers), operation

@@ -4,6 +4,7 @@
 import functools
 import json
 import os
+import sqlite3
 import threading
 import time
 
@@ -159,6 +160,9 @@ def test_errors_of_run_task(ecs, define):
                    ).message == "TaskDefinition is inactive"
     assert ecs("ListTasks")["taskArns"] == []
     assert refused(ecs, "DescribeTasks", tasks=[]).message.endswith("Tasks cannot be empty.")
+    for operation, member in (("DescribeTasks", "tasks"), ("DescribeClusters", "clusters")):
+        assert f"{member}: has 101 elements (allowed: at most 100)" in refused(
+            ecs, operation, **{member: ["x"] * 101}).message
 
 
 def test_many_at_once_and_what_finds_no_room(start, image):
@@ -221,6 +225,11 @@ def test_the_same_token_the_same_tasks(fgd, ecs, define):
         thread.join()
     assert len(found) == 8 and len(set(found)) == 1
     assert len(ecs("ListTasks")["taskArns"]) == 3
+    fgd.stop()
+    with sqlite3.connect(f"{fgd.directory}/state/fgd.db") as db:  # 24 hours go by
+        db.execute("UPDATE client_tokens SET created_ns = created_ns - 24 * 3600 * 1000000000")
+    fgd.start()
+    assert run(ecs, count=3, clientToken="t1")[0]["taskArn"] not in [t["taskArn"] for t in first]
 
 
 def test_lists_of_tasks(fgd, ecs, define):

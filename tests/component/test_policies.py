@@ -5,8 +5,12 @@ import json
 import os
 import time
 
+import boto3
+import botocore.config
+import botocore.exceptions
 import pytest
 
+import awsapi
 from fgd import Failure, UnixConnection
 from signed import create, operation, send, signed, signer
 
@@ -127,6 +131,27 @@ def test_the_audit_log_is_capped(start):
         sizes = [os.stat(f"{fgd.directory}/state/audit/{name}").st_size for name in names]
         assert max(sizes) <= 1 << 17 and sum(sizes) <= 1 << 20
         fgd.start()
+
+
+def test_sdks_wait_when_they_are_throttled(start, image):
+    with start(launch_burst="1", launch_per_second="2") as fgd, awsapi.bridge(fgd.socket) as endpoint:
+        def client(attempts):
+            return boto3.client("ecs", endpoint_url=endpoint, region_name="local-1", aws_access_key_id="AKID",
+                                aws_secret_access_key="secret",
+                                config=botocore.config.Config(retries={"max_attempts": attempts}))
+        client(0).register_task_definition(family="f", cpu="256", memory="512", containerDefinitions=[
+            {"name": "app", "image": image, "command": ["exit 0"]}])
+
+        def run(ecs):
+            answer = ecs.run_task(taskDefinition="f", networkConfiguration={"awsvpcConfiguration": {"subnets": ["default"]}})
+            return answer["ResponseMetadata"]["RetryAttempts"]
+        with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException.*Rate exceeded."):
+            for _ in range(50):
+                run(client(0))
+        assert sum(run(client(20)) for _ in range(4)) > 0
+        with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException"):
+            client(0).run_task(taskDefinition="f", count=2,  # more than there can ever be
+                               networkConfiguration={"awsvpcConfiguration": {"subnets": ["default"]}})
 
 
 def test_throttling(start, task):

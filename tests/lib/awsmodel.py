@@ -16,7 +16,7 @@ NEWER = {
     "ecs": {
         "members": {"Setting": {"type": "String"}, "ConflictException": {"resourceIds": "StringList"},
                     "ContainerDefinition": {"versionConsistency": "String"}},
-        "errors": {"RunTask": ["ConflictException"]},
+        "errors": {"RunTask": ["ConflictException"], "DescribeCapacityProviders": ["ClusterNotFoundException"]},
         "values": {
             "SettingName": ["fargateFIPSMode", "tagResourceAuthorization", "fargateTaskRetirementWaitPeriod",
                             "guardDutyActivate", "defaultLogDriverMode", "fargateEventWindows"],
