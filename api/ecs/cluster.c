@@ -86,6 +86,18 @@ void ecs_check_strategy(struct fg_decode *d, const char *member,
                                   "at least one capacity provider must have a weight above 0");
 }
 
+void ecs_check_default_strategy(struct fg_decode *d, const struct fg_strings *providers,
+                                const struct ecs_strategy_item *items, size_t n)
+{
+        static const char member[] = "defaultCapacityProviderStrategy";
+
+        ecs_check_strategy(d, member, items, n);
+        for (size_t i = 0; i < n; i++)
+                if (items[i].provider && !ecs_has(providers, items[i].provider))
+                        fg_decode_problem(d, member, NULL, "%s is not among the capacity providers",
+                                          items[i].provider);
+}
+
 /* ---- names ---- */
 
 char *ecs_cluster_arn(const struct fg_aws_call *call, const char *name)

@@ -30,7 +30,7 @@ static void check(struct fg_decode *d, void *obj)
         struct create_cluster *in = obj;
 
         fg_tags_check(d, "tags", &in->tags);
-        ecs_check_strategy(d, "defaultCapacityProviderStrategy", in->strategy.v, in->strategy.n);
+        ecs_check_default_strategy(d, &in->providers, in->strategy.v, in->strategy.n);
 }
 
 const struct fg_object ecs_create_cluster_input = FG_OBJECT(create_cluster, fields, .check = check);

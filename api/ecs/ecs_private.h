@@ -102,9 +102,12 @@ struct json_object *ecs_cluster_show(struct fg_aws_call *call, sqlite3 *db,
 int ecs_cluster_answer(struct fg_aws_call *call, sqlite3 *db, const char *name,
                        struct fg_error *err);
 char *ecs_cluster_arn(const struct fg_aws_call *call, const char *name); /* caller frees */
-/** ecs_check_strategy() - what CreateCluster, PutCluster… and RunTask ask of one. */
+/** ecs_check_strategy() - what can be asked of any. */
 void ecs_check_strategy(struct fg_decode *d, const char *member,
                         const struct ecs_strategy_item *items, size_t n);
+/** ecs_check_default_strategy() - of a cluster that has these providers. */
+void ecs_check_default_strategy(struct fg_decode *d, const struct fg_strings *providers,
+                                const struct ecs_strategy_item *items, size_t n);
 
 /* ---- task definitions: definition.c ---- */
 

@@ -21,13 +21,7 @@ static void check(struct fg_decode *d, void *obj)
 {
         struct put_cluster_capacity_providers *in = obj;
 
-        ecs_check_strategy(d, "defaultCapacityProviderStrategy", in->strategy.v, in->strategy.n);
-        for (size_t i = 0; i < in->strategy.n; i++)
-                if (in->strategy.v[i].provider &&
-                    !ecs_has(&in->providers, in->strategy.v[i].provider))
-                        fg_decode_problem(d, "defaultCapacityProviderStrategy", NULL,
-                                          "%s is not among the capacity providers",
-                                          in->strategy.v[i].provider);
+        ecs_check_default_strategy(d, &in->providers, in->strategy.v, in->strategy.n);
 }
 
 const struct fg_object ecs_put_cluster_capacity_providers_input = FG_OBJECT(

@@ -86,6 +86,10 @@ def test_changing_a_cluster(ecs):
     assert put["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
     assert put["defaultCapacityProviderStrategy"] == [{"capacityProvider": "FARGATE_SPOT", "weight": 3, "base": 0}]
     assert put["settings"] == insights
+    for operation, name in (("CreateCluster", "clusterName"), ("PutClusterCapacityProviders", "cluster")):
+        assert "defaultCapacityProviderStrategy: FARGATE is not among the capacity providers" in refused(
+            ecs, operation, **{name: "c2"}, capacityProviders=["FARGATE_SPOT"],
+            defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE"}]).message
 
 
 def test_clusters_that_are_not_there(ecs):
