@@ -7,7 +7,7 @@
 
 #include "core/clock.h"
 #include "core/str.h"
-#include "secrets/private.h"
+#include "secrets/tags.h"
 
 #define WHAT         "parameter"
 #define NAME_MAX_LEN 1011
@@ -78,6 +78,18 @@ static int plain_name(struct fg_vault *v, const char *id, char **ret, struct fg_
         return 0;
 }
 
+int parameter_need(struct fg_vault *v, const char *id, char **ret, struct fg_error *err)
+{
+        fg_autofree char *name = NULL;
+
+        if (plain_name(v, id, &name, err) < 0)
+                return -1;
+        if (!exists(v, name))
+                return fg_fail(err, FG_ERR_NOT_FOUND, "Parameter %s not found.", id);
+        *ret = fg_take_ptr(name);
+        return 0;
+}
+
 /* ---- putting ---- */
 
 static int check_input(const struct fg_parameter_input *in, struct fg_error *err)
@@ -96,6 +108,12 @@ static int check_input(const struct fg_parameter_input *in, struct fg_error *err
                 return fg_fail(err, FG_ERR_INVALID,
                                "the value has %zu bytes; a %s parameter has 1 to %zu", in->len,
                                standard ? "Standard" : "Advanced", max);
+        if (in->overwrite && in->tags && json_object_array_length(in->tags) > 0)
+                return fg_fail(err, FG_ERR_INVALID,
+                               "tags and overwrite can't be used together. To create a parameter "
+                               "with tags, please remove overwrite flag. To update tags for an "
+                               "existing parameter, please use AddTagsToResource or "
+                               "RemoveTagsFromResource.");
         return check_name(in->name, err);
 }
 
@@ -152,18 +170,18 @@ static int put(struct fg_vault *v, const struct fg_parameter_input *in, int64_t 
                 "  version = excluded.version,\n"
                 "  description = coalesce(excluded.description, description),\n"
                 "  kms_key = coalesce(excluded.kms_key, kms_key),\n"
-                "  pattern = coalesce(excluded.pattern, pattern), tier = excluded.tier,\n"
-                "  tags = coalesce(excluded.tags, tags)";
+                "  pattern = coalesce(excluded.pattern, pattern), tier = excluded.tier";
+        fg_autojson *tags = vault_tags_merge(NULL, in->tags, NULL, err);
         fg_autofree char *type = NULL;
         int64_t version;
 
-        if (find_old(v, in, &version, &type, err) < 0)
+        if (!tags || find_old(v, in, &version, &type, err) < 0)
                 return -1;
         version++;
         *ret_version = version;
         if (fg_db_run(v->db, err, sql, "ssisssss", in->name, type, version, in->description,
                       in->kms_key, in->pattern, in->tier ? in->tier : "Standard",
-                      in->tags ? fg_json_text(in->tags) : NULL) < 0)
+                      fg_json_text(tags)) < 0)
                 return -1;
         return insert_version(v, in, type, version, err);
 }
@@ -221,52 +239,77 @@ static struct json_object *parameter_json(const struct fg_vault *v, const char *
         return out;
 }
 
-/* "NAME:7" to 7; 0: the newest, -1: not a number. */
-static int64_t split_version(char *name)
+/* Cuts what stands behind a colon, "7", from a name or an ARN; NULL: nothing does. */
+static const char *split_selector(char *id)
 {
-        char *colon = strrchr(name, ':');
-        uint64_t n = 0;
+        char *name = fg_starts_with(id, "arn:") ? strstr(id, "parameter/") : id;
+        char *colon = name ? strchr(name, ':') : NULL;
 
         if (!colon)
-                return 0;
-        if (!fg_parse_u64(colon + 1, &n) || n == 0 || n > INT64_MAX)
-                return -1;
+                return NULL;
         *colon = '\0';
-        return (int64_t)n;
+        return colon + 1;
 }
 
-struct json_object *fg_parameter_get(struct fg_vault *v, const char *id, bool decrypt,
-                                     struct fg_secret *ret_value, struct fg_error *err)
+/* Nobody can put a label on a version here, so a selector that is no number finds none. */
+static int read_selector(const char *selector, const char *name, int64_t *ret, struct fg_error *err)
 {
-        bool arn = fg_starts_with(id, "arn:");
-        fg_autofree char *copy = fg_strdup(id), *name = NULL;
+        uint64_t n = 0;
+        bool number = fg_parse_u64(selector, &n) && n <= INT64_MAX;
+
+        *ret = (int64_t)n;
+        if (number && n > 0)
+                return 0;
+        fg_fail(err, FG_ERR_NOT_FOUND, "Systems Manager could not find %s %s of %s. %s",
+                number ? "version" : "label", selector, name,
+                number ? "Verify the version and try again." : "Versions have no labels here.");
+        err->sys = ENODATA;
+        return -1;
+}
+
+/* @version 0: the newest. */
+static struct json_object *get_version(struct fg_vault *v, const char *name, int64_t version,
+                                       bool decrypt, struct fg_secret *ret_value,
+                                       struct fg_error *err)
+{
         fg_autostmt *stmt = NULL;
-        int64_t version = arn && !strstr(id, ":parameter/") ? 0 : split_version(copy);
         int r;
 
-        /* The last colon of an ARN without a version is the one before "parameter". */
-        if (arn && version < 0) {
-                (void)snprintf(copy, strlen(id) + 1, "%s", id);
-                version = 0;
-        }
-        if (version < 0) {
-                fg_fail(err, FG_ERR_NOT_FOUND, "%s: a parameter's version is a number", id);
-                return NULL;
-        }
-        if (plain_name(v, copy, &name, err) < 0 ||
-            fg_db_prepare(v->db, &stmt, err,
+        if (fg_db_prepare(v->db, &stmt, err,
                           "SELECT type, version, changed_ns, value FROM parameter_versions\n"
                           "WHERE name = ?1 AND version = CASE ?2 WHEN 0 THEN\n"
                           "  (SELECT version FROM parameters WHERE name = ?1) ELSE ?2 END",
                           "si", name, version) < 0)
                 return NULL;
         r = fg_db_step(stmt, err);
-        if (r == 0)
-                fg_fail(err, FG_ERR_NOT_FOUND, "Parameter %s not found.", id);
+        if (r == 0) {
+                fg_fail(err, FG_ERR_NOT_FOUND,
+                        "Systems Manager could not find version %lld of %s. Verify the version and "
+                        "try again.",
+                        (long long)version, name);
+                err->sys = ENODATA;
+        }
         if (r <= 0 || read_value(v, name, stmt, decrypt, ret_value, err) < 0)
                 return NULL;
         return parameter_json(v, name, fg_db_text(stmt, 0), sqlite3_column_int64(stmt, 1),
                               sqlite3_column_int64(stmt, 2));
+}
+
+struct json_object *fg_parameter_get(struct fg_vault *v, const char *id, bool decrypt,
+                                     struct fg_secret *ret_value, struct fg_error *err)
+{
+        fg_autofree char *copy = fg_strdup(id), *name = NULL;
+        const char *selector = split_selector(copy);
+        struct json_object *out;
+        int64_t version = 0;
+
+        if (parameter_need(v, copy, &name, err) < 0 ||
+            (selector && read_selector(selector, name, &version, err) < 0))
+                return NULL;
+        out = get_version(v, name, version, decrypt, ret_value, err);
+        if (out && selector)
+                fg_json_set_str(out, "Selector", id + strlen(copy));
+        return out;
 }
 
 /* ---- listing ---- */

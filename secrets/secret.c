@@ -7,6 +7,7 @@
 #include "core/id.h"
 #include "core/str.h"
 #include "secrets/secret.h"
+#include "secrets/tags.h"
 
 #define NAME_MAX_BYTES 512
 #define NAME_CHARS     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-/_+=.@!"
@@ -177,14 +178,15 @@ static int check_new(struct fg_vault *v, const struct fg_secret_input *in, struc
 static int insert(struct fg_vault *v, const struct fg_secret_input *in, struct secret_row *row,
                   struct fg_error *err)
 {
+        fg_autojson *tags = vault_tags_merge(NULL, in->tags, NULL, err);
         int64_t now = (int64_t)fg_now_ns();
 
         row->name = fg_strdup(in->id);
-        if (make_suffix(v, in, &row->suffix, err) < 0)
+        if (!tags || make_suffix(v, in, &row->suffix, err) < 0)
                 return -1;
         return fg_db_run(v->db, err, "INSERT INTO secrets VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
                          "sssssii", row->name, row->suffix, in->description, in->kms_key,
-                         in->tags ? fg_json_text(in->tags) : NULL, now, now);
+                         fg_json_text(tags), now, now);
 }
 
 static int create(struct fg_vault *v, const struct fg_secret_input *in, struct secret_row *row,

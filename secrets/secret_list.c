@@ -3,6 +3,7 @@
 
 #include "core/str.h"
 #include "secrets/secret.h"
+#include "secrets/tags.h"
 
 /* What is known of secrets, without their values. */
 
@@ -50,12 +51,10 @@ static struct json_object *describe(struct fg_vault *v, sqlite3_stmt *stmt, cons
         fg_autofree char *suffix = fg_strdup(fg_db_text(stmt, 1));
         struct secret_row row = { .name = name, .suffix = suffix };
         fg_autojson *out = secret_answer(v, &row);
-        struct json_object *tags;
 
         set_text(out, "Description", stmt, 2);
         set_text(out, "KmsKeyId", stmt, 3);
-        tags = fg_json_parse(fg_db_text(stmt, 4), strlen(fg_db_text(stmt, 4)), err);
-        fg_json_set(out, "Tags", tags ? tags : json_object_new_array());
+        fg_json_set(out, "Tags", vault_tags_parse(fg_db_text(stmt, 4)));
         set_time(out, "CreatedDate", stmt, 5);
         set_time(out, "LastChangedDate", stmt, 6);
         set_time(out, "DeletedDate", stmt, 7);

@@ -245,3 +245,38 @@ struct json_object *fg_secret_get(struct fg_vault *v, const char *id, const char
         fg_json_set_int(out, "CreatedDate", (int64_t)created_ns);
         return out;
 }
+
+struct json_object *fg_secret_versions(struct fg_vault *v, const char *id, const char *after,
+                                       unsigned limit, bool with_unstaged, struct fg_error *err)
+{
+        static const char sql[] =
+                "SELECT version, created_ns FROM secret_versions v WHERE name = ?1\n"
+                "AND version > ?2 AND (?3 OR EXISTS (SELECT 1 FROM secret_stages s\n"
+                "  WHERE s.name = v.name AND s.version = v.version)) ORDER BY version LIMIT ?4";
+        fg_cleanup(secret_row_finish) struct secret_row row = { 0 };
+        fg_autojson *out = NULL;
+        struct json_object *list = NULL;
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (secret_need(v, id, true, &row, err) < 0 ||
+            fg_db_prepare(v->db, &stmt, err, sql, "ssii", row.name, after, (int64_t)with_unstaged,
+                          (int64_t)limit) < 0)
+                return NULL;
+        out = secret_answer(v, &row);
+        list = json_object_new_array();
+        fg_json_set(out, "Versions", list);
+        while ((r = fg_db_step(stmt, err)) > 0) {
+                struct json_object *one = json_object_new_object();
+                fg_autojson *stages = stages_of(v, row.name, fg_db_text(stmt, 0), err);
+
+                json_object_array_add(list, one);
+                if (!stages)
+                        return NULL;
+                fg_json_set_str(one, "VersionId", fg_db_text(stmt, 0));
+                fg_json_set_int(one, "CreatedDate", sqlite3_column_int64(stmt, 1));
+                if (json_object_array_length(stages) > 0) /* the model has no empty list here */
+                        fg_json_set(one, "VersionStages", fg_take_ptr(stages));
+        }
+        return r < 0 ? NULL : fg_take_ptr(out);
+}

@@ -16,8 +16,9 @@
  * blocks. docs/secrets.md
  *
  * What is known of a secret is given as a JSON object with AWS's member names, times in nanoseconds
- * since the epoch; values are never part of it. Errors: NOT_FOUND, INVALID; CONFLICT with sys
- * EEXIST (the name is taken), EBUSY (it is marked for deletion) or 0.
+ * since the epoch; values are never part of it. Errors: NOT_FOUND, with sys ENODATA when only the
+ * version is missing; INVALID, with E2BIG for too many tags; CONFLICT with sys EEXIST (the name is
+ * taken), EBUSY (it is marked for deletion) or 0.
  */
 struct fg_vault;
 
@@ -66,6 +67,10 @@ struct json_object *fg_secret_get(struct fg_vault *v, const char *id, const char
                                   const char *stage, struct fg_secret *ret_value, bool *ret_binary,
                                   struct fg_error *err);
 struct json_object *fg_secret_describe(struct fg_vault *v, const char *id, struct fg_error *err);
+/** fg_secret_versions() - {"ARN","Name","Versions":[{"VersionId","VersionStages","CreatedDate"}]}:
+ * at most @limit with an id behind @after; those without a stage only @with_unstaged. */
+struct json_object *fg_secret_versions(struct fg_vault *v, const char *id, const char *after,
+                                       unsigned limit, bool with_unstaged, struct fg_error *err);
 /** fg_secret_list() - {"SecretList":[...]}: at most @limit with a name behind @after. */
 struct json_object *fg_secret_list(struct fg_vault *v, const char *after, unsigned limit,
                                    bool with_deleted, struct fg_error *err);
@@ -88,8 +93,9 @@ struct fg_parameter_input { /* borrowed; NULL: absent */
 /** fg_parameter_put() - {"Version","Tier"}. */
 struct json_object *fg_parameter_put(struct fg_vault *v, const struct fg_parameter_input *in,
                                      struct fg_error *err);
-/** fg_parameter_get() - {"Name","Type","Version","LastModifiedDate","ARN","DataType"}. A
- * SecureString is opened only with @decrypt; without it its value is the sealed bytes in base64. */
+/** fg_parameter_get() - {"Name","Type","Version","LastModifiedDate","ARN","DataType"}, "Selector"
+ * when @id has one. A SecureString is opened only with @decrypt; without it its value is the sealed
+ * bytes in base64. */
 struct json_object *fg_parameter_get(struct fg_vault *v, const char *id, bool decrypt,
                                      struct fg_secret *ret_value, struct fg_error *err);
 /** fg_parameter_list() - array of descriptions: names behind @after that begin with @prefix ("":
@@ -99,9 +105,22 @@ struct json_object *fg_parameter_list(struct fg_vault *v, const char *after, con
                                       struct fg_error *err);
 int fg_parameter_delete(struct fg_vault *v, const char *id, struct fg_error *err);
 
-/* ---- valueFrom ---- */
-
 enum fg_value_kind { FG_VALUE_SECRET, FG_VALUE_PARAMETER };
+
+/* ---- tags ---- */
+
+struct fg_vault_tagging {         /* borrowed; NULL: none */
+        struct json_object *set;  /* array of {"Key","Value"} */
+        struct json_object *drop; /* array of keys */
+};
+
+/** fg_vault_tags() - array of {"Key","Value"}. */
+struct json_object *fg_vault_tags(struct fg_vault *v, enum fg_value_kind kind, const char *id,
+                                  struct fg_error *err);
+int fg_vault_tag(struct fg_vault *v, enum fg_value_kind kind, const char *id,
+                 const struct fg_vault_tagging *tagging, struct fg_error *err);
+
+/* ---- valueFrom ---- */
 
 struct fg_value_from { /* strings are owned; NULL: not said */
         enum fg_value_kind kind;

@@ -60,6 +60,7 @@ struct fg_aws_operation {
 /* The exceptions of a service's model, for errors of ours. NULL: what is in `internal`. */
 struct fg_aws_exceptions {
         const char *invalid, *denied, *not_found, *conflict;
+        const char *token;    /* of a page */
         const char *internal; /* HTTP 500: clients try again */
 };
 

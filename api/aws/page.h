@@ -9,7 +9,7 @@
  * Pages of a list. Inside, a place in a list is a cursor: the sort key of the last element that was
  * sent, as text. Outside it is a nextToken, opaque to clients.
  */
-#define FG_PAGE_CURSOR_MAX 600
+#define FG_PAGE_CURSOR_MAX 1100
 
 /** fg_page_cursor() - 0: @token's cursor is in @ret, "" when it is NULL; -1: it is none of ours. */
 int fg_page_cursor(const char *token, char ret[FG_PAGE_CURSOR_MAX + 1]);

@@ -14,10 +14,10 @@
 /* What any of the operations takes; each has the rows of its own. */
 struct sm_input {
         char *name, *id, *token, *description, *kms_key, *text, *binary, *version, *stage, *next;
-        struct fg_strings stages;
+        struct fg_strings stages, keys;
         FG_LIST(struct fg_pair) tags;
         int64_t max, days;
-        bool force, planned;
+        bool force, planned, deprecated;
 };
 
 #define ROW_ID    FG_ROW_STRING(sm_input, id, "SecretId", .required = true, .min = 1, .max = 2048)
@@ -25,6 +25,9 @@ struct sm_input {
 #define ROW_VALUE                                                                                  \
         FG_ROW_STRING(sm_input, text, "SecretString", .max = FG_SECRET_VALUE_MAX),                 \
                 FG_ROW_STRING(sm_input, binary, "SecretBinary")
+#define ROW_PAGE                                                                                   \
+        FG_ROW_INT(sm_input, max, "MaxResults", .min = 1, .max = PAGE_MAX),                        \
+                FG_ROW_STRING(sm_input, next, "NextToken", .min = 1, .max = 4096)
 #define ROW_ABOUT                                                                                  \
         FG_ROW_STRING(sm_input, description, "Description", .max = 2048),                          \
                 FG_ROW_STRING(sm_input, kms_key, "KmsKeyId", .max = 2048)
@@ -68,13 +71,31 @@ static const struct fg_field id_fields[] = { ROW_ID };
 static const struct fg_object id_object = FG_OBJECT(sm_input, id_fields);
 
 static const struct fg_field list_fields[] = {
-        FG_ROW_INT(sm_input, max, "MaxResults", .min = 1, .max = PAGE_MAX),
-        FG_ROW_STRING(sm_input, next, "NextToken", .min = 1, .max = 4096),
+        ROW_PAGE,
         FG_ROW_BOOL(sm_input, planned, "IncludePlannedDeletion"),
         FG_ROW_LATER("Filters"),
         FG_ROW_LATER("SortOrder"),
 };
 static const struct fg_object list_object = FG_OBJECT(sm_input, list_fields);
+
+static const struct fg_field versions_fields[] = {
+        ROW_ID,
+        ROW_PAGE,
+        FG_ROW_BOOL(sm_input, deprecated, "IncludeDeprecated"),
+};
+static const struct fg_object versions_object = FG_OBJECT(sm_input, versions_fields);
+
+static const struct fg_field tag_resource_fields[] = {
+        ROW_ID,
+        FG_ROW_OBJECTS(sm_input, tags, "Tags", &tag_object, .required = true, .max = 50),
+};
+static const struct fg_object tag_resource_object = FG_OBJECT(sm_input, tag_resource_fields);
+
+static const struct fg_field untag_resource_fields[] = {
+        ROW_ID,
+        FG_ROW_STRINGS(sm_input, keys, "TagKeys", .required = true, .max = 50),
+};
+static const struct fg_object untag_resource_object = FG_OBJECT(sm_input, untag_resource_fields);
 
 static const struct fg_field delete_fields[] = {
         ROW_ID,
@@ -208,17 +229,63 @@ static struct json_object *describe(struct fg_vault *v, void *arg, struct fg_err
 
 static struct json_object *list(struct fg_vault *v, void *arg, struct fg_error *err)
 {
-        const struct fg_aws_call *call = arg;
+        struct fg_aws_call *call = arg;
         const struct sm_input *in = call->in;
         unsigned max = in->max ? (unsigned)in->max : PAGE_MAX;
-        struct json_object *out = fg_secret_list(v, in->next, max, in->planned, err);
-        struct json_object *found = fg_json_arr(out, "SecretList");
-        size_t n = found ? json_object_array_length(found) : 0;
+        struct fg_aws_list l = { .call = call, .query = in->planned ? "all" : "", .key = "Name" };
+        struct json_object *out;
 
-        if (n == max)
-                fg_json_set_str(out, "NextToken",
-                                fg_json_str(json_object_array_get_idx(found, n - 1), "Name"));
+        if (fg_aws_list_start(&l, in->next, err) < 0)
+                return NULL;
+        out = fg_secret_list(v, l.after, max + 1, in->planned, err);
+        if (out)
+                fg_aws_list_end(&l, out, fg_json_arr(out, "SecretList"), max);
         return out;
+}
+
+static struct json_object *list_versions(struct fg_vault *v, void *arg, struct fg_error *err)
+{
+        struct fg_aws_call *call = arg;
+        const struct sm_input *in = call->in;
+        unsigned max = in->max ? (unsigned)in->max : PAGE_MAX;
+        fg_autofree char *query = fg_asprintf("%d %s", in->deprecated, in->id);
+        struct fg_aws_list l = { .call = call, .query = query, .key = "VersionId" };
+        struct json_object *out;
+
+        if (fg_aws_list_start(&l, in->next, err) < 0)
+                return NULL;
+        out = fg_secret_versions(v, in->id, l.after, max + 1, in->deprecated, err);
+        if (out)
+                fg_aws_list_end(&l, out, fg_json_arr(out, "Versions"), max);
+        return out;
+}
+
+/* Nobody can put a policy on a secret: what an access key may do is said by its own. */
+static struct json_object *get_policy(struct fg_vault *v, void *arg, struct fg_error *err)
+{
+        const struct fg_aws_call *call = arg;
+        const struct sm_input *in = call->in;
+        fg_autojson *about = fg_secret_describe(v, in->id, err);
+        struct json_object *out;
+
+        if (!about)
+                return NULL;
+        out = json_object_new_object();
+        fg_json_set_str(out, "ARN", fg_json_str(about, "ARN"));
+        fg_json_set_str(out, "Name", fg_json_str(about, "Name"));
+        return out;
+}
+
+static struct json_object *tag(struct fg_vault *v, void *arg, struct fg_error *err)
+{
+        const struct fg_aws_call *call = arg;
+        const struct sm_input *in = call->in;
+        const struct fg_vault_tagging tagging = { .set = fg_json_arr(call->body, "Tags"),
+                                                  .drop = fg_json_arr(call->body, "TagKeys") };
+
+        return fg_vault_tag(v, FG_VALUE_SECRET, in->id, &tagging, err) < 0
+                       ? NULL
+                       : json_object_new_object();
 }
 
 static struct json_object *delete_secret(struct fg_vault *v, void *arg, struct fg_error *err)
@@ -255,6 +322,9 @@ OPERATION(update)
 OPERATION(get)
 OPERATION(describe)
 OPERATION(list)
+OPERATION(list_versions)
+OPERATION(get_policy)
+OPERATION(tag)
 OPERATION(delete_secret)
 OPERATION(restore)
 #undef OPERATION
@@ -263,10 +333,16 @@ static const struct fg_aws_operation operations[] = {
         { .name = "CreateSecret", .handle = handle_create, .input = &create_object },
         { .name = "DeleteSecret", .handle = handle_delete_secret, .input = &delete_object },
         { .name = "DescribeSecret", .handle = handle_describe, .input = &id_object },
+        { .name = "GetResourcePolicy", .handle = handle_get_policy, .input = &id_object },
         { .name = "GetSecretValue", .handle = handle_get, .input = &get_object },
+        { .name = "ListSecretVersionIds",
+          .handle = handle_list_versions,
+          .input = &versions_object },
         { .name = "ListSecrets", .handle = handle_list, .input = &list_object },
         { .name = "PutSecretValue", .handle = handle_put, .input = &put_object },
         { .name = "RestoreSecret", .handle = handle_restore, .input = &id_object },
+        { .name = "TagResource", .handle = handle_tag, .input = &tag_resource_object },
+        { .name = "UntagResource", .handle = handle_tag, .input = &untag_resource_object },
         { .name = "UpdateSecret", .handle = handle_update, .input = &update_object },
         { 0 },
 };
@@ -307,5 +383,6 @@ const struct fg_aws_service fg_secretsmanager_service = {
                         .denied = "DecryptionFailure",
                         .not_found = "ResourceNotFoundException",
                         .conflict = "ResourceExistsException",
+                        .token = "InvalidNextTokenException",
                         .internal = "InternalServiceError" },
 };

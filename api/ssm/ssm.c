@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/ssm/ssm.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "api/aws/keep.h"
@@ -19,8 +20,8 @@ struct ssm_filter {
 
 struct ssm_input {
         char *name, *value, *type, *description, *kms_key, *pattern, *tier, *data_type, *path,
-                *next;
-        struct fg_strings names;
+                *next, *resource_type, *resource;
+        struct fg_strings names, keys;
         FG_LIST(struct fg_pair) tags;
         FG_LIST(struct ssm_filter) filters;
         int64_t max;
@@ -39,7 +40,7 @@ static const char *const data_types[] = { "text", NULL };
 
 static const struct fg_field tag_fields[] = {
         FG_ROW_STRING(fg_pair, name, "Key", .required = true, .min = 1, .max = 128),
-        FG_ROW_STRING(fg_pair, value, "Value", .max = 256),
+        FG_ROW_STRING(fg_pair, value, "Value", .required = true, .min = 1, .max = 256),
 };
 static const struct fg_object tag_object = FG_OBJECT(fg_pair, tag_fields);
 
@@ -98,6 +99,26 @@ static const struct fg_field describe_fields[] = {
 };
 static const struct fg_object describe_object = FG_OBJECT(ssm_input, describe_fields);
 
+#define ROW_RESOURCE                                                                               \
+        FG_ROW_STRING(ssm_input, resource_type, "ResourceType", .required = true),                 \
+                FG_ROW_STRING(ssm_input, resource, "ResourceId", .required = true, .min = 1,       \
+                              .max = 2048)
+
+static const struct fg_field resource_fields[] = { ROW_RESOURCE };
+static const struct fg_object resource_object = FG_OBJECT(ssm_input, resource_fields);
+
+static const struct fg_field add_tags_fields[] = {
+        ROW_RESOURCE,
+        FG_ROW_OBJECTS(ssm_input, tags, "Tags", &tag_object, .required = true, .max = 1000),
+};
+static const struct fg_object add_tags_object = FG_OBJECT(ssm_input, add_tags_fields);
+
+static const struct fg_field remove_tags_fields[] = {
+        ROW_RESOURCE,
+        FG_ROW_STRINGS(ssm_input, keys, "TagKeys", .required = true, .max = 1000),
+};
+static const struct fg_object remove_tags_object = FG_OBJECT(ssm_input, remove_tags_fields);
+
 /* ---- operations, on the vault's lane ---- */
 
 static struct json_object *put(struct fg_vault *v, void *arg, struct fg_error *err)
@@ -132,12 +153,15 @@ static struct json_object *get_one(struct fg_vault *v, const char *name, bool de
 
 static struct json_object *get(struct fg_vault *v, void *arg, struct fg_error *err)
 {
-        const struct fg_aws_call *call = arg;
+        struct fg_aws_call *call = arg;
         const struct ssm_input *in = call->in;
         struct json_object *one = get_one(v, in->name, in->decrypt, err), *out;
 
-        if (!one)
+        if (!one) {
+                if (err->code == FG_ERR_NOT_FOUND && err->sys == ENODATA)
+                        call->exception = "ParameterVersionNotFound";
                 return NULL;
+        }
         out = json_object_new_object();
         fg_json_set(out, "Parameter", one);
         return out;
@@ -193,6 +217,59 @@ static struct json_object *remove_all(struct fg_vault *v, void *arg, struct fg_e
         return fg_take_ptr(out);
 }
 
+/* Of what a tag operation can go wrong with, the model has names. */
+static void name_tag_error(struct fg_aws_call *call, const struct fg_error *err)
+{
+        if (err->code == FG_ERR_NOT_FOUND)
+                call->exception = "InvalidResourceId";
+        else if (err->code == FG_ERR_INVALID && err->sys == E2BIG)
+                call->exception = "TooManyTagsError";
+}
+
+static int check_resource(struct fg_aws_call *call, struct fg_error *err)
+{
+        const struct ssm_input *in = call->in;
+
+        if (fg_streq(in->resource_type, "Parameter"))
+                return 0;
+        call->exception = "InvalidResourceType";
+        return fg_fail(err, FG_ERR_INVALID, "ResourceType %.64s: there is only Parameter here",
+                       in->resource_type);
+}
+
+static struct json_object *change_tags(struct fg_vault *v, void *arg, struct fg_error *err)
+{
+        struct fg_aws_call *call = arg;
+        const struct ssm_input *in = call->in;
+        const struct fg_vault_tagging tagging = { .set = fg_json_arr(call->body, "Tags"),
+                                                  .drop = fg_json_arr(call->body, "TagKeys") };
+
+        if (check_resource(call, err) < 0)
+                return NULL;
+        if (fg_vault_tag(v, FG_VALUE_PARAMETER, in->resource, &tagging, err) == 0)
+                return json_object_new_object();
+        name_tag_error(call, err);
+        return NULL;
+}
+
+static struct json_object *list_tags(struct fg_vault *v, void *arg, struct fg_error *err)
+{
+        struct fg_aws_call *call = arg;
+        const struct ssm_input *in = call->in;
+        struct json_object *tags, *out;
+
+        if (check_resource(call, err) < 0)
+                return NULL;
+        tags = fg_vault_tags(v, FG_VALUE_PARAMETER, in->resource, err);
+        if (!tags) {
+                name_tag_error(call, err);
+                return NULL;
+        }
+        out = json_object_new_object();
+        fg_json_set(out, "TagList", tags);
+        return out;
+}
+
 /* ---- pages ---- */
 
 static const char *last_name(struct json_object *list)
@@ -208,14 +285,8 @@ static bool is_below(const char *name, const char *path, bool recursive)
         return recursive || !strchr(name + strlen(path), '/');
 }
 
-struct path_page {
-        struct json_object *found;
-        size_t max;
-        bool full; /* and there is more */
-};
-
 static int add_names(struct fg_vault *v, const struct ssm_input *in, const char *path,
-                     struct json_object *list, struct path_page *page, struct fg_error *err)
+                     struct json_object *list, struct json_object *found, struct fg_error *err)
 {
         for (size_t i = 0; i < json_object_array_length(list); i++) {
                 const char *name = fg_json_str(json_object_array_get_idx(list, i), "Name");
@@ -223,31 +294,33 @@ static int add_names(struct fg_vault *v, const struct ssm_input *in, const char 
 
                 if (!is_below(name, path, in->recursive))
                         continue;
-                page->full = json_object_array_length(page->found) == page->max;
-                if (page->full)
-                        return 0;
                 one = get_one(v, name, in->decrypt, err);
                 if (!one)
                         return -1;
-                json_object_array_add(page->found, one);
+                json_object_array_add(found, one);
         }
         return 0;
 }
 
-/* Takes names until the page is full; its last name is where the next one begins. */
-static int add_path(struct fg_vault *v, const struct ssm_input *in, const char *path,
+/* Looks at names until one more than a page has is found. */
+static int add_path(struct fg_vault *v, struct fg_aws_call *call, const char *path,
                     struct json_object *out, struct fg_error *err)
 {
-        struct path_page page = { .found = json_object_new_array(),
-                                  .max = in->max ? (size_t)in->max : PATH_PAGE };
-        fg_autofree char *after = fg_strdup(in->next ? in->next : "");
+        const struct ssm_input *in = call->in;
+        const size_t max = in->max ? (size_t)in->max : PATH_PAGE;
+        fg_autofree char *query = fg_asprintf("%d %s", in->recursive, path), *after = NULL;
+        struct fg_aws_list l = { .call = call, .query = query, .key = "Name" };
+        struct json_object *found = json_object_new_array();
         bool more = true;
 
-        fg_json_set(out, "Parameters", page.found);
-        while (more && !page.full) {
+        fg_json_set(out, "Parameters", found);
+        if (fg_aws_list_start(&l, in->next, err) < 0)
+                return -1;
+        after = fg_strdup(l.after);
+        while (more && json_object_array_length(found) <= max) {
                 fg_autojson *list = fg_parameter_list(v, after, path, "", NULL, LIST_PAGE, err);
 
-                if (!list || add_names(v, in, path, list, &page, err) < 0)
+                if (!list || add_names(v, in, path, list, found, err) < 0)
                         return -1;
                 more = json_object_array_length(list) == LIST_PAGE;
                 if (more) {
@@ -255,14 +328,13 @@ static int add_path(struct fg_vault *v, const struct ssm_input *in, const char *
                         after = fg_strdup(last_name(list));
                 }
         }
-        if (page.full)
-                fg_json_set_str(out, "NextToken", last_name(page.found));
+        fg_aws_list_end(&l, out, found, max);
         return 0;
 }
 
 static struct json_object *get_path(struct fg_vault *v, void *arg, struct fg_error *err)
 {
-        const struct fg_aws_call *call = arg;
+        struct fg_aws_call *call = arg;
         const struct ssm_input *in = call->in;
         fg_autojson *out = json_object_new_object();
         fg_autofree char *path = NULL;
@@ -274,17 +346,22 @@ static struct json_object *get_path(struct fg_vault *v, void *arg, struct fg_err
                 return NULL;
         }
         path = fg_asprintf("%s%s", in->path, fg_ends_with(in->path, "/") ? "" : "/");
-        return add_path(v, in, path, out, err) < 0 ? NULL : fg_take_ptr(out);
+        return add_path(v, call, path, out, err) < 0 ? NULL : fg_take_ptr(out);
 }
 
 static struct json_object *describe(struct fg_vault *v, void *arg, struct fg_error *err)
 {
-        const struct fg_aws_call *call = arg;
+        struct fg_aws_call *call = arg;
         const struct ssm_input *in = call->in;
+        struct json_object *filters = fg_json_arr(call->body, "ParameterFilters"), *list, *out;
+        struct fg_aws_list l = { .call = call,
+                                 .query = filters ? fg_json_text(filters) : "",
+                                 .key = "Name" };
         const char *prefix = "", *part = "", *type = NULL, *equals = NULL;
         unsigned max = in->max ? (unsigned)in->max : LIST_DEFAULT;
-        struct json_object *list, *out;
 
+        if (fg_aws_list_start(&l, in->next, err) < 0)
+                return NULL;
         for (size_t i = 0; i < in->filters.n; i++) {
                 const struct ssm_filter *f = &in->filters.v[i];
 
@@ -297,7 +374,7 @@ static struct json_object *describe(struct fg_vault *v, void *arg, struct fg_err
                 else
                         part = f->values.v[0];
         }
-        list = fg_parameter_list(v, in->next, prefix, part, type, equals ? 1 : max, err);
+        list = fg_parameter_list(v, l.after, prefix, part, type, equals ? 1 : max + 1, err);
         if (!list)
                 return NULL;
         for (size_t i = 0; i < json_object_array_length(list); i++) /* older models lack it */
@@ -307,8 +384,7 @@ static struct json_object *describe(struct fg_vault *v, void *arg, struct fg_err
         /* The shortest name with the prefix is the first one: it is the name, or there is none. */
         if (equals && last_name(list) && !fg_streq(last_name(list), equals))
                 json_object_array_del_idx(list, 0, 1);
-        else if (!equals && json_object_array_length(list) == max)
-                fg_json_set_str(out, "NextToken", last_name(list));
+        fg_aws_list_end(&l, out, list, max);
         return out;
 }
 
@@ -324,16 +400,23 @@ OPERATION(get_path)
 OPERATION(remove_one)
 OPERATION(remove_all)
 OPERATION(describe)
+OPERATION(change_tags)
+OPERATION(list_tags)
 #undef OPERATION
 
 static const struct fg_aws_operation operations[] = {
+        { .name = "AddTagsToResource", .handle = handle_change_tags, .input = &add_tags_object },
         { .name = "DeleteParameter", .handle = handle_remove_one, .input = &name_object },
         { .name = "DeleteParameters", .handle = handle_remove_all, .input = &names_object },
         { .name = "DescribeParameters", .handle = handle_describe, .input = &describe_object },
         { .name = "GetParameter", .handle = handle_get, .input = &get_object },
         { .name = "GetParameters", .handle = handle_get_all, .input = &get_all_object },
         { .name = "GetParametersByPath", .handle = handle_get_path, .input = &path_object },
+        { .name = "ListTagsForResource", .handle = handle_list_tags, .input = &resource_object },
         { .name = "PutParameter", .handle = handle_put, .input = &put_object },
+        { .name = "RemoveTagsFromResource",
+          .handle = handle_change_tags,
+          .input = &remove_tags_object },
         { 0 },
 };
 
@@ -346,5 +429,6 @@ const struct fg_aws_service fg_ssm_service = {
                         .denied = "InvalidKeyId",
                         .not_found = "ParameterNotFound",
                         .conflict = "ParameterAlreadyExists",
+                        .token = "InvalidNextToken",
                         .internal = "InternalServerError" },
 };

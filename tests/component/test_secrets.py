@@ -6,15 +6,12 @@ import os
 import pathlib
 import subprocess
 
-import boto3
 import pytest
 
 import awsapi
-from awsapi import AwsError
 from fgd import Failure
 
 FGRUN = str(pathlib.Path(os.environ["FGRUN_BUILD"]) / "cli" / "fgrun")
-TOKEN = "0123456789abcdef0123456789abcdef"
 VALUE = "hush-2f9c41d7-nobody-may-see-this"
 
 
@@ -166,86 +163,6 @@ def test_another_key_does_not_open_the_store(fgd):
     assert fgd.call("GET", "/v1/secrets/value?name=a")["value"] == VALUE
 
 
-# ---- the operations of AWS ----
-
-def refused(call, *args, **members):
-    with pytest.raises(AwsError) as failure:
-        call(*args, **members)
-    return failure.value.name, failure.value.message
-
-
-def test_secrets_manager(fgd):
-    aws = lambda name, **members: awsapi.Aws(fgd).call("secretsmanager", name, **members)  # noqa: E731
-    made = aws("CreateSecret", Name="app", SecretString="one", Description="d", ClientRequestToken=TOKEN,
-               Tags=[{"Key": "a", "Value": "b"}])
-    assert made["Name"] == "app" and made["VersionId"] == TOKEN
-    arn = made["ARN"]
-    assert aws("CreateSecret", Name="app", SecretString="one", ClientRequestToken=TOKEN) == made
-    assert refused(aws, "CreateSecret", Name="app", SecretString="two")[0] == "ResourceExistsException"
-    got = aws("GetSecretValue", SecretId=arn)
-    assert got["SecretString"] == "one" and got["VersionStages"] == ["AWSCURRENT"]
-    assert isinstance(got["CreatedDate"], float)
-    put = aws("PutSecretValue", SecretId="app", SecretString="two", VersionStages=["AWSPENDING"])
-    assert put["VersionStages"] == ["AWSPENDING"]
-    assert aws("GetSecretValue", SecretId="app")["SecretString"] == "one"
-    assert aws("GetSecretValue", SecretId="app", VersionStage="AWSPENDING")["SecretString"] == "two"
-    aws("UpdateSecret", SecretId="app", SecretBinary="AAEC", Description="new")
-    assert aws("GetSecretValue", SecretId="app")["SecretBinary"] == "AAEC"
-    about = aws("DescribeSecret", SecretId="app")
-    assert about["Description"] == "new" and about["Tags"] == [{"Key": "a", "Value": "b"}]
-    assert sorted(sum(about["VersionIdsToStages"].values(), [])) == ["AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"]
-    for n in range(3):
-        aws("CreateSecret", Name=f"more{n}", SecretString="x")
-    page = aws("ListSecrets", MaxResults=3)
-    rest = aws("ListSecrets", MaxResults=3, NextToken=page["NextToken"])
-    assert [s["Name"] for s in page["SecretList"] + rest["SecretList"]] == ["app", "more0", "more1", "more2"]
-    assert "NextToken" not in rest
-    assert aws("DeleteSecret", SecretId="app", RecoveryWindowInDays=7)["ARN"] == arn
-    assert refused(aws, "GetSecretValue", SecretId="app")[0] == "InvalidRequestException"
-    assert refused(aws, "CreateSecret", Name="app", SecretString="x")[0] == "InvalidRequestException"
-    assert aws("DescribeSecret", SecretId="app")["DeletedDate"] > 0
-    aws("RestoreSecret", SecretId="app")
-    aws("DeleteSecret", SecretId="app", ForceDeleteWithoutRecovery=True)
-    assert refused(aws, "GetSecretValue", SecretId=arn) == (
-        "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-    assert refused(aws, "PutSecretValue", SecretId="more0")[0] == "InvalidParameterException"
-    assert refused(aws, "CreateSecret", Name="b", SecretBinary="%")[0] == "InvalidParameterException"
-    assert refused(aws, "RotateSecret", SecretId="more0")[0] == "UnsupportedFeatureException"
-
-
-def test_parameter_store(fgd):
-    aws = lambda name, **members: awsapi.Aws(fgd).call("ssm", name, **members)  # noqa: E731
-    assert aws("PutParameter", Name="/a/one", Value="1", Type="String") == {"Version": 1, "Tier": "Standard"}
-    assert refused(aws, "PutParameter", Name="/a/one", Value="2", Type="String")[0] == "ParameterAlreadyExists"
-    assert aws("PutParameter", Name="/a/one", Value="2", Overwrite=True)["Version"] == 2
-    kept = refused(aws, "PutParameter", Name="/a/one", Value="3", Type="SecureString", Overwrite=True)
-    assert kept[0] == "ValidationException" and "is String and stays so" in kept[1]
-    aws("PutParameter", Name="/a/b/two", Value="x,y", Type="StringList")
-    aws("PutParameter", Name="/a/three", Value=VALUE, Type="SecureString", Description="d")
-    got = aws("GetParameter", Name="/a/one")["Parameter"]
-    assert (got["Value"], got["Version"], got["Type"], got["DataType"]) == ("2", 2, "String", "text")
-    assert got["ARN"] == "arn:aws:ssm:local-1:000000000000:parameter/a/one"
-    assert isinstance(got["LastModifiedDate"], float)
-    assert aws("GetParameter", Name="/a/one:1")["Parameter"]["Value"] == "1"
-    assert VALUE not in aws("GetParameter", Name="/a/three")["Parameter"]["Value"]
-    assert aws("GetParameter", Name="/a/three", WithDecryption=True)["Parameter"]["Value"] == VALUE
-    many = aws("GetParameters", Names=["/a/one", "/none"])
-    assert [p["Name"] for p in many["Parameters"]] == ["/a/one"] and many["InvalidParameters"] == ["/none"]
-    assert [p["Name"] for p in aws("GetParametersByPath", Path="/a")["Parameters"]] == ["/a/one", "/a/three"]
-    page = aws("GetParametersByPath", Path="/a/", Recursive=True, MaxResults=2)
-    rest = aws("GetParametersByPath", Path="/a/", Recursive=True, MaxResults=2, NextToken=page["NextToken"])
-    assert [p["Name"] for p in page["Parameters"] + rest["Parameters"]] == ["/a/b/two", "/a/one", "/a/three"]
-    names = lambda *filters: [p["Name"] for p in aws("DescribeParameters", ParameterFilters=filters)["Parameters"]]  # noqa: E731
-    assert names({"Key": "Type", "Values": ["SecureString"]}) == ["/a/three"]
-    assert names({"Key": "Name", "Option": "BeginsWith", "Values": ["/a/o"]}) == ["/a/one"]
-    assert names({"Key": "Name", "Values": ["/a/o"]}) == []
-    aws("DeleteParameter", Name="/a/one")
-    assert refused(aws, "GetParameter", Name="/a/one")[0] == "ParameterNotFound"
-    assert refused(aws, "PutParameter", Name="x", Value="1")[0] == "ValidationException"
-    assert aws("DeleteParameters", Names=["/a/three", "/none"]) == {
-        "DeletedParameters": ["/a/three"], "InvalidParameters": ["/none"]}
-
-
 def test_the_aws_cli(fgd, task, tmp_path):
     with awsapi.bridge(fgd.socket) as endpoint:
         cli = awsapi.Cli(endpoint, tmp_path)
@@ -260,33 +177,6 @@ def test_the_aws_cli(fgd, task, tmp_path):
         cli("secretsmanager", "delete-secret", "--secret-id", "cli/db", "--force-delete-without-recovery")
         assert cli("ssm", "get-parameters-by-path", "--path", "/cli")["Parameters"][0]["Name"] == "/cli/port"
         assert cli("ssm", "describe-parameters")["Parameters"][0]["Type"] == "String"
-
-
-def test_boto3(fgd):
-    with awsapi.bridge(fgd.socket) as endpoint:
-        secrets, parameters = (boto3.client(service, endpoint_url=endpoint, region_name="local-1", aws_access_key_id="AKID",
-                                            aws_secret_access_key="none") for service in ("secretsmanager", "ssm"))
-        arn = secrets.create_secret(Name="sdk/db", SecretBinary=b"\0\xff" + VALUE.encode(), Tags=[{"Key": "a", "Value": "b"}])["ARN"]
-        got = secrets.get_secret_value(SecretId=arn)
-        assert got["SecretBinary"] == b"\0\xff" + VALUE.encode() and "SecretString" not in got
-        secrets.put_secret_value(SecretId="sdk/db", SecretString=VALUE)
-        assert secrets.get_secret_value(SecretId="sdk/db", VersionStage="AWSPREVIOUS")["SecretBinary"][:2] == b"\0\xff"
-        assert secrets.describe_secret(SecretId="sdk/db")["Tags"] == [{"Key": "a", "Value": "b"}]
-        with pytest.raises(secrets.exceptions.ResourceExistsException):
-            secrets.create_secret(Name="sdk/db", SecretString="other")
-        with pytest.raises(secrets.exceptions.ResourceNotFoundException):
-            secrets.get_secret_value(SecretId="sdk/none")
-        secrets.delete_secret(SecretId="sdk/db", RecoveryWindowInDays=7)
-        secrets.restore_secret(SecretId="sdk/db")
-        for i in range(12):
-            secrets.create_secret(Name=f"many/{i:02}", SecretString="x")
-            parameters.put_parameter(Name=f"/sdk/{i:02}", Type="SecureString", Value=str(i))
-        pages = secrets.get_paginator("list_secrets").paginate(PaginationConfig={"PageSize": 5})
-        assert {s["Name"] for page in pages for s in page["SecretList"]} == {"sdk/db", *(f"many/{i:02}" for i in range(12))}
-        pages = parameters.get_paginator("get_parameters_by_path").paginate(Path="/sdk", WithDecryption=True)
-        assert [p["Value"] for page in pages for p in page["Parameters"]] == [str(i) for i in range(12)]
-        with pytest.raises(parameters.exceptions.ParameterNotFound):
-            parameters.get_parameter(Name="/sdk/none")
 
 
 # ---- environment files ----

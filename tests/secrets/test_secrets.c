@@ -247,7 +247,11 @@ static void test_parameters(void **state)
         expect(f, SSM_ARN "app/port", "81");
         expect(f, SSM_ARN "plain", "hush");
         expect(f, "plain", "hush");
-        expect_error(f, "/app/port:3", "not found");
+        expect_error(f, "/app/port:3", "could not find version 3 of /app/port");
+        expect_error(f, "/app/port:blue", "could not find label blue of /app/port");
+        expect_error(f, "/app/port:1:1", "could not find label 1:1 of /app/port");
+        expect_error(f, SSM_ARN "app/port:3", "could not find version 3 of /app/port");
+        expect_error(f, "nothing:1", "Parameter nothing not found");
         expect_error(f, "nothing", "Parameter nothing not found");
         assert_null(put_parameter(f, "plain", "String", "x", false, &err));
         assert_int_equal(err.sys, EEXIST);
@@ -261,6 +265,75 @@ static void test_parameters(void **state)
         assert_int_equal(json_object_array_length(list), 1);
         assert_int_equal(fg_parameter_delete(f->v, SSM_ARN "plain", &err), 0);
         expect_error(f, "plain", "not found");
+}
+
+static void expect_tags(struct fixture *f, enum fg_value_kind kind, const char *id,
+                        const char *expected)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *tags = fg_vault_tags(f->v, kind, id, &err);
+
+        assert_non_null(tags);
+        assert_string_equal(fg_json_text(tags), expected);
+}
+
+static int change_tags(struct fixture *f, enum fg_value_kind kind, const char *id, const char *set,
+                       const char *drop, struct fg_error *err)
+{
+        fg_autojson *s = set ? fg_json_parse(set, strlen(set), err) : NULL;
+        fg_autojson *d = drop ? fg_json_parse(drop, strlen(drop), err) : NULL;
+        const struct fg_vault_tagging tagging = { .set = s, .drop = d };
+
+        return fg_vault_tag(f->v, kind, id, &tagging, err);
+}
+
+static void test_tags(void **state)
+{
+        struct fixture *f = *state;
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *one = put_parameter(f, "/a", "String", "1", false, &err);
+        fg_autofree char *arn = create(f, "s", "x");
+        fg_autojson *many = json_object_new_array();
+        const struct fg_vault_tagging tagging = { .set = many };
+
+        assert_non_null(one);
+        assert_non_null(arn);
+        for (enum fg_value_kind kind = FG_VALUE_SECRET; kind <= FG_VALUE_PARAMETER; kind++) {
+                const char *id = kind == FG_VALUE_SECRET ? "s" : SSM_ARN "a";
+
+                expect_tags(f, kind, id, "[]");
+                assert_int_equal(change_tags(f, kind, id,
+                                             "[{\"Key\":\"a\",\"Value\":\"1\"},"
+                                             "{\"Key\":\"b\"}]",
+                                             NULL, &err),
+                                 0);
+                assert_int_equal(change_tags(f, kind, id,
+                                             "[{\"Key\":\"a\",\"Value\":\"2\"},"
+                                             "{\"Key\":\"c\",\"Value\":\"3\"}]",
+                                             "[\"b\",\"none\"]", &err),
+                                 0);
+                expect_tags(f, kind, id,
+                            "[{\"Key\":\"a\",\"Value\":\"2\"},"
+                            "{\"Key\":\"c\",\"Value\":\"3\"}]");
+                assert_int_equal(change_tags(f, kind, id, "[{\"Key\":\"AWS:x\"}]", NULL, &err), -1);
+                assert_int_equal(
+                        change_tags(f, kind, id, "[{\"Key\":\"x\"},{\"Key\":\"x\"}]", NULL, &err),
+                        -1);
+                assert_int_equal(change_tags(f, kind, "none", NULL, "[]", &err), -1);
+                assert_int_equal(err.code, FG_ERR_NOT_FOUND);
+        }
+        for (int i = 0; i < 49; i++) { /* with a and c 51 */
+                struct json_object *tag = json_object_new_object();
+                char key[8];
+
+                (void)snprintf(key, sizeof(key), "k%d", i);
+                fg_json_set_str(tag, "Key", key);
+                json_object_array_add(many, tag);
+        }
+        assert_int_equal(fg_vault_tag(f->v, FG_VALUE_PARAMETER, "/a", &tagging, &err), -1);
+        assert_int_equal(err.sys, E2BIG);
+        (void)json_object_array_del_idx(many, 48, 1);
+        assert_int_equal(fg_vault_tag(f->v, FG_VALUE_PARAMETER, "/a", &tagging, &err), 0);
 }
 
 /* Neither the database nor its log shows a value, and another key does not open it. */
@@ -397,6 +470,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_arn_of_elsewhere, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_parameters, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tags, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_lies_on_disk, setup, teardown),
                 cmocka_unit_test(test_value_from),
                 cmocka_unit_test(test_envfile),
