@@ -330,6 +330,8 @@ static bool has_no_effect(struct json_object *json)
                 return json_object_array_length(json) == 0;
         case json_type_object:
                 return json_object_object_length(json) == 0;
+        case json_type_string:
+                return json_object_get_string_len(json) == 0;
         default:
                 return false;
         }

@@ -100,5 +100,7 @@ int fg_awsenv_print(struct fg_cli *cli, struct fg_error *err)
         for (size_t i = 0; i < FG_ARRAY_SIZE(pairs); i++)
                 if (print_one(pairs[i][0], pairs[i][1], err) < 0)
                         return -1;
+        /* What a shell may still have for AWS, and would be sent instead of, or with, the key. */
+        (void)puts("unset AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE");
         return 0;
 }

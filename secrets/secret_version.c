@@ -152,6 +152,80 @@ int version_add(struct fg_vault *v, const char *name, const struct fg_secret_inp
         return 0;
 }
 
+/* The version that a stage is on, into @ret; NULL when it is on none. */
+static int stage_version(struct fg_vault *v, const char *name, const char *stage, char **ret,
+                         struct fg_error *err)
+{
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(v->db, &stmt, err,
+                          "SELECT version FROM secret_stages WHERE name = ? AND stage = ?", "ss",
+                          name, stage) < 0)
+                return -1;
+        r = fg_db_step(stmt, err);
+        *ret = r > 0 ? fg_strdup(fg_db_text(stmt, 0)) : NULL;
+        return r < 0 ? -1 : 0;
+}
+
+static int check_version(struct fg_vault *v, const char *name, const char *version,
+                         struct fg_error *err)
+{
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(v->db, &stmt, err,
+                          "SELECT 1 FROM secret_versions WHERE name = ? AND version = ?", "ss",
+                          name, version) < 0)
+                return -1;
+        r = fg_db_step(stmt, err);
+        if (r == 0)
+                return fg_fail(err, FG_ERR_NOT_FOUND,
+                               "Secrets Manager can't find the specified secret version: %s",
+                               version);
+        return r < 0 ? -1 : 0;
+}
+
+/* Who moves a stage has to know where it is. */
+static int change_stage(struct fg_vault *v, const char *name, const struct fg_secret_staging *s,
+                        struct fg_error *err)
+{
+        fg_autofree char *on = NULL;
+
+        if (stage_version(v, name, s->stage, &on, err) < 0 ||
+            (s->to && check_version(v, name, s->to, err) < 0))
+                return -1;
+        if (!s->to && fg_streq(s->stage, CURRENT))
+                return fg_fail(err, FG_ERR_INVALID,
+                               "You can only move staging label AWSCURRENT to a different secret "
+                               "version. It can't be completely removed.");
+        if (!s->to && !s->from)
+                return fg_fail(err, FG_ERR_INVALID,
+                               "MoveToVersionId or RemoveFromVersionId must be given.");
+        if (s->from ? !fg_streq(on ? on : "", s->from) : on && !fg_streq(on, s->to))
+                return fg_fail(err, FG_ERR_INVALID,
+                               "RemoveFromVersionId: the staging label %s is on %s", s->stage,
+                               on ? on : "no version");
+        if (s->to)
+                return move_stage(v, name, s->stage, s->to, err);
+        return fg_db_run(v->db, err, "DELETE FROM secret_stages WHERE name = ? AND stage = ?", "ss",
+                         name, s->stage);
+}
+
+struct json_object *fg_secret_stage(struct fg_vault *v, const char *id,
+                                    const struct fg_secret_staging *staging, struct fg_error *err)
+{
+        fg_cleanup(secret_row_finish) struct secret_row row = { 0 };
+        int r;
+
+        if (vault_begin(v, err) < 0)
+                return NULL;
+        r = secret_need(v, id, false, &row, err);
+        if (vault_end(v, r < 0 ? r : change_stage(v, row.name, staging, err), err) < 0)
+                return NULL;
+        return secret_answer(v, &row);
+}
+
 /* ---- reading ---- */
 
 static struct json_object *stages_of(struct fg_vault *v, const char *name, const char *version,

@@ -67,6 +67,13 @@ struct json_object *fg_secret_get(struct fg_vault *v, const char *id, const char
                                   const char *stage, struct fg_secret *ret_value, bool *ret_binary,
                                   struct fg_error *err);
 struct json_object *fg_secret_describe(struct fg_vault *v, const char *id, struct fg_error *err);
+struct fg_secret_staging { /* borrowed */
+        const char *stage;
+        const char *to, *from; /* ids of versions; NULL: none */
+};
+/** fg_secret_stage() - move a stage to a version, or take it from one: {"ARN","Name"}. */
+struct json_object *fg_secret_stage(struct fg_vault *v, const char *id,
+                                    const struct fg_secret_staging *staging, struct fg_error *err);
 /** fg_secret_versions() - {"ARN","Name","Versions":[{"VersionId","VersionStages","CreatedDate"}]}:
  * at most @limit with an id behind @after; those without a stage only @with_unstaged. */
 struct json_object *fg_secret_versions(struct fg_vault *v, const char *id, const char *after,

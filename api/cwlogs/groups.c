@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/cwlogs/awslogs.h"
 #include "api/cwlogs/ops.h"
@@ -86,7 +87,7 @@ struct create_group {
         struct fg_pairs tags;
 };
 
-static const char *const classes[] = { "STANDARD", NULL };
+static const char *const classes[] = { "STANDARD", NULL }; /* of every group, then */
 
 static const struct fg_field create_fields[] = {
         FG_ROW_STRING(create_group, name, "logGroupName", .required = true,
@@ -99,13 +100,21 @@ static const struct fg_field create_fields[] = {
 
 const struct fg_object logs_create_log_group_input = FG_OBJECT(create_group, create_fields);
 
+int cwlogs_add_group(struct cwlogs_db *db, const char *name, struct fg_error *err)
+{
+        if (strncasecmp(name, "aws/", 4) == 0)
+                return fg_fail(err, FG_ERR_INVALID,
+                               "Log groups starting with AWS/ are reserved for AWS.");
+        return fg_db_run(db->db, err,
+                         "INSERT OR IGNORE INTO log_group (name, created_ms) VALUES (?, ?)", "si",
+                         name, cwlogs_now_ms());
+}
+
 static struct json_object *create_group(struct cwlogs_db *db, const void *in, struct fg_error *err)
 {
         const struct create_group *c = in;
+        int n = cwlogs_add_group(db, c->name, err);
         int64_t group;
-        int n = fg_db_run(db->db, err,
-                          "INSERT OR IGNORE INTO log_group (name, created_ms) VALUES (?, ?)", "si",
-                          c->name, cwlogs_now_ms());
 
         if (n == 0)
                 fg_fail(err, FG_ERR_CONFLICT, "The specified log group already exists");
@@ -158,7 +167,7 @@ void logs_delete_log_group(struct fg_aws_call *call)
 /* ---- DescribeLogGroups ---- */
 
 struct describe_groups {
-        char *prefix, *pattern, *token;
+        char *prefix, *pattern, *token, *log_group_class;
         int64_t limit;
 };
 
@@ -169,7 +178,7 @@ static const struct fg_field describe_fields[] = {
         FG_ROW_INT(describe_groups, limit, "limit", .min = 1, .max = PAGE_MAX),
         FG_ROW_LATER("accountIdentifiers"),
         FG_ROW_LATER("includeLinkedAccounts"),
-        FG_ROW_LATER("logGroupClass"),
+        FG_ROW_STRING(describe_groups, log_group_class, "logGroupClass", .allowed = classes),
         FG_ROW_LATER("logGroupIdentifiers"),
 };
 
@@ -188,6 +197,8 @@ static struct json_object *group_json(const struct cwlogs_db *db, sqlite3_stmt *
                 fg_json_set_int(g, "retentionInDays", sqlite3_column_int64(row, 2));
         fg_json_set_int(g, "metricFilterCount", 0);
         fg_json_set_str(g, "arn", all);
+        fg_json_set_str(g, "logGroupArn", arn);
+        fg_json_set_str(g, "logGroupClass", classes[0]);
         fg_json_set_int(g, "storedBytes", sqlite3_column_int64(row, 3));
         return g;
 }

@@ -45,6 +45,8 @@ void cwlogs_query(struct fg_cwlogs *logs, cwlogs_work_fn work, const void *in, f
 void cwlogs_query_json(struct fg_cwlogs *logs, cwlogs_work_fn work, struct json_object *take_in,
                        fg_cwlogs_fn fn, void *userdata);
 
+/** cwlogs_add_group() - 1, or 0 when there is one; -1 also when the name is AWS's. */
+int cwlogs_add_group(struct cwlogs_db *db, const char *name, struct fg_error *err);
 /** cwlogs_find_group() - its row's id, or -1: NOT_FOUND. */
 int64_t cwlogs_find_group(struct cwlogs_db *db, const char *name, struct fg_error *err);
 int64_t cwlogs_now_ms(void);

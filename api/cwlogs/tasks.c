@@ -50,9 +50,7 @@ static struct json_object *task_streams(const struct fg_task *task)
 static int64_t ensure_group(struct cwlogs_db *db, struct json_object *s, struct fg_error *err)
 {
         if (fg_json_bool(s, "create", false) &&
-            fg_db_run(db->db, err,
-                      "INSERT OR IGNORE INTO log_group (name, created_ms) VALUES (?, ?)", "si",
-                      fg_json_str(s, "group"), cwlogs_now_ms()) < 0)
+            cwlogs_add_group(db, fg_json_str(s, "group"), err) < 0)
                 return -1;
         return cwlogs_find_group(db, fg_json_str(s, "group"), err);
 }

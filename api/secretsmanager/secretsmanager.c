@@ -13,7 +13,8 @@
 
 /* What any of the operations takes; each has the rows of its own. */
 struct sm_input {
-        char *name, *id, *token, *description, *kms_key, *text, *binary, *version, *stage, *next;
+        char *name, *id, *token, *description, *kms_key, *text, *binary, *version, *stage, *next,
+                *to, *from;
         struct fg_strings stages, keys;
         FG_LIST(struct fg_pair) tags;
         int64_t max, days;
@@ -77,6 +78,14 @@ static const struct fg_field list_fields[] = {
         FG_ROW_LATER("SortOrder"),
 };
 static const struct fg_object list_object = FG_OBJECT(sm_input, list_fields);
+
+static const struct fg_field stage_fields[] = {
+        ROW_ID,
+        FG_ROW_STRING(sm_input, stage, "VersionStage", .required = true, .min = 1, .max = 256),
+        FG_ROW_STRING(sm_input, to, "MoveToVersionId", .min = 32, .max = 64),
+        FG_ROW_STRING(sm_input, from, "RemoveFromVersionId", .min = 32, .max = 64),
+};
+static const struct fg_object stage_object = FG_OBJECT(sm_input, stage_fields);
 
 static const struct fg_field versions_fields[] = {
         ROW_ID,
@@ -260,6 +269,17 @@ static struct json_object *list_versions(struct fg_vault *v, void *arg, struct f
         return out;
 }
 
+static struct json_object *change_stage(struct fg_vault *v, void *arg, struct fg_error *err)
+{
+        const struct fg_aws_call *call = arg;
+        const struct sm_input *in = call->in;
+        const struct fg_secret_staging staging = { .stage = in->stage,
+                                                   .to = in->to,
+                                                   .from = in->from };
+
+        return fg_secret_stage(v, in->id, &staging, err);
+}
+
 /* Nobody can put a policy on a secret: what an access key may do is said by its own. */
 static struct json_object *get_policy(struct fg_vault *v, void *arg, struct fg_error *err)
 {
@@ -323,6 +343,7 @@ OPERATION(get)
 OPERATION(describe)
 OPERATION(list)
 OPERATION(list_versions)
+OPERATION(change_stage)
 OPERATION(get_policy)
 OPERATION(tag)
 OPERATION(delete_secret)
@@ -344,6 +365,9 @@ static const struct fg_aws_operation operations[] = {
         { .name = "TagResource", .handle = handle_tag, .input = &tag_resource_object },
         { .name = "UntagResource", .handle = handle_tag, .input = &untag_resource_object },
         { .name = "UpdateSecret", .handle = handle_update, .input = &update_object },
+        { .name = "UpdateSecretVersionStage",
+          .handle = handle_change_stage,
+          .input = &stage_object },
         { 0 },
 };
 

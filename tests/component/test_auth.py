@@ -154,15 +154,16 @@ def test_fgrun_signs(tcp, task):
 def test_aws_env(fgd):
     first = fgrun(fgd, "info", "--aws-env")
     assert first.returncode == 0, first.stderr
-    env = dict(line.removeprefix("export ").split("=", 1) for line in first.stdout.splitlines())
+    env = dict(line.removeprefix("export ").split("=", 1) for line in first.stdout.splitlines() if "=" in line)
     env = {name: value.strip("'") for name, value in env.items()}
     assert set(env) == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION",
                         "AWS_REGION"}
     assert env["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:") and env["AWS_DEFAULT_REGION"] == "local-1"
     assert fgrun(fgd, "info", "--aws-env").stdout == first.stdout
     assert os.stat(f"{fgd.directory}/mine/aws-env.json").st_mode & 0o777 == 0o600
-    aws = subprocess.run(["/usr/bin/aws", "--endpoint-url", env["AWS_ENDPOINT_URL"], "sts", "get-caller-identity"],
-                         env={**env, "HOME": fgd.directory, "PATH": "/usr/bin:/bin", "AWS_PAGER": ""}, capture_output=True, text=True)
+    of_aws = {"AWS_SESSION_TOKEN": "old", "AWS_SECURITY_TOKEN": "old", "AWS_PROFILE": "work", "AWS_DEFAULT_PROFILE": "work"}
+    aws = subprocess.run(["sh", "-c", 'eval "$1"; aws --endpoint-url "$AWS_ENDPOINT_URL" sts get-caller-identity', "sh", first.stdout],
+                         env={**of_aws, "HOME": fgd.directory, "PATH": "/usr/bin:/bin", "AWS_PAGER": ""}, capture_output=True, text=True)
     assert json.loads(aws.stdout)["Arn"] == f"arn:aws:iam::000000000000:user/aws-env-{os.getuid()}", aws.stderr
     fgd.stop()
     fgd.start()  # the same port, and the same key

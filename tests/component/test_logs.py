@@ -89,6 +89,8 @@ def test_a_missing_group_fails_the_start(fgd, task, logs):
 def test_the_group_is_created_when_asked_for(fgd, task, logs):
     fgd.stopped(fgd.run(task("print one", container=awslogs("/made", awslogs_create_group="true"))))
     assert messages(logs("FilterLogEvents", logGroupName="/made")) == ["one"]
+    done = fgd.stopped(fgd.run(task("print one", container=awslogs("aws/x", awslogs_create_group="true"))))
+    assert "reserved for AWS" in done["stoppedReason"]
 
 
 def test_json_file_and_nothing_make_no_stream(fgd, task, logs):
@@ -196,6 +198,12 @@ def test_groups(logs):
         400, "ResourceAlreadyExistsException", "The specified log group already exists")
     assert refused(logs, "CreateLogGroup", logGroupName="a b").name == "InvalidParameterException"
     assert refused(logs, "CreateLogGroup").name == "InvalidParameterException"
+    for name in ("aws/x", "AWS/x"):
+        assert refused(logs, "CreateLogGroup", logGroupName=name).message == \
+            "Log groups starting with AWS/ are reserved for AWS."
+    logs("CreateLogGroup", logGroupName="/aws/ecs", logGroupClass="STANDARD")
+    logs("DeleteLogGroup", logGroupName="/aws/ecs")
+    assert "STANDARD" in refused(logs, "CreateLogGroup", logGroupName="i", logGroupClass="INFREQUENT_ACCESS").message
     names = [g["logGroupName"] for g in logs("DescribeLogGroups", logGroupNamePrefix="/a")["logGroups"]]
     assert names == ["/a/one", "/a/two"]
     assert [g["logGroupName"] for g in logs("DescribeLogGroups", logGroupNamePattern="wo")["logGroups"]] == ["/a/two"]
@@ -211,6 +219,7 @@ def test_groups(logs):
     assert got == ["/a/one", "/a/two", "/b"]
     group = logs("DescribeLogGroups")["logGroups"][0]
     assert group["arn"] == "arn:aws:logs:local-1:000000000000:log-group:/a/one:*"
+    assert group["logGroupArn"] == group["arn"].removesuffix(":*") and group["logGroupClass"] == "STANDARD"
     assert group["storedBytes"] == 0 and group["metricFilterCount"] == 0 and "retentionInDays" not in group
     logs("DeleteLogGroup", logGroupName="/b")
     error = refused(logs, "DeleteLogGroup", logGroupName="/b")

@@ -146,6 +146,25 @@ def test_tags_policies_and_versions_of_a_secret(fgd):
     assert [v["VersionId"] for v in page["Versions"] + rest["Versions"]] == sorted(ids) and "NextToken" not in rest
     assert isinstance(rest["Versions"][0]["CreatedDate"], float)
 
+    def stages():
+        about = aws("DescribeSecret", SecretId="t")["VersionIdsToStages"]
+        return {stage: version for version, stages in about.items() for stage in stages}
+
+    def move(stage, **members):
+        return aws("UpdateSecretVersionStage", SecretId="t", VersionStage=stage, **members)
+
+    assert move("mine", MoveToVersionId=ids[0]) == {"ARN": made["ARN"], "Name": "t"}
+    move("AWSCURRENT", MoveToVersionId=ids[1], RemoveFromVersionId=ids[3])
+    assert stages() == {"mine": ids[0], "AWSCURRENT": ids[1], "AWSPREVIOUS": ids[3]}
+    assert aws("GetSecretValue", SecretId="t")["SecretString"] == "0"
+    for wrong in ({"MoveToVersionId": ids[3]}, {"MoveToVersionId": ids[3], "RemoveFromVersionId": ids[2]},
+                  {"RemoveFromVersionId": ids[1]}):
+        assert refused(move, "AWSCURRENT", **wrong)[0] == "InvalidParameterException"
+    assert refused(move, "mine")[0] == refused(move, "other", RemoveFromVersionId=ids[0])[0] == "InvalidParameterException"
+    assert refused(move, "mine", MoveToVersionId="0" * 32)[0] == "ResourceNotFoundException"
+    move("mine", RemoveFromVersionId=ids[0])
+    assert stages() == {"AWSCURRENT": ids[1], "AWSPREVIOUS": ids[3]}
+
 
 def test_tags_of_a_parameter(fgd):
     aws = lambda name, **members: awsapi.Aws(fgd).call("ssm", name, **members)  # noqa: E731

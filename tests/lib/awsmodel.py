@@ -23,6 +23,7 @@ NEWER = {
             "TaskDefinitionStatus": ["DELETE_IN_PROGRESS"],
         },
     },
+    "logs": {"members": {"LogGroup": {"logGroupArn": "Arn", "logGroupClass": "LogGroupName"}}},
 }
 
 
