@@ -3,9 +3,12 @@
 
 import functools
 import json
+import re
 import shlex
+import subprocess
 
 import awsapi
+from lab import BUILD, ROOT
 
 NETWORK = "awsvpcConfiguration={subnets=[default]}"
 
@@ -47,3 +50,37 @@ def test_a_task_from_its_definition_to_its_end(lab, busybox, tmp_path):
         assert task["stoppedReason"].startswith("CannotStartContainerError: ")
         aws("deregister-task-definition", "--task-definition", "web:1")
         assert aws("list-tasks", "--desired-status", "STOPPED")["taskArns"]
+
+
+def documented_session():
+    """The console block of docs/ecs.md: commands, and what they print."""
+    text = (ROOT / "docs" / "ecs.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    steps, open_ended = [], False
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            steps.append([line[2:], []])
+            open_ended = line.endswith(("\\", "<<EOF"))
+        elif open_ended:
+            steps[-1][0] += "\n" + line
+            open_ended = line != "EOF" and (line.endswith("\\") or "<<EOF" in steps[-1][0])
+        else:
+            steps[-1][1].append(line)
+    return steps
+
+
+def test_the_session_of_the_document(lab, layout, tmp_path):
+    """It can be repeated, word by word."""
+    assert layout == str(BUILD / "demo" / "hello")
+    steps = documented_session()
+    script = "\n".join(f"{command}\nprintf '\\036\\n'" for command, _ in steps)
+    (tmp_path / "build").symlink_to(BUILD)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=400, check=False, env={
+                              **lab.env, "PATH": f"{BUILD}/cli:/usr/bin:/bin", "HOME": str(tmp_path), "AWS_PAGER": "",
+                              "AWS_PROFILE": "somebody", "AWS_SESSION_TOKEN": "of-aws"})
+    print(done.stdout)
+    answers = done.stdout.split("\036\n")[:-1]
+    for (command, expected), answer in zip(steps, answers, strict=True):
+        pattern = "\n".join(".*".join(re.escape(part) for part in line.split("…")) for line in expected)
+        assert re.fullmatch(pattern, answer.strip("\n")), f"{command}\nexpected {expected}, found {answer!r}"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say about the tree is true. usage: docs.py ROOT
 
-Links, paths of documents in sources, the README's make targets, the tables of errors, metrics and
-lanes, messages and limits. With FG_REGEN set, the tables of docs/errors.md are rewritten; their
+Links, paths of documents in sources, the README's make targets, the tables of errors, metrics,
+lanes and operations, messages and limits. With FG_REGEN set, the tables of docs/errors.md are rewritten; their
 meanings are kept.
 """
 import os
@@ -102,6 +102,20 @@ def messages(root):
                     yield f'{path}: no message says "{part.strip()}"'
 
 
+SERVICES = {'CloudWatch Logs': 'api/cwlogs/service.c', 'ECS': 'api/ecs/ecs.c', 'STS': 'api/aws/sts.c',
+            'Secrets Manager': 'api/secretsmanager/secretsmanager.c', 'Systems Manager': 'api/ssm/ssm.c'}
+
+
+def operations(root):
+    """The operations of AWS that are documented are those of the services' tables."""
+    path = 'docs/ecs.md'
+    rows = re.findall(r'^\| ([A-Z][\w ]+) \| ([A-Z][\w, ]+) \|', read(root, path), re.MULTILINE)
+    documented = {(service, name) for service, names in rows for name in names.split(', ')}
+    real = {(service, name) for service, file in SERVICES.items()
+            for name in re.findall(r'(?:\{ \.name = |(?:OPERATION|READS|WRITES)\()"(\w+)"', read(root, file))}
+    return compare(path, 'operation', documented, real)
+
+
 UNITS = {'KiB': 1 << 10, 'MiB': 1 << 20, 'GiB': 1 << 30, 's': 1}
 
 
@@ -150,5 +164,5 @@ def errors(root):
 
 
 if __name__ == '__main__':
-    checks = (links, mentions, make_targets, metrics, lanes, messages, limits, errors)
+    checks = (links, mentions, make_targets, metrics, lanes, operations, messages, limits, errors)
     sys.exit(report([p for check in checks for p in check(sys.argv[1])]))
