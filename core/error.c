@@ -114,16 +114,23 @@ int fg_err_exit(enum fg_err code)
 }
 
 /* Other names, which fgd has from AWS: what a client acts on is the same. */
-static const char *const denials[] = { "MissingAuthenticationTokenException",
-                                       "IncompleteSignatureException",
-                                       "UnrecognizedClientException", "InvalidSignatureException",
-                                       "RequestExpired" };
+static const struct {
+        const char *exception;
+        enum fg_err code;
+} others[] = {
+        { "MissingAuthenticationTokenException", FG_ERR_DENIED },
+        { "IncompleteSignatureException", FG_ERR_DENIED },
+        { "UnrecognizedClientException", FG_ERR_DENIED },
+        { "InvalidSignatureException", FG_ERR_DENIED },
+        { "RequestExpired", FG_ERR_DENIED },
+        { "ServiceUnavailable", FG_ERR_CAPACITY },
+};
 
 enum fg_err fg_err_from_exception(const char *exception)
 {
-        for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++)
-                if (strcmp(denials[i], exception) == 0)
-                        return FG_ERR_DENIED;
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                if (strcmp(others[i].exception, exception) == 0)
+                        return others[i].code;
         for (size_t i = 1; i < sizeof(table) / sizeof(table[0]); i++)
                 if (strcmp(table[i].exception, exception) == 0)
                         return (enum fg_err)i;

@@ -86,9 +86,9 @@ def test_bad_keys(fgd, body, message):
 
 # ---- fgrun ----
 
-def fgrun(fgd, *words, **env):
+def fgrun(fgd, *words, given=None, **env):
     directory = fgd.directory
-    return subprocess.run([str(FGRUN), *words], capture_output=True, text=True, timeout=120, env={
+    return subprocess.run([str(FGRUN), *words], input=given, capture_output=True, text=True, timeout=120, env={
         "PATH": "/usr/bin:/bin", "HOME": directory, "FGRUN_STATE_DIR": f"{directory}/mine", "FGRUN_RUN_DIR": f"{directory}/run", **env})
 
 
@@ -129,10 +129,9 @@ def test_fgrun_signs(tcp, task):
     wrong = fgrun(tcp, "ps", **host, **{**creds, "AWS_SECRET_ACCESS_KEY": "wrong"})
     assert wrong.returncode == 77 and "signature we calculated does not match" in wrong.stderr
     assert fgrun(tcp, "ps", **host).returncode == 77
-    # Equal requests within a second are two.
-    runs = [subprocess.Popen([str(FGRUN), "run", "--detach", file.name], stdout=subprocess.DEVNULL, env={
-        "PATH": "/usr/bin:/bin", "HOME": tcp.directory, **host, **creds}) for _ in range(3)]
-    assert [run.wait(timeout=120) for run in runs] == [0] * 3
+    for _ in range(5):  # equal requests within a second are not one
+        again = fgrun(tcp, "secret", "create", "s", "--replace", given="x", **host, **creds)
+        assert again.returncode == 0, again.stderr
     # Files, as AWS's own tools read them; and what wins over what.
     os.mkdir(f"{tcp.directory}/.aws")
     with open(f"{tcp.directory}/.aws/credentials", "w", encoding="ascii") as file:

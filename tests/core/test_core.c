@@ -33,6 +33,7 @@ static void test_error_context(void **state)
         assert_int_equal(fg_err_from_exception("ConflictException"), FG_ERR_CONFLICT);
         assert_int_equal(fg_err_from_exception("Nonsense"), FG_ERR_INTERNAL);
         assert_int_equal(fg_err_from_exception("InvalidSignatureException"), FG_ERR_DENIED);
+        assert_int_equal(fg_err_from_exception("ServiceUnavailable"), FG_ERR_CAPACITY);
 }
 
 static void test_buf_cap(void **state)
