@@ -26,9 +26,8 @@ int fg_auth_new(sd_event *event, const struct fg_auth_config *config, struct fg_
         if (fg_keys_new(event, config->state_dir, &a->keys, err) < 0)
                 return -1;
         a->sigv4 = fg_sigv4_new();
-        if (fg_replay_new(config->state_dir, 2 * FG_SIGV4_SKEW_SEC, FG_REPLAY_MAX,
-                          fg_now_ns() / FG_NS_PER_SEC, &a->replay, err) < 0)
-                return -1;
+        a->replay = fg_replay_new(config->state_dir, 2 * FG_SIGV4_SKEW_SEC, FG_REPLAY_MAX,
+                                  fg_now_ns() / FG_NS_PER_SEC);
         a->region = fg_strdup(config->region);
         a->account = fg_strdup(config->account);
         *ret = fg_take_ptr(a);

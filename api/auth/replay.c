@@ -90,16 +90,25 @@ static void add(struct table *t, uint64_t print)
 
 /* ---- in the file ---- */
 
-static int create_file(struct fg_replay *r, struct fg_error *err)
+static void close_file(struct fg_replay *r)
 {
         if (r->fd >= 0)
                 (void)close(r->fd);
+        r->fd = -1;
+}
+
+static int create_file(struct fg_replay *r, struct fg_error *err)
+{
+        close_file(r);
         r->len = sizeof(r->header);
         r->durable = false;
         r->fd = open(r->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (r->fd < 0)
                 return fg_fail_errno(err, errno, "%s", r->path);
-        return fg_write_all(r->fd, &r->header, sizeof(r->header), err);
+        if (fg_write_all(r->fd, &r->header, sizeof(r->header), err) == 0)
+                return 0;
+        close_file(r);
+        return fg_wrap(err, "%s", r->path);
 }
 
 /* A record that was written in part is written over by the next one. */
@@ -180,10 +189,11 @@ static int restore(struct fg_replay *r, uint64_t now_sec, struct fg_error *err)
         return create_file(r, err);
 }
 
-int fg_replay_new(const char *dir, uint64_t window_sec, uint32_t max, uint64_t now_sec,
-                  struct fg_replay **ret, struct fg_error *err)
+struct fg_replay *fg_replay_new(const char *dir, uint64_t window_sec, uint32_t max,
+                                uint64_t now_sec)
 {
-        fg_cleanup(fg_replay_freep) struct fg_replay *r = fg_calloc(1, sizeof(*r));
+        struct fg_replay *r = fg_calloc(1, sizeof(*r));
+        struct fg_error err = FG_ERROR_INIT;
 
         *r = (struct fg_replay){ .dir = fg_strdup(dir),
                                  .path = fg_asprintf("%s/signatures", dir),
@@ -194,18 +204,15 @@ int fg_replay_new(const char *dir, uint64_t window_sec, uint32_t max, uint64_t n
                                  .max = max };
         table_reset(&r->now);
         table_reset(&r->before);
-        if (restore(r, now_sec, err) < 0)
-                return -1;
-        *ret = fg_take_ptr(r);
-        return 0;
+        (void)restore(r, now_sec, &err); /* else the next request that needs it tries again */
+        return r;
 }
 
 void fg_replay_free(struct fg_replay *r)
 {
         if (!r)
                 return;
-        if (r->fd >= 0)
-                (void)close(r->fd);
+        close_file(r);
         free(r->now.slots);
         free(r->before.slots);
         free(r->dir);
@@ -235,6 +242,8 @@ enum fg_replay_answer fg_replay_note(struct fg_replay *r, const unsigned char *s
 
         memcpy(&record.print, signature, sizeof(record.print));
         record.print = record.print ? record.print : 1;
+        if (r->fd < 0 && restore(r, now_sec, err) < 0)
+                return FG_REPLAY_FULL;
         if (signed_sec < r->header.known_sec)
                 return FG_REPLAY_LOST;
         if (now_sec > r->since_sec + r->window_sec && rotate(r, now_sec, err) < 0)

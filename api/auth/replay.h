@@ -33,10 +33,11 @@ enum fg_replay_answer {
  * fg_replay_new() - with what the files in @dir remember
  * @window_sec: how long a signature is good, from when it is first seen
  * @max:        signatures in one window
+ * Files that cannot be made, on a full disk, are tried again when one is needed: until then FULL.
  * Where there is no such file, or it is of an earlier boot, what was signed before now is LOST.
  */
-int fg_replay_new(const char *dir, uint64_t window_sec, uint32_t max, uint64_t now_sec,
-                  struct fg_replay **ret, struct fg_error *err);
+struct fg_replay *fg_replay_new(const char *dir, uint64_t window_sec, uint32_t max,
+                                uint64_t now_sec);
 void fg_replay_free(struct fg_replay *r);
 FG_DEFINE_CLEANUP(struct fg_replay *, fg_replay_free)
 /** fg_replay_note() - @signature: 32 bytes, proven; @signed_sec: the time it is dated. */

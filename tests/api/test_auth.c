@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -143,11 +144,7 @@ static void remove_dir(char *take_dir)
 
 static struct fg_replay *replay(const char *dir, uint32_t max, uint64_t now)
 {
-        struct fg_error err = FG_ERROR_INIT;
-        struct fg_replay *r = NULL;
-
-        assert_int_equal(fg_replay_new(dir, 600, max, now, &r, &err), 0);
-        return r;
+        return fg_replay_new(dir, 600, max, now);
 }
 
 static enum fg_replay_answer note(struct fg_replay *r, unsigned n, uint64_t signed_sec,
@@ -224,6 +221,26 @@ static void test_replay_after_a_boot(void **state)
         remove_dir(dir);
 }
 
+/* Nothing is let through while it cannot be written down, as on a full disk. */
+static void test_replay_without_its_file(void **state)
+{
+        char *dir = make_dir();
+        fg_autofree char *sub = fg_asprintf("%s/sub", dir), *away = fg_asprintf("%s/away", dir);
+        struct fg_replay *r = replay(sub, 1000, 1000);
+
+        assert_int_equal(note(r, 1, 1000, 1000), FG_REPLAY_FULL);
+        assert_int_equal(mkdir(sub, 0700), 0);
+        assert_int_equal(note(r, 1, 1001, 1001), FG_REPLAY_NEW);
+        assert_int_equal(note(r, 1, 1001, 1001), FG_REPLAY_SEEN);
+        assert_int_equal(rename(sub, away), 0);
+        assert_int_equal(note(r, 2, 1602, 1602), FG_REPLAY_FULL); /* another window */
+        assert_int_equal(rename(away, sub), 0);
+        assert_int_equal(note(r, 1, 1001, 1602), FG_REPLAY_SEEN);
+        assert_int_equal(note(r, 2, 1602, 1602), FG_REPLAY_NEW);
+        fg_replay_free(r);
+        remove_dir(dir);
+}
+
 static void test_replay_is_bounded(void **state)
 {
         char *dir = make_dir();
@@ -273,6 +290,7 @@ int main(void)
                 cmocka_unit_test(test_replay),
                 cmocka_unit_test(test_replay_outlives_the_process),
                 cmocka_unit_test(test_replay_after_a_boot),
+                cmocka_unit_test(test_replay_without_its_file),
                 cmocka_unit_test(test_replay_is_bounded),
                 cmocka_unit_test(test_bucket),
         };
