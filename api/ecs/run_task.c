@@ -214,6 +214,15 @@ static void on_submitted(void *userdata, const char *const *ids, size_t n,
 
 /* ---- on the loop: to the engine ---- */
 
+/* What fg_engine_submit() would have taken. */
+static void submission_finish(struct fg_submission *s)
+{
+        fg_taskdef_free(s->def);
+        fg_task_network_free(s->network);
+        json_object_put(s->overrides);
+        json_object_put(s->tags);
+}
+
 static int make_submission(struct fg_aws_call *call, struct fg_submission *s,
                            struct fg_problems *problems)
 {
@@ -225,11 +234,8 @@ static int make_submission(struct fg_aws_call *call, struct fg_submission *s,
         s->tags = ecs_plan_tags(in, run->def_tags, run->cluster, problems);
         if (overrides)
                 s->def = fg_overrides_apply(overrides, run->def, problems);
-        if (problems->n > 0) {
-                fg_taskdef_free(fg_take_ptr(s->def));
-                json_object_put(fg_take_ptr(s->tags));
+        if (problems->n > 0)
                 return -1;
-        }
         s->overrides = fg_overrides_to_json(overrides, run->def);
         /* Where tasks have no network they run all the same, as fgrun info says. */
         if (in->network && fg_net_info(call->d->net)->usable)
@@ -264,13 +270,14 @@ static void on_looked_up(struct fg_aws_call *call)
                 answer_known(call, hash);
                 return;
         }
-        if (fg_throttle_take(call->d, FG_THROTTLE_LAUNCH, in->count ? (uint64_t)in->count : 1,
-                             &err) < 0) {
-                fg_aws_fail_error(call, &err);
+        if (make_submission(call, &s, &problems) < 0) {
+                submission_finish(&s);
+                fg_aws_fail_problems(call, &problems);
                 return;
         }
-        if (make_submission(call, &s, &problems) < 0) {
-                fg_aws_fail_problems(call, &problems);
+        if (fg_throttle_take(call->d, FG_THROTTLE_LAUNCH, s.count, &err) < 0) {
+                submission_finish(&s);
+                fg_aws_fail_error(call, &err);
                 return;
         }
         if (ecs_plan_providers(in, run->strategy, s.count, providers))

@@ -142,16 +142,19 @@ def test_sdks_wait_when_they_are_throttled(start, image):
         client(0).register_task_definition(family="f", cpu="256", memory="512", containerDefinitions=[
             {"name": "app", "image": image, "command": ["exit 0"]}])
 
-        def run(ecs):
-            answer = ecs.run_task(taskDefinition="f", networkConfiguration={"awsvpcConfiguration": {"subnets": ["default"]}})
+        def run(ecs, **members):
+            answer = ecs.run_task(taskDefinition="f", **members, networkConfiguration={
+                "awsvpcConfiguration": {"subnets": ["default"]}})
             return answer["ResponseMetadata"]["RetryAttempts"]
+        for _ in range(3):  # what starts nothing costs nothing
+            with pytest.raises(botocore.exceptions.ClientError, match="has no container 'b'"):
+                run(client(0), overrides={"containerOverrides": [{"name": "b"}]})
         with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException.*Rate exceeded."):
             for _ in range(50):
                 run(client(0))
         assert sum(run(client(20)) for _ in range(4)) > 0
         with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException"):
-            client(0).run_task(taskDefinition="f", count=2,  # more than there can ever be
-                               networkConfiguration={"awsvpcConfiguration": {"subnets": ["default"]}})
+            run(client(0), count=2)  # more than there can ever be
 
 
 def test_throttling(start, task):
