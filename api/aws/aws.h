@@ -35,6 +35,7 @@ struct fg_aws_call {
         char caller[256];             /* the ARN of who asks */
         struct json_object *body;     /* as it was sent; a form is an object of strings */
         void *in;                     /* decoded by operation->input, or NULL */
+        struct fg_problems problems;  /* of that */
         struct json_object *output;   /* of work(): what is answered; owned */
         void *state;                  /* the handler's, freed with the call by free_state() */
         void (*free_state)(void *state);
@@ -55,6 +56,9 @@ struct fg_aws_operation {
         const struct fg_object *input; /* NULL: handle() looks at the body itself */
         const char *invalid;           /* exception for bad input; NULL: as in the service */
         bool open;                     /* needs no permission, as IAM has it */
+        /* After bad input: adds to call->problems what only the database tells. Its errors are
+         * nothing to anybody, and members that were bad look absent. Or NULL. */
+        fg_aws_work_fn also_wrong;
 };
 
 /* The exceptions of a service's model, for errors of ours. NULL: what is in `internal`. */

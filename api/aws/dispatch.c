@@ -25,6 +25,7 @@ void fg_aws_call_free(struct fg_aws_call *call)
         }
         if (call->free_state)
                 call->free_state(call->state);
+        fg_problems_finish(&call->problems);
         json_object_put(call->body);
         json_object_put(call->output);
         free(call);
@@ -39,24 +40,35 @@ static const struct fg_aws_operation *find_operation(const struct fg_aws_service
         return NULL;
 }
 
-static int decode(struct fg_aws_call *call, struct fg_problems *problems)
+static int decode(struct fg_aws_call *call)
 {
         const struct fg_object *input = call->operation->input;
         struct fg_decode d;
 
         if (!input)
                 return 0;
-        fg_decode_init(&d, "$", problems);
+        fg_decode_init(&d, "$", &call->problems);
         call->in = fg_calloc(1, input->size);
         fg_object_decode(&d, input, call->body, call->in);
-        return problems->n > 0 ? -1 : 0;
+        return call->problems.n > 0 ? -1 : 0;
+}
+
+static int look_for_more(struct fg_aws_call *call, struct sqlite3 *db, struct fg_error *err)
+{
+        (void)call->operation->also_wrong(call, db, err);
+        call->exception = NULL;
+        return 0;
+}
+
+static void fail_input(struct fg_aws_call *call)
+{
+        fg_aws_fail_problems(call, &call->problems);
 }
 
 /* From here on the operation is known, and who answers has a call to answer to. */
 static void start(struct fg_daemon *d, struct fg_request *r, const struct fg_aws_service *service,
                   const struct fg_aws_operation *operation, struct json_object *take_body)
 {
-        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
         fg_autofree char *caller = fg_auth_arn(d->auth, fg_request_identity(r));
         struct fg_aws_call *call = fg_calloc(1, sizeof(*call));
 
@@ -65,12 +77,15 @@ static void start(struct fg_daemon *d, struct fg_request *r, const struct fg_aws
                                       .service = service,
                                       .operation = operation,
                                       .names = &d->names,
-                                      .body = take_body };
+                                      .body = take_body,
+                                      .problems = FG_PROBLEMS_INIT };
         (void)snprintf(call->caller, sizeof(call->caller), "%s", caller);
         if (fg_aws_authorize(call) < 0)
                 fg_aws_call_free(call);
-        else if (decode(call, &problems) < 0)
-                fg_aws_fail_problems(call, &problems);
+        else if (decode(call) < 0 && operation->also_wrong)
+                fg_aws_work(call, look_for_more, false, fail_input);
+        else if (call->problems.n > 0)
+                fail_input(call);
         else if (operation->handle)
                 operation->handle(call);
         else if (operation->write)

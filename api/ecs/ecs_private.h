@@ -49,6 +49,7 @@ ECS_HANDLER(ecs_list_clusters);
 ECS_HANDLER(ecs_run_task);
 ECS_HANDLER(ecs_stop_task);
 void ecs_register_task_definition(struct fg_aws_call *call);
+int ecs_run_task_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err);
 
 /* ---- clusters: cluster.c ---- */
 

@@ -141,4 +141,26 @@ static void check(struct fg_decode *d, void *obj)
         fg_overrides_free(fg_overrides_decode(in->overrides, NULL, d->problems));
 }
 
+/* Overrides that are good in themselves may not fit the definition. */
+int ecs_run_task_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
+{
+        fg_cleanup(fg_problems_finish) struct fg_problems told = FG_PROBLEMS_INIT;
+        fg_cleanup(fg_definition_finish) struct fg_definition d = { 0 };
+        fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = NULL;
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = NULL;
+        const struct ecs_run_input *in = call->in;
+
+        if (!in->definition || ecs_definition_get(call, db, in->definition, &d, err) <= 0)
+                return 0;
+        def = fg_taskdef_load(d.document, err);
+        overrides = fg_overrides_decode(in->overrides, NULL, &told);
+        if (!def || !overrides)
+                return 0;
+        fg_overrides_free(fg_take_ptr(overrides));
+        overrides = fg_overrides_decode(in->overrides, def, &call->problems);
+        if (overrides)
+                fg_taskdef_free(fg_overrides_apply(overrides, def, &call->problems));
+        return 0;
+}
+
 const struct fg_object ecs_run_task_input = FG_OBJECT(ecs_run_input, fields, .check = check);

@@ -133,7 +133,7 @@ def test_every_list_has_pages(aws, image):
         for bad in (0, -1, most + 1, 1 << 40, "1", 1.5):
             error = failure(aws, service, operation, {**others, size_member: bad})
             assert error and error.status == 400 and size_member in error.message, (operation, bad, error)
-        for bad in (5, *(("x", "v1-", "v1-zz", "v1-ff", "=" * 5000) if service in ("ecs", "logs") else ())):
+        for bad in ("x", "v1-", "v1-zz", "v1-ff", "=" * 5000, 5):
             error = failure(aws, service, operation, {**others, token_member: bad})
             assert error and error.status == 400, (operation, bad, error)
 

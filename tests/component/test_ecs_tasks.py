@@ -155,6 +155,13 @@ def test_errors_of_run_task(ecs, define):
                     group="x" * 256)
     assert "startedBy: 'a b' has other characters (allowed: letters, digits, -, _ and /)" in error.message
     assert "group: is 256 bytes long (allowed: at most 255 bytes)" in error.message
+    for overrides, text in (({"containerOverrides": [{"name": "b"}]}, "has no container 'b'"),
+                            ({"cpu": "7"}, "No Fargate configuration exists for given values: 7 CPU")):
+        error = refused(ecs, "RunTask", taskDefinition="f", count=11, overrides=overrides)
+        assert "count: 11 is out of range" in error.message and text in error.message
+        assert "networkConfiguration" in error.message and error.message.startswith("3 errors: ")
+    assert refused(ecs, "RunTask", taskDefinition="nope", count=11, networkConfiguration=NETWORK
+                   ).message == "count: 11 is out of range (allowed: 1 to 10)"
     ecs("DeregisterTaskDefinition", taskDefinition="f:1")
     assert refused(ecs, "RunTask", taskDefinition="f:1", networkConfiguration=NETWORK
                    ).message == "TaskDefinition is inactive"
