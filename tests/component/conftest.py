@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Component tests: a real fgd, with VMs that are processes (tests/fake-guest)."""
 
+import functools
 import os
 import pathlib
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
+import awsapi  # noqa: E402
 import fgd as fgd_harness  # noqa: E402
 import ownnet  # noqa: E402
 import signed  # noqa: E402
@@ -61,3 +63,17 @@ def task(image):
         container = {"name": name, "image": image, "command": list(command), **members.pop("container", {})}
         return {"family": "test", "cpu": "256", "memory": "512", "containerDefinitions": [container], **members}
     return make
+
+
+@pytest.fixture
+def logs(fgd):
+    """Calls an operation of CloudWatch Logs."""
+    return functools.partial(awsapi.Aws(fgd).call, "logs")
+
+
+@pytest.fixture
+def stream(logs):
+    """The stream s of the group g, which takes what is put."""
+    logs("CreateLogGroup", logGroupName="g")
+    logs("CreateLogStream", logGroupName="g", logStreamName="s")
+    return "s"
