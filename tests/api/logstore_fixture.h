@@ -13,8 +13,11 @@
 #include "core/fs.h"
 #include "core/str.h"
 
-#define TASK  "0123456789abcdef0123456789abcdef"
-#define LIMIT UINT64_C(10000000) /* µs a test waits for one event */
+#define TASK     "0123456789abcdef0123456789abcdef"
+#define LIMIT    UINT64_C(10000000) /* µs a test waits for one event */
+#define ALL      ((struct fg_logreader_options){ .task = TASK })
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 /* A store in a directory of its own, with a loop; and objects that record what they are told. */
 struct fixture {

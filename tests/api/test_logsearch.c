@@ -347,8 +347,6 @@ static void test_page_keeps_the_first(void **state)
         }
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
         static const struct CMUnitTest tests[] = {

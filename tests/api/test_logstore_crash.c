@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define ALL         ((struct fg_logreader_options){ .task = TASK })
 #define SEGMENT(f)  fg_asprintf("%s/%s/app/00000001.log", (f)->dir, TASK)
 #define LAST_RECORD (32 + 13) /* "last\nrecord\n." and its head */
 
@@ -328,8 +327,6 @@ static void test_kill_loses_nothing_acknowledged(void **state)
         }
         reader_close(&r);
 }
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
