@@ -185,6 +185,15 @@ static bool printable(const char *s)
         return true;
 }
 
+/* "oci:5000/x" is of a registry and "oci:tag" an image; what else has a slash means a directory. */
+static bool names_layout(const char *s)
+{
+        if (!fg_starts_with(s, "oci:"))
+                return false;
+        s += strlen("oci:");
+        return *s == '.' || (!isdigit((unsigned char)*s) && strchr(s, '/'));
+}
+
 static int parse(struct fg_reference *ref, const char *s, struct fg_error *err)
 {
         if (!*s)
@@ -193,7 +202,7 @@ static int parse(struct fg_reference *ref, const char *s, struct fg_error *err)
                 return fg_fail(err, FG_ERR_INVALID, "over %d bytes", REFERENCE_MAX_LEN);
         if (!printable(s))
                 return fg_fail(err, FG_ERR_INVALID, "control characters");
-        if (fg_starts_with(s, "oci:/") || fg_starts_with(s, "oci:.")) {
+        if (names_layout(s)) {
                 ref->transport = FG_TRANSPORT_OCI;
                 return parse_path(ref, s + strlen("oci:"), err);
         }

@@ -37,6 +37,8 @@ static void test_reference_normal(void **state)
                 { "a__b/c.d-e--f", "docker.io/a__b/c.d-e--f:latest" },
                 { "host:80/x", "host:80/x:latest" },
                 { "oci:/a/dir", "oci:/a/dir" },
+                { "oci:5000/x", "oci:5000/x:latest" },
+                { "oci:tag", "docker.io/library/oci:tag" },
                 { "oci:/a/dir/:tag", "oci:/a/dir:tag" },
                 { "docker-archive:/a.tar:busybox:1", "docker-archive:/a.tar:busybox:1" },
                 { "docker-archive:/a.tar", "docker-archive:/a.tar" },
@@ -96,6 +98,15 @@ static void test_reference_bad(void **state)
                         fail_msg("\"%s\" was accepted", cases[i]);
                 assert_int_equal(err.code, FG_ERR_INVALID);
         }
+}
+
+static void test_relative_layout(void **state)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        (void)state;
+        assert_int_equal(fg_reference_check("oci:rel/dir", &err), -1);
+        assert_non_null(strstr(err.msg, "\"rel/dir\" is not an absolute path"));
 }
 
 static void test_reference_host(void **state)
@@ -320,11 +331,17 @@ static void test_config(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_reference_normal), cmocka_unit_test(test_reference_bad),
-                cmocka_unit_test(test_reference_host),   cmocka_unit_test(test_challenge),
-                cmocka_unit_test(test_challenge_bad),    cmocka_unit_test(test_credentials),
-                cmocka_unit_test(test_manifest),         cmocka_unit_test(test_manifest_bad),
-                cmocka_unit_test(test_manifest_limits),  cmocka_unit_test(test_index),
+                cmocka_unit_test(test_reference_normal),
+                cmocka_unit_test(test_reference_bad),
+                cmocka_unit_test(test_relative_layout),
+                cmocka_unit_test(test_reference_host),
+                cmocka_unit_test(test_challenge),
+                cmocka_unit_test(test_challenge_bad),
+                cmocka_unit_test(test_credentials),
+                cmocka_unit_test(test_manifest),
+                cmocka_unit_test(test_manifest_bad),
+                cmocka_unit_test(test_manifest_limits),
+                cmocka_unit_test(test_index),
                 cmocka_unit_test(test_config),
         };
 
