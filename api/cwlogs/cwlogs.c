@@ -254,23 +254,26 @@ char *cwlogs_group_arn(const struct cwlogs_db *db, const char *group)
         return fg_asprintf("arn:aws:logs:%s:%s:log-group:%s", db->region, db->account, group);
 }
 
-char *cwlogs_group_name(const char *identifier, struct fg_error *err)
+char *cwlogs_group_name(const struct cwlogs_db *db, const char *identifier, struct fg_error *err)
 {
-        static const char kind[] = ":log-group:";
-        const char *name = identifier;
+        fg_autofree char *ours = cwlogs_group_arn(db, "");
         fg_autofree char *copy = NULL;
 
-        if (fg_starts_with(identifier, "arn:")) {
-                name = strstr(identifier, kind);
-                if (!fg_starts_with(identifier, "arn:aws:logs:") || !name) {
-                        fg_fail(err, FG_ERR_INVALID, "'%.64s' is not the ARN of a log group",
-                                identifier);
-                        return NULL;
-                }
-                name += strlen(kind);
+        if (!fg_starts_with(identifier, "arn:"))
+                return fg_strdup(identifier);
+        if (!fg_starts_with(identifier, "arn:aws:logs:") || !strstr(identifier, ":log-group:")) {
+                fg_fail(err, FG_ERR_INVALID, "'%.64s' is not the ARN of a log group", identifier);
+                return NULL;
         }
-        copy = fg_strdup(name);
-        if (name != identifier && fg_ends_with(copy, ":*"))
+        if (!fg_starts_with(identifier, ours)) {
+                fg_fail(err, FG_ERR_NOT_FOUND,
+                        "The specified log group does not exist. (This fgd is region %s and "
+                        "account %s.)",
+                        db->region, db->account);
+                return NULL;
+        }
+        copy = fg_strdup(identifier + strlen(ours));
+        if (fg_ends_with(copy, ":*"))
                 copy[strlen(copy) - 2] = '\0';
         return fg_take_ptr(copy);
 }

@@ -110,7 +110,7 @@ static int by_first(const void *a, const void *b)
 static struct json_object *find(struct cwlogs_db *db, const void *in, struct fg_error *err)
 {
         const struct filter_input *q = in;
-        fg_autofree char *name = logs_identify(q->group, q->identifier, err);
+        fg_autofree char *name = logs_identify(db, q->group, q->identifier, err);
         fg_autojson *result = json_object_new_object(), *sources = json_object_new_array();
         fg_autostmt *stmt = NULL;
         int64_t group;

@@ -40,7 +40,7 @@ static struct json_object *find(struct cwlogs_db *db, const void *in, struct fg_
                 "SELECT " LOGS_SOURCE_COLUMNS ", g.retention_days FROM log_stream s\n"
                 "JOIN log_group g ON g.id = s.group_id WHERE g.id = ? AND s.name = ?";
         const struct get_input *q = in;
-        fg_autofree char *name = logs_identify(q->group, q->identifier, err);
+        fg_autofree char *name = logs_identify(db, q->group, q->identifier, err);
         struct json_object *result, *sources;
         fg_autostmt *stmt = NULL;
         int64_t group;

@@ -31,7 +31,8 @@ void logs_answer(void *call, struct json_object *result, const struct fg_error *
                 fg_aws_reply(call, json_object_get(result));
 }
 
-char *logs_identify(const char *name, const char *identifier, struct fg_error *err)
+char *logs_identify(const struct cwlogs_db *db, const char *name, const char *identifier,
+                    struct fg_error *err)
 {
         if (name && identifier) {
                 fg_fail(err, FG_ERR_INVALID,
@@ -43,7 +44,7 @@ char *logs_identify(const char *name, const char *identifier, struct fg_error *e
                         "Either LogGroupName or LogGroupIdentifier must be given.");
                 return NULL;
         }
-        return name ? fg_strdup(name) : cwlogs_group_name(identifier, err);
+        return name ? fg_strdup(name) : cwlogs_group_name(db, identifier, err);
 }
 
 struct json_object *logs_token(const char *text)

@@ -48,8 +48,9 @@ bool logs_check_stream(struct fg_decode *d, const char *s);
 void logs_answer(void *call, struct json_object *result, const struct fg_error *err);
 /** logs_deleted() - the same, of what cwlogs_free_streams() has said. */
 void logs_deleted(void *userdata, struct json_object *result, const struct fg_error *err);
-/** logs_identify() - the group by name or identifier; NULL: INVALID. Caller frees. */
-char *logs_identify(const char *name, const char *identifier, struct fg_error *err);
+/** logs_identify() - the group by name or identifier, as cwlogs_group_name(). Caller frees. */
+char *logs_identify(const struct cwlogs_db *db, const char *name, const char *identifier,
+                    struct fg_error *err);
 /* Page tokens that hold a text. logs_untoken(): NULL: INVALID; caller frees. */
 struct json_object *logs_token(const char *text);
 char *logs_untoken(const char *token, struct fg_error *err);

@@ -247,7 +247,7 @@ static struct json_object *describe_streams(struct cwlogs_db *db, const void *in
 {
         const struct describe_streams *q = in;
         const bool by_time = q->order_by && fg_streq(q->order_by, "LastEventTime");
-        fg_autofree char *group = logs_identify(q->group, q->identifier, err);
+        fg_autofree char *group = logs_identify(db, q->group, q->identifier, err);
         fg_autojson *result = json_object_new_object();
         struct after after;
         int r;

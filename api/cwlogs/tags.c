@@ -85,7 +85,7 @@ int logs_tags_set(struct cwlogs_db *db, int64_t group, const struct fg_pairs *ta
 
 static int64_t find(struct cwlogs_db *db, const struct tags_input *q, struct fg_error *err)
 {
-        fg_autofree char *name = cwlogs_group_name(q->group, err);
+        fg_autofree char *name = cwlogs_group_name(db, q->group, err);
 
         return name ? cwlogs_find_group(db, name, err) : -1;
 }

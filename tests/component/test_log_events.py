@@ -108,6 +108,22 @@ def test_streams(logs):
     assert error.message == "The specified log stream does not exist."
 
 
+def test_a_group_by_its_arn(logs, stream):
+    put(logs, stream, [("one", now_ms())])
+    arn = "arn:aws:logs:local-1:000000000000:log-group:g"
+    for identifier in ("g", arn, arn + ":*"):
+        group = {"logGroupIdentifier": identifier}
+        assert messages(logs("FilterLogEvents", **group)) == messages(logs("GetLogEvents", **group, logStreamName="s")) == ["one"]
+        assert logs("DescribeLogStreams", **group)["logStreams"][0]["logStreamName"] == "s"
+    for elsewhere in (arn.replace("local-1", "eu-west-1"), arn.replace("000000000000", "123456789012"), arn + "x"):
+        for operation, members in (("FilterLogEvents", {}), ("GetLogEvents", {"logStreamName": "s"}), ("DescribeLogStreams", {})):
+            error = refused(logs, operation, logGroupIdentifier=elsewhere, **members)
+            assert error.name == "ResourceNotFoundException", elsewhere
+        assert refused(logs, "TagResource", resourceArn=elsewhere, tags={"a": "b"}).name == "ResourceNotFoundException"
+    assert refused(logs, "FilterLogEvents", logGroupIdentifier="g", logGroupName="g").name == "InvalidParameterException"
+    assert refused(logs, "FilterLogEvents", logGroupIdentifier=arn.replace(":logs:", ":ecs:")).name == "InvalidParameterException"
+
+
 # ---- PutLogEvents ----
 
 def test_put_and_get(logs, stream):

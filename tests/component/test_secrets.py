@@ -113,6 +113,14 @@ def test_a_value_is_seen_nowhere_else(start, task):
         fgd.get(task_id, wait="RUNNING")
         answers = [json.dumps(fgd.call("GET", path)) for path in (
             "/v1/tasks", f"/v1/tasks/{task_id}", "/v1/events", "/v1/info", "/v1/secrets", "/v1/images")]
+        aws = awsapi.Aws(fgd).call
+        aws("secretsmanager", "CreateSecret", Name="two", SecretString=VALUE)
+        aws("ssm", "PutParameter", Name="/three", Type="String", Value=VALUE)
+        aws("ssm", "PutParameter", Name="/four", Type="SecureString", Value=VALUE)
+        answers += [json.dumps(aws(service, operation, **members)) for service, operation, members in (
+            ("ecs", "DescribeTasks", {"tasks": [task_id]}), ("secretsmanager", "ListSecrets", {}),
+            ("secretsmanager", "DescribeSecret", {"SecretId": "two"}), ("ssm", "DescribeParameters", {}),
+            ("secretsmanager", "ListSecretVersionIds", {"SecretId": "two"}), ("ssm", "GetParameter", {"Name": "/four"}))]
         answers.append(fgd.request("GET", "/metrics").read().decode())
         with pytest.raises(Failure) as failure:
             fgd.call("POST", "/v1/secrets", {"name": "seen", "value": VALUE})

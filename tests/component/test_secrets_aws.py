@@ -229,3 +229,25 @@ def test_a_token_belongs_to_its_question(fgd):
     token = aws.call("ssm", "DescribeParameters", MaxResults=4)["NextToken"]
     assert [p["Name"] for p in aws.call("ssm", "DescribeParameters", NextToken=token)["Parameters"]] == [name]
     assert "NextToken" not in aws.call("secretsmanager", "ListSecrets", MaxResults=4)  # it ends with the page
+
+
+def test_nothing_is_lost_between_any_two_operations(fgd):
+    """kill -9 after each; what was answered is there."""
+    secrets, ssm = (lambda name, s=service, **members: awsapi.Aws(fgd).call(s, name, **members) for service in ("secretsmanager", "ssm"))
+    about = lambda: secrets("DescribeSecret", SecretId="k")  # noqa: E731
+    one = {"ResourceType": "Parameter", "ResourceId": "/k"}
+    steps = (
+        (lambda: secrets("CreateSecret", Name="k", SecretString="1"), lambda: secrets("GetSecretValue", SecretId="k")["SecretString"] == "1"),
+        (lambda: secrets("PutSecretValue", SecretId="k", SecretString="2"), lambda: secrets("GetSecretValue", SecretId="k")["SecretString"] == "2"),
+        (lambda: secrets("TagResource", SecretId="k", Tags=[tag("a", "1")]), lambda: about()["Tags"] == [tag("a", "1")]),
+        (lambda: secrets("DeleteSecret", SecretId="k"), lambda: "DeletedDate" in about()),
+        (lambda: secrets("RestoreSecret", SecretId="k"), lambda: "DeletedDate" not in about()),
+        (lambda: ssm("PutParameter", Name="/k", Value="1", Type="SecureString"),
+         lambda: ssm("GetParameter", Name="/k", WithDecryption=True)["Parameter"]["Value"] == "1"),
+        (lambda: ssm("AddTagsToResource", **one, Tags=[tag("a", "1")]), lambda: ssm("ListTagsForResource", **one)["TagList"] == [tag("a", "1")]),
+        (lambda: ssm("DeleteParameter", Name="/k"), lambda: ssm("DescribeParameters")["Parameters"] == []))
+    for change, holds in steps:
+        change()
+        fgd.kill()
+        fgd.start()
+        assert holds()
