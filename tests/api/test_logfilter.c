@@ -86,6 +86,18 @@ static const struct {
         { "{$.a = 1 || $.b = 2 && $.c = 3}", "{\"a\":1}", true }, /* && binds tighter */
         { "{($.a = 1 || $.b = 2) && $.c = 3}", "{\"a\":1}", false },
         { "{(($.a = 1) || ($.b = 2)) && ($.c = 3)}", "{\"b\":2,\"c\":3}", true },
+        { "{ $.user.tags[1] = \"b\" }", "{\"user\":{\"tags\":[\"a\",\"b\"]}}", true },
+        { "{ $.ip != 10.0.* }", "{\"ip\":\"10.0.0.1\"}", false },
+        { "{ $.ip != 10.0.* }", "{\"ip\":\"10.1.0.1\"}", true },
+        { "{ $.path = * }", "{\"path\":\"/\"}", true },
+        { "{ $.path = * }", "{\"other\":\"/\"}", false },
+        { "{ $.ms >= 0.5 && $.ms < 1.5E1 }", "{\"ms\":14.99}", true },
+        { "{ $.ms >= 0.5 && $.ms < 1.5E1 }", "{\"ms\":15}", false },
+        { "{ ($.user.id = 1) && ($.users[0].email = \"a@b.c\") }",
+          "{\"user\":{\"id\":1},\"users\":[{\"email\":\"a@b.c\"}]}", true },
+        { "{ ($.a.b = %^GET|^PUT%) || ($.c EXISTS) }", "{\"a\":{\"b\":\"PUT /\"}}", true },
+        { "{ ($.a.b = %^GET|^PUT%) || ($.c EXISTS) }", "{\"a\":{\"b\":\"a PUT\"},\"c\":0}", true },
+        { "{ ($.a.b = %^GET|^PUT%) || ($.c EXISTS) }", "{\"a\":{\"b\":\"a PUT\"}}", false },
         { "{$.a = 1}", "{\"a\":1} and more", false },
         { "{$.a = 1}", "not JSON", false },
 };

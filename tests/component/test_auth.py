@@ -197,6 +197,11 @@ def test_tls(start, task):
             "sts", region_name="local-1", endpoint_url=f"https://localhost:{port}", verify=f"{state}/tls/cert.pem",
             aws_access_key_id=key["accessKeyId"], aws_secret_access_key=key["secretAccessKey"])
         assert sdk.get_caller_identity()["UserId"] == key["accessKeyId"]
+        shell = fgrun(fgd, "info", "--aws-env", **env).stdout
+        assert f"export AWS_CA_BUNDLE='{state}/tls/cert.pem'" in shell.splitlines() and "='https://127.0.0.1:" in shell
+        aws = subprocess.run(["sh", "-c", 'eval "$1"; aws --endpoint-url "$AWS_ENDPOINT_URL" ecs list-clusters', "sh", shell],
+                             env={"HOME": fgd.directory, "PATH": "/usr/bin:/bin", "AWS_PAGER": ""}, capture_output=True, text=True)
+        assert "cluster/default" in aws.stdout, aws.stderr
         # Clients that come and never say a word of TLS, or stop in the middle, hold nobody up.
         idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
         for s in idle[:10]:
