@@ -2,10 +2,8 @@
 #include "api/aws/keep.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "core/digest.h"
 #include "core/str.h"
 
 static void convert(struct json_object *obj)
@@ -56,33 +54,16 @@ void fg_aws_keep(struct fg_aws_call *call, fg_keeper_work_fn work)
 
 /* ---- pages ---- */
 
-#define MARK_LEN 16 /* a token's cursor is a mark, which binds it to its list, and the name */
-
-static void make_mark(const struct fg_aws_list *l, const char *name, char ret[MARK_LEN + 1])
+static char *list_text(const struct fg_aws_list *l)
 {
-        fg_cleanup(fg_sha256_freep) struct fg_sha256 *h = fg_sha256_new();
-        const char *const parts[] = { l->call->service->name, l->call->operation->name, l->query,
-                                      name };
-        char digest[FG_DIGEST_LEN + 1];
-
-        for (size_t i = 0; i < FG_ARRAY_SIZE(parts); i++)
-                fg_sha256_update(h, parts[i], strlen(parts[i]) + 1);
-        fg_sha256_final(h, digest);
-        (void)snprintf(ret, MARK_LEN + 1, "%s", digest + FG_DIGEST_LEN - MARK_LEN);
+        return fg_asprintf("%s:%s\n%s", l->call->service->name, l->call->operation->name, l->query);
 }
 
 int fg_aws_list_start(struct fg_aws_list *l, const char *token, struct fg_error *err)
 {
-        char mark[MARK_LEN + 1] = "";
+        fg_autofree char *list = list_text(l);
 
-        l->after = l->cursor;
-        if (!token)
-                return 0;
-        if (fg_page_cursor(token, l->cursor) == 0 && strlen(l->cursor) > MARK_LEN) {
-                l->after = l->cursor + MARK_LEN;
-                make_mark(l, l->after, mark);
-        }
-        if (*mark && fg_starts_with(l->cursor, mark))
+        if (fg_page_cursor_of(list, token, l->after) == 0)
                 return 0;
         l->call->exception = l->call->service->exceptions.token;
         return fg_fail(err, FG_ERR_INVALID,
@@ -94,17 +75,14 @@ void fg_aws_list_end(const struct fg_aws_list *l, struct json_object *out,
                      struct json_object *elements, size_t max)
 {
         size_t n = json_object_array_length(elements);
-        fg_autofree char *cursor = NULL, *token = NULL;
-        char mark[MARK_LEN + 1];
-        const char *name;
+        fg_autofree char *list = NULL, *token = NULL;
 
         if (n <= max)
                 return;
         (void)json_object_array_del_idx(elements, max, n - max);
-        name = fg_json_str(json_object_array_get_idx(elements, max - 1), l->key);
-        make_mark(l, name, mark);
-        cursor = fg_asprintf("%s%s", mark, name);
-        token = fg_page_token(cursor);
+        list = list_text(l);
+        token = fg_page_token_of(list,
+                                 fg_json_str(json_object_array_get_idx(elements, max - 1), l->key));
         fg_json_set_str(out, "NextToken", token);
 }
 

@@ -20,9 +20,8 @@ void fg_aws_keep(struct fg_aws_call *call, fg_keeper_work_fn work);
 struct fg_aws_list {
         struct fg_aws_call *call;
         const char *query;
-        const char *key;   /* member of an element that the list is sorted by */
-        const char *after; /* set by fg_aws_list_start(): "" or the last name that was sent */
-        char cursor[FG_PAGE_CURSOR_MAX + 1];
+        const char *key;                    /* member of an element that the list is sorted by */
+        char after[FG_PAGE_CURSOR_MAX + 1]; /* of fg_aws_list_start(): "" or the last name sent */
 };
 
 /** fg_aws_list_start() - -1: INVALID, the token is none of this list's. */

@@ -14,3 +14,10 @@
 /** fg_page_cursor() - 0: @token's cursor is in @ret, "" when it is NULL; -1: it is none of ours. */
 int fg_page_cursor(const char *token, char ret[FG_PAGE_CURSOR_MAX + 1]);
 char *fg_page_token(const char *cursor); /* caller frees */
+
+/*
+ * The same for tokens that only the list takes which gave them. @list: what the client asked for,
+ * but for the place in it, as text.
+ */
+int fg_page_cursor_of(const char *list, const char *token, char ret[FG_PAGE_CURSOR_MAX + 1]);
+char *fg_page_token_of(const char *list, const char *cursor); /* caller frees */

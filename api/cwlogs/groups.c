@@ -47,31 +47,12 @@ char *logs_identify(const struct cwlogs_db *db, const char *name, const char *id
         return name ? fg_strdup(name) : cwlogs_group_name(db, identifier, err);
 }
 
-struct json_object *logs_token(const char *text)
+int logs_page_start(const char *list, const char *token, char cursor[FG_PAGE_CURSOR_MAX + 1],
+                    struct fg_error *err)
 {
-        const size_t len = strlen(text);
-        fg_autofree char *hex = fg_calloc(2 * len + 1, 1);
-
-        fg_hex(text, len, hex);
-        return json_object_new_string(hex);
-}
-
-char *logs_untoken(const char *token, struct fg_error *err)
-{
-        const size_t len = strlen(token);
-        fg_autofree char *text = fg_calloc(len / 2 + 1, 1);
-
-        for (size_t i = 0; i + 1 < len; i += 2) {
-                const char pair[] = { token[i], token[i + 1], '\0' };
-
-                text[i / 2] = (char)strtoul(pair, NULL, 16);
-        }
-        if (len == 0 || len % 2 != 0 || strspn(token, "0123456789abcdef") != len ||
-            strlen(text) != len / 2) {
-                fg_fail(err, FG_ERR_INVALID, "The specified nextToken is invalid.");
-                return NULL;
-        }
-        return fg_take_ptr(text);
+        if (fg_page_cursor_of(list, token, cursor) < 0)
+                return fg_fail(err, FG_ERR_INVALID, "The specified nextToken is invalid.");
+        return 0;
 }
 
 static const struct fg_field group_fields[] = {
@@ -214,27 +195,31 @@ static struct json_object *describe_groups(struct cwlogs_db *db, const void *in,
                 "AND instr(g.name, ?3) > 0 ORDER BY g.name LIMIT ?4";
         const struct describe_groups *q = in;
         const int64_t limit = q->limit ? q->limit : PAGE_MAX;
-        fg_autofree char *after = q->token ? logs_untoken(q->token, err) : fg_strdup("");
+        fg_autofree char *asked = fg_asprintf("DescribeLogGroups\n%s\n%s",
+                                              q->prefix ? q->prefix : "",
+                                              q->pattern ? q->pattern : "");
+        fg_autofree char *token = NULL;
+        char after[FG_PAGE_CURSOR_MAX + 1];
         fg_autojson *result = json_object_new_object(), *list = json_object_new_array();
         fg_autostmt *stmt = NULL;
         int r = 1;
 
-        if (!after ||
+        if (logs_page_start(asked, q->token, after, err) < 0 ||
             fg_db_prepare(db->db, &stmt, err, sql, "sssi", after, q->prefix ? q->prefix : "",
                           q->pattern ? q->pattern : "", limit + 1) < 0)
                 return NULL;
         for (int64_t n = 0; n <= limit && (r = fg_db_step(stmt, err)) > 0; n++) {
                 if (n == limit) /* the last one given is where the next page goes on */
-                        fg_json_set(result, "nextToken",
-                                    logs_token(fg_json_str(
-                                            json_object_array_get_idx(list, (size_t)n - 1),
-                                            "logGroupName")));
+                        token = fg_page_token_of(
+                                asked, fg_json_str(json_object_array_get_idx(list, (size_t)n - 1),
+                                                   "logGroupName"));
                 else
                         json_object_array_add(list, group_json(db, stmt));
         }
         if (r < 0)
                 return NULL;
         fg_json_set(result, "logGroups", fg_take_ptr(list));
+        fg_json_set_str(result, "nextToken", token);
         return fg_take_ptr(result);
 }
 

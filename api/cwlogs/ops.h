@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/aws/aws.h"
+#include "api/aws/page.h"
 #include "api/cwlogs/private.h"
 
 /*
@@ -51,6 +52,6 @@ void logs_deleted(void *userdata, struct json_object *result, const struct fg_er
 /** logs_identify() - the group by name or identifier, as cwlogs_group_name(). Caller frees. */
 char *logs_identify(const struct cwlogs_db *db, const char *name, const char *identifier,
                     struct fg_error *err);
-/* Page tokens that hold a text. logs_untoken(): NULL: INVALID; caller frees. */
-struct json_object *logs_token(const char *text);
-char *logs_untoken(const char *token, struct fg_error *err);
+/** logs_page_start() - fg_page_cursor_of(), with the error. */
+int logs_page_start(const char *list, const char *token, char cursor[FG_PAGE_CURSOR_MAX + 1],
+                    struct fg_error *err);

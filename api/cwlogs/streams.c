@@ -163,24 +163,21 @@ static struct json_object *stream_json(const char *group_arn, sqlite3_stmt *row)
 
 /* A page goes on behind a name, or behind a time and a row: "<ms>.<id>". */
 struct after {
-        char *name;
+        char name[FG_PAGE_CURSOR_MAX + 1];
         int64_t ms, id;
 };
 
-static int read_after(const struct describe_streams *q, bool by_time, struct after *ret,
-                      struct fg_error *err)
+static int read_after(const struct describe_streams *q, const char *asked, bool by_time,
+                      struct after *ret, struct fg_error *err)
 {
-        fg_autofree char *text = q->token ? logs_untoken(q->token, err) : fg_strdup("");
         char end;
 
-        if (!text)
+        ret->ms = ret->id = q->descending ? INT64_MAX : -1;
+        if (logs_page_start(asked, q->token, ret->name, err) < 0)
                 return -1;
-        *ret = (struct after){ .ms = q->descending ? INT64_MAX : -1,
-                               .id = q->descending ? INT64_MAX : -1 };
-        if (by_time && *text &&
-            sscanf(text, "%19" SCNd64 ".%19" SCNd64 "%c", &ret->ms, &ret->id, &end) != 2)
+        if (by_time && *ret->name &&
+            sscanf(ret->name, "%19" SCNd64 ".%19" SCNd64 "%c", &ret->ms, &ret->id, &end) != 2)
                 return fg_fail(err, FG_ERR_INVALID, "The specified nextToken is invalid.");
-        ret->name = fg_take_ptr(text);
         return 0;
 }
 
@@ -200,63 +197,54 @@ static char *describe_sql(const struct describe_streams *q, bool by_time)
                            than, order);
 }
 
-static struct json_object *next_token(bool by_time, int64_t ms, int64_t id, const char *name)
-{
-        fg_autofree char *text = by_time ? fg_asprintf("%" PRId64 ".%" PRId64, ms, id)
-                                         : fg_strdup(name);
-
-        return logs_token(text);
-}
-
 static int list_streams(struct cwlogs_db *db, const struct describe_streams *q, const char *group,
-                        const struct after *after, struct json_object *result, struct fg_error *err)
+                        struct json_object *result, struct fg_error *err)
 {
         const bool by_time = q->order_by && fg_streq(q->order_by, "LastEventTime");
+        const char *prefix = q->prefix ? q->prefix : "";
         const int64_t limit = q->limit ? q->limit : PAGE_MAX;
-        const int64_t group_id = cwlogs_find_group(db, group, err);
+        fg_autofree char *asked = fg_asprintf("DescribeLogStreams\n%s\n%s\n%d%d", group, prefix,
+                                              by_time, q->descending);
         fg_autofree char *arn = cwlogs_group_arn(db, group), *sql = describe_sql(q, by_time);
-        fg_autojson *list = json_object_new_array();
-        fg_autofree char *last = NULL;
-        int64_t n = 0, ms = 0, id = 0;
+        fg_autofree char *last = NULL, *token = NULL;
+        struct json_object *list = json_object_new_array();
         fg_autostmt *stmt = NULL;
+        struct after after;
+        int64_t group_id, n = 0;
         int r = 1;
 
-        if (group_id < 0 ||
-            fg_db_prepare(db->db, &stmt, err, sql, "issiii", group_id, after->name,
-                          q->prefix ? q->prefix : "", after->ms, after->id, limit + 1) < 0)
+        fg_json_set(result, "logStreams", list);
+        if (read_after(q, asked, by_time, &after, err) < 0 ||
+            (group_id = cwlogs_find_group(db, group, err)) < 0 ||
+            fg_db_prepare(db->db, &stmt, err, sql, "issiii", group_id, after.name, prefix, after.ms,
+                          after.id, limit + 1) < 0)
                 return -1;
         for (; n < limit && (r = fg_db_step(stmt, err)) > 0; n++) {
                 free(last);
-                last = fg_strdup(fg_db_text(stmt, 1));
-                id = sqlite3_column_int64(stmt, 0);
-                ms = sqlite3_column_int64(stmt, 4);
+                last = by_time ? fg_asprintf("%" PRId64 ".%" PRId64,
+                                             (int64_t)sqlite3_column_int64(stmt, 4),
+                                             (int64_t)sqlite3_column_int64(stmt, 0))
+                               : fg_strdup(fg_db_text(stmt, 1));
                 json_object_array_add(list, stream_json(arn, stmt));
         }
         if (r > 0)
                 r = fg_db_step(stmt, err);
-        if (r < 0)
-                return -1;
-        fg_json_set(result, "logStreams", fg_take_ptr(list));
         if (r > 0)
-                fg_json_set(result, "nextToken", next_token(by_time, ms, id, last));
-        return 0;
+                token = fg_page_token_of(asked, last);
+        fg_json_set_str(result, "nextToken", token);
+        return r < 0 ? -1 : 0;
 }
 
 static struct json_object *describe_streams(struct cwlogs_db *db, const void *in,
                                             struct fg_error *err)
 {
         const struct describe_streams *q = in;
-        const bool by_time = q->order_by && fg_streq(q->order_by, "LastEventTime");
         fg_autofree char *group = logs_identify(db, q->group, q->identifier, err);
         fg_autojson *result = json_object_new_object();
-        struct after after;
-        int r;
 
-        if (!group || read_after(q, by_time, &after, err) < 0)
+        if (!group || list_streams(db, q, group, result, err) < 0)
                 return NULL;
-        r = list_streams(db, q, group, &after, result, err);
-        free(after.name);
-        return r < 0 ? NULL : fg_take_ptr(result);
+        return fg_take_ptr(result);
 }
 
 void logs_describe_log_streams(struct fg_aws_call *call)

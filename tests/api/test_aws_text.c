@@ -126,13 +126,35 @@ static void test_pages(void **state)
         assert_int_equal(fg_page_cursor(longer, cursor), -1);
 }
 
+static void test_pages_of_a_list(void **state)
+{
+        fg_autofree char *token = fg_page_token_of("tasks of a", "web:12"), *damaged = NULL;
+        fg_autofree char *unmarked = fg_page_token("web:12"), *forged = NULL;
+        char cursor[FG_PAGE_CURSOR_MAX + 1];
+
+        (void)state;
+        assert_int_equal(fg_page_cursor_of("tasks of a", token, cursor), 0);
+        assert_string_equal(cursor, "web:12");
+        assert_int_equal(fg_page_cursor_of("tasks of a", NULL, cursor), 0);
+        assert_string_equal(cursor, "");
+        assert_int_equal(fg_page_cursor_of("tasks of b", token, cursor), -1);
+        assert_int_equal(fg_page_cursor_of("tasks of a", unmarked, cursor), -1);
+        forged = fg_page_token("0123456789abcdefweb:12");
+        assert_int_equal(fg_page_cursor_of("tasks of a", forged, cursor), -1);
+        damaged = fg_strdup(token);
+        damaged[strlen(damaged) - 1] ^= 1;
+        assert_int_equal(fg_page_cursor_of("tasks of a", damaged, cursor), -1);
+        damaged[strlen(damaged) - 2] = '\0';
+        assert_int_equal(fg_page_cursor_of("tasks of a", damaged, cursor), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_form),      cmocka_unit_test(test_empty_form),
                 cmocka_unit_test(test_bad_forms), cmocka_unit_test(test_form_of_too_many),
                 cmocka_unit_test(test_xml),       cmocka_unit_test(test_arns),
-                cmocka_unit_test(test_pages),
+                cmocka_unit_test(test_pages),     cmocka_unit_test(test_pages_of_a_list),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,22 @@ def test_streams(logs):
     assert error.message == "The specified log stream does not exist."
 
 
+def test_a_token_belongs_to_its_question(logs):
+    for name in ("g", "h", "i"):
+        logs("CreateLogGroup", logGroupName=name)
+        for n in range(3):
+            logs("CreateLogStream", logGroupName=name, logStreamName=f"s{n}")
+    questions = [("DescribeLogGroups", {})] + [
+        ("DescribeLogStreams", {"logGroupName": "g", **more}) for more in (
+            {}, {"descending": True}, {"orderBy": "LastEventTime"}, {"logStreamNamePrefix": "s"}, {"logGroupName": "h"})]
+    tokens = [logs(operation, **question, limit=1)["nextToken"] for operation, question in questions]
+    assert len(set(tokens)) == len(tokens)
+    for (operation, question), good in zip(questions, tokens):
+        logs(operation, **question, nextToken=good)
+        for token in (good[:-2], good + "00", "x", *(t for t in tokens if t != good)):
+            assert refused(logs, operation, **question, nextToken=token).message == "The specified nextToken is invalid."
+
+
 def test_a_group_by_its_arn(logs, stream):
     put(logs, stream, [("one", now_ms())])
     arn = "arn:aws:logs:local-1:000000000000:log-group:g"
