@@ -55,6 +55,8 @@ const struct setting config_settings[] = {
         TEXT_SETTING(cluster, "default", "cluster in ARNs"),
         WORD_SETTING(image_pull, "prepared", "prepared guest",
                      "guest: the host never opens a layer, each guest unpacks"),
+        WORD_SETTING(isolation, "microvm", "microvm container",
+                     "container: a task may ask to be an ordinary container of the host"),
         WORD_SETTING(log_level, "info", "error warn info debug", "what fgd says"),
         NUMBER_SETTING(vcpu_overcommit_percent, "400", 1, 10000,
                        "vCPUs given to tasks, in percent of the host's"),

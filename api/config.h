@@ -25,6 +25,7 @@ struct fg_config {
         char *s3_root;                    /* where environment files lie, or NULL */
         char *region, *account, *cluster; /* parts of ARNs */
         char *image_pull;                 /* "prepared" or "guest" */
+        char *isolation;                  /* "microvm", or "container": both */
         char *log_level;
         char *network;        /* "auto", "none", "vpc" */
         char *network_config; /* path of subnets and groups, or NULL: the built-in ones */

@@ -172,11 +172,13 @@ static int open_vmm(struct fg_daemon *d, struct fg_error *err)
 {
         fg_autofree char *kernel = fg_kernel_path(d->config.kernel);
         fg_autofree char *initrd = fg_initrd_path(d->config.initrd);
+        fg_autofree char *init = fg_init_path();
         struct fg_vmm_config config = { .uri = d->config.hypervisor,
                                         .state_dir = d->config.state_dir,
                                         .run_dir = d->config.run_dir,
                                         .kernel = kernel,
                                         .initrd = initrd,
+                                        .init = init,
                                         .accel = accel_of(d->config.accel),
                                         .lanes = 4 };
 

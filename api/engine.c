@@ -7,6 +7,7 @@
 
 #include "api/aside.h"
 #include "api/event_feed.h"
+#include "api/isolation.h"
 #include "api/network.h"
 #include "api/pool.h"
 #include "api/run.h"
@@ -90,7 +91,11 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         struct fg_task *t;
         bool warm;
 
-        claim(d, s, &guest);
+        if (isolation_container(s->def))
+                guest = (struct fg_pool_claim){ .way = FG_WAY_COLD,
+                                                .why = "a container of the host has no guest" };
+        else
+                claim(d, s, &guest);
         warm = guest.way != FG_WAY_COLD;
         if (!warm)
                 fg_pool_yield(d->pool, memory);
@@ -162,8 +167,9 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
 
         assert(s->count >= 1 && s->count <= FG_SUBMIT_MAX);
         *submit = (struct submit){ .d = d, .done = done, .userdata = userdata };
-        for (size_t i = 0; i < s->count && check_files(d, def, &submit->err) == 0 &&
-                           check_pull(d, def, &submit->err) == 0;
+        for (size_t i = 0;
+             i < s->count && check_files(d, def, &submit->err) == 0 &&
+             check_pull(d, def, &submit->err) == 0 && isolation_check(d, s, &submit->err) == 0;
              i++) {
                 struct fg_run *run = run_of(d, s, i, &submit->err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/disk.h"
+#include "api/isolation.h"
 #include "api/metadata.h"
 #include "api/network.h"
 #include "api/pool.h"
@@ -113,6 +114,8 @@ void start_vm(struct fg_run *run)
         memcpy(spec.id, run->task->id, sizeof(spec.id));
         spec.vcpus = (unsigned)((run->task->def->cpu_units + 1023) / 1024);
         spec.memory_mib = (unsigned)run->task->def->memory_mib;
+        spec.pod = isolation_container(run->task->def);
+        spec.cpu_units = (unsigned)run->task->def->cpu_units;
         spec.n_disks = run->mounted ? 0 : disks_attach(run, disks);
         if (network) {
                 nic = (struct fg_vm_nic){ .netns = fg_net_info(run->d->net)->namespace_path,

@@ -25,3 +25,8 @@ char *fg_initrd_path(const char *configured)
 {
         return find(configured, FG_LIBDIR "/initramfs.cpio", "guest-init/initramfs.cpio");
 }
+
+char *fg_init_path(void)
+{
+        return find(NULL, FG_LIBDIR "/fgrun-init", "guest-init/fgrun-init");
+}

@@ -7,3 +7,4 @@
  */
 char *fg_kernel_path(const char *configured);
 char *fg_initrd_path(const char *configured);
+char *fg_init_path(void); /* the guest's init as a program of the host */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/isolation.h"
 #include "core/log.h"
 #include "core/str.h"
 
@@ -101,7 +102,7 @@ int network_reserve(struct fg_run *run, struct fg_error *err)
         struct fg_net_request request;
 
         if (!run->task->network) {
-                if (!fg_net_info(d->net)->usable)
+                if (!fg_net_info(d->net)->usable || isolation_container(run->task->def))
                         return 0;
                 run->task->network = fg_task_network_empty();
         }

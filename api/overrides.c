@@ -215,10 +215,8 @@ static void apply_extensions(struct fg_taskdef *def, const struct fg_extensions 
                 def->fgrun = fg_calloc(1, sizeof(*def->fgrun));
         if (with->max_run_time > 0)
                 def->fgrun->max_run_time = with->max_run_time;
-        if (with->image_pull) {
-                free(def->fgrun->image_pull);
-                def->fgrun->image_pull = fg_strdup(with->image_pull);
-        }
+        replace(&def->fgrun->image_pull, with->image_pull);
+        replace(&def->fgrun->isolation, with->isolation);
 }
 
 struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,

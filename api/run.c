@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/isolation.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/str.h"
@@ -98,8 +99,8 @@ void run_limit_cpu(struct fg_run *run)
         unsigned units = (unsigned)run->task->def->cpu_units;
         struct fg_vmm *vmm = run->d->vmm;
 
-        if (units % 1024 != 0 && fg_vmm_info(vmm)->limits_cpu &&
-            fg_streq(run->d->config.cpu_limit, "host"))
+        if (!isolation_container(run->task->def) && units % 1024 != 0 &&
+            fg_vmm_info(vmm)->limits_cpu && fg_streq(run->d->config.cpu_limit, "host"))
                 fg_vmm_limit_cpu(vmm, run->task->id, units, on_cpu_limited, NULL);
 }
 

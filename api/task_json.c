@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/aws/time.h"
+#include "api/isolation.h"
 #include "api/metadata.h"
 #include "api/task.h"
 #include "core/clock.h"
@@ -145,12 +146,13 @@ static struct json_object *restarts_json(const struct fg_task *t)
 struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names *n)
 {
         struct json_object *obj = json_object_new_object(), *start = json_object_new_object();
+        const bool container = isolation_container(t->def);
         struct json_object *restarts;
 
         fg_json_set_str(obj, "id", t->id);
         fg_json_set_str(obj, "family", t->def->family);
-        fg_json_set_str(obj, "accelerator", n->accelerator);
-        fg_json_set_str(obj, "isolation", "microvm");
+        fg_json_set_str(obj, "accelerator", container ? "none" : n->accelerator);
+        fg_json_set_str(obj, "isolation", container ? "container" : "microvm");
         fg_json_set_str(obj, "endedBy", t->ended_by);
         fg_json_set_str(start, "way", fg_way_name(t->way));
         fg_json_set_str(start, "reason", t->way_reason);

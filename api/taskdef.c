@@ -52,9 +52,21 @@ static bool check_image_pull(struct fg_decode *d, const char *s)
         return false;
 }
 
+static bool check_isolation(struct fg_decode *d, const char *s)
+{
+        static const char *const kinds[] = { "microvm", "container", NULL };
+
+        if (fg_one_of(s, kinds))
+                return true;
+        fg_decode_problem(d, NULL, "microvm or container", "'%.*s' is not a valid value",
+                          FG_CLIP(s));
+        return false;
+}
+
 static const struct fg_field extension_fields[] = {
         FG_ROW_INT(fg_extensions, max_run_time, "maxRunTime", .min = 1),
         FG_ROW_STRING(fg_extensions, image_pull, "imagePull", .check = check_image_pull),
+        FG_ROW_STRING(fg_extensions, isolation, "isolation", .check = check_isolation),
 };
 const struct fg_object fg_extensions_object = FG_OBJECT(fg_extensions, extension_fields);
 

@@ -17,7 +17,7 @@
 
 #define DEFINITION_MAX (4U << 20)
 
-static const char *arg_override, *arg_started_by, *arg_group;
+static const char *arg_override, *arg_started_by, *arg_group, *arg_isolation;
 static struct json_object *arg_tags, *arg_publish;
 static bool arg_detach, arg_phases;
 static uint64_t arg_max_run_time; /* s; 0: not given */
@@ -58,6 +58,8 @@ static void set_max_run_time(const char *text, struct argp_state *state)
 static const struct fg_option options[] = {
         { "detach", 'd', NULL, "Print the task's id and leave it running", .flag = &arg_detach },
         { "override", 0, "FILE|JSON", "Overrides, as in RunTask", .text = &arg_override },
+        { "isolation", 0, "KIND", "microvm, or container where fgd allows it",
+          .text = &arg_isolation },
         { "max-run-time", 0, "TIME", "Stop the task after this time (90s, 10m, 2h30m)",
           .set = set_max_run_time },
         { "started-by", 0, "TEXT", "Recorded with the task", .text = &arg_started_by },
@@ -118,6 +120,9 @@ static int build_body(struct json_object *definition, struct json_object **ret,
                         return -1;
                 fg_json_set(body, "overrides", fg_take_ptr(override));
         }
+        if (arg_isolation)
+                fg_json_set_str(member(member(body, "overrides"), "fgrun"), "isolation",
+                                arg_isolation);
         if (arg_max_run_time > 0)
                 fg_json_set_int(member(member(body, "overrides"), "fgrun"), "maxRunTime",
                                 (int64_t)arg_max_run_time);

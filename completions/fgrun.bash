@@ -20,7 +20,7 @@ _fgrun() {
         case $command:$cur in
         :-*) COMPREPLY=($(compgen -W "$global --detach --phases --version" -- "$cur")) ;;
         :*) COMPREPLY=($(compgen -W "$commands" -- "$cur") $(compgen -f -X '!*.json' -- "$cur") $(compgen -d -S / -- "$cur")) ;;
-        run:-*) COMPREPLY=($(compgen -W "$global --detach --override= --max-run-time= --started-by= --group= --tag= --publish= --phases" -- "$cur")) ;;
+        run:-*) COMPREPLY=($(compgen -W "$global --detach --override= --isolation= --max-run-time= --started-by= --group= --tag= --publish= --phases" -- "$cur")) ;;
         run:*) COMPREPLY=($(compgen -f -X '!*.json' -- "$cur") $(compgen -d -S / -- "$cur")) ;;
         ps:-*) COMPREPLY=($(compgen -W "$global --all --status= --family=" -- "$cur")) ;;
         inspect:-*) COMPREPLY=($(compgen -W "$global" -- "$cur")) ;;

@@ -37,6 +37,7 @@ complete -c fgrun -n "not __fish_seen_subcommand_from $commands" -a '(__fish_com
 complete -c fgrun -n '__fish_seen_subcommand_from run' -a '(__fish_complete_suffix .json)'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -s d -l detach -d 'Print the id'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l override -r -d 'Overrides'
+complete -c fgrun -n '__fish_seen_subcommand_from run' -l isolation -x -a 'microvm container' -d 'How it is isolated'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l max-run-time -x -d 'Stop it after'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l started-by -x -d 'Recorded'
 complete -c fgrun -n '__fish_seen_subcommand_from run' -l group -x -d 'Group'

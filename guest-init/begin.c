@@ -18,6 +18,7 @@
 #include "guest-init/cgroup.h"
 #include "guest-init/console.h"
 #include "guest-init/mounts.h"
+#include "guest-init/pod.h"
 #include "guest-init/rehearse.h"
 
 #define RANDOM_LEN 32
@@ -196,8 +197,9 @@ int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_erro
         t->link.task_id = id ? id : "";
         if (!id || !fg_id_valid(id))
                 return fg_fail(err, FG_ERR_INVALID, "task without an id");
-        if (set_clock(t->spec, err) < 0 || add_entropy(t->spec, err) < 0 ||
-            add_containers(t, err) < 0 || fg_cgroup_init_task(t->spec, err) < 0)
+        if (!fg_pod && (set_clock(t->spec, err) < 0 || add_entropy(t->spec, err) < 0))
+                return -1;
+        if (add_containers(t, err) < 0 || fg_cgroup_init_task(t->spec, err) < 0)
                 return -1;
         if (start_pause(t, err) < 0)
                 return -1;

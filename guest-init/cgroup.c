@@ -17,6 +17,7 @@
 #include "core/json.h"
 #include "core/str.h"
 #include "guest-init/console.h"
+#include "guest-init/pod.h"
 
 #define CONTROLLERS    "+cpu +io +memory +pids"
 #define CPU_PERIOD_US  100000
@@ -35,6 +36,9 @@ static int put(const char *dir, const char *file, const char *value, struct fg_e
         fg_autofree char *path = fg_asprintf("%s/%s", dir, file);
         fg_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
 
+        /* A controller that the host has not here: fgd has refused what needs it. */
+        if (fd < 0 && errno == ENOENT && fg_pod)
+                return 0;
         if (fd < 0)
                 return fg_fail_errno(err, errno, "open %s", path);
         if (fg_write_all(fd, value, strlen(value), err) < 0)
@@ -87,12 +91,25 @@ static int limit_memory(uint64_t bytes, struct fg_error *err)
                           err);
 }
 
+/* A guest has all of them; of a host some may be cgroup v1's. */
+static int delegate(const char *dir, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("%s/cgroup.controllers", dir);
+        fg_cleanup(fg_buf_finish) struct fg_buf has = FG_BUF_INIT(EVENTS_MAX);
+
+        if (!fg_pod)
+                return put(dir, "cgroup.subtree_control", CONTROLLERS, err);
+        if (fg_buf_read_file(&has, path, err) < 0)
+                return -1;
+        if (has.len == 0 || !strstr(has.data, "memory"))
+                return 0;
+        return put(dir, "cgroup.subtree_control", CONTROLLERS, err);
+}
+
 int fg_cgroup_init_task(struct json_object *task, struct fg_error *err)
 {
-        if (put(FG_CGROUP_ROOT, "cgroup.subtree_control", CONTROLLERS, err) < 0 ||
-            make(FG_CGROUP_TASK, err) < 0 ||
-            put(FG_CGROUP_TASK, "cgroup.subtree_control", CONTROLLERS, err) < 0 ||
-            put(FG_CGROUP_TASK, "pids.max", PIDS_MAX, err) < 0)
+        if (delegate(FG_CGROUP_ROOT, err) < 0 || make(FG_CGROUP_TASK, err) < 0 ||
+            delegate(FG_CGROUP_TASK, err) < 0 || put(FG_CGROUP_TASK, "pids.max", PIDS_MAX, err) < 0)
                 return -1;
         return limit_memory(MIB(fg_json_int(task, "memoryMiB", 0)), err);
 }

@@ -16,6 +16,7 @@
 #include "guest-init/loop.h"
 #include "guest-init/modules.h"
 #include "guest-init/mounts.h"
+#include "guest-init/pod.h"
 #include "guest-init/rehearse.h"
 #include "guest-init/start.h"
 #include "guest-init/task.h"
@@ -28,6 +29,8 @@ struct init {
 
 static _Noreturn void power_off(void)
 {
+        if (fg_pod)
+                _exit(0); /* the kernel ends what is left in the namespace of process ids */
         sync();
         /* A microVM has no power button: the VM ends where another machine would reboot. */
         (void)reboot(RB_AUTOBOOT);
@@ -71,9 +74,10 @@ static int protect_from_oom(struct fg_error *err)
 
 static int set_up(struct init *i, struct fg_error *err)
 {
-        if (fg_modules_load(err) < 0 || fg_mounts_init(err) < 0 || protect_from_oom(err) < 0 ||
-            fg_mounts_loopback(err) < 0 || fg_loop_init(&i->loop, err) < 0 ||
-            watch_children(i, err) < 0)
+        if (!fg_pod && (fg_modules_load(err) < 0 || fg_mounts_init(err) < 0))
+                return -1;
+        if (protect_from_oom(err) < 0 || fg_mounts_loopback(err) < 0 ||
+            fg_loop_init(&i->loop, err) < 0 || watch_children(i, err) < 0)
                 return -1;
         fg_task_init(&i->task, &i->loop);
         return fg_link_open(&i->task.link, &i->loop, err);
@@ -93,7 +97,8 @@ int main(int argc, char **argv)
                 return fg_pause_main(argc, argv);
         sigfillset(&all);
         (void)sigprocmask(SIG_SETMASK, &all, NULL);
-        if (set_up(&init, &err) < 0) {
+        fg_pod = argc == 2 && fg_ends_with(argv[0], FG_POD_NAME);
+        if ((fg_pod && fg_pod_init(argv[1], &err) < 0) || set_up(&init, &err) < 0) {
                 fg_console("%s", err.msg);
                 power_off();
         }

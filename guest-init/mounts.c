@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "guest-init/pod.h"
 
 #define NEW_ROOT "/newroot"
 
@@ -68,7 +69,8 @@ int fg_mounts_scratch(const char *device, struct fg_error *err)
         /* nodev: a container that may mknod(2) still reaches no device through its files. The inode
            tables are holes of a file, which read as zeros: writing those, as ext4 would in the
            background, takes hundreds of MiB of the host's disk. */
-        if (mount(device, FG_SCRATCH, "ext4", MS_NODEV | MS_NOATIME, "noinit_itable") < 0)
+        if (!fg_pod &&
+            mount(device, FG_SCRATCH, "ext4", MS_NODEV | MS_NOATIME, "noinit_itable") < 0)
                 return fg_fail_errno(err, errno, "mount %s at %s", device, FG_SCRATCH);
         for (size_t i = 0; i < FG_ARRAY_SIZE(dirs); i++) {
                 if (make_dir(dirs[i], err) < 0)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "guest-init/console.h"
+#include "guest-init/pod.h"
 
 #define PORTS        "/sys/class/virtio-ports"
 #define WAIT_NS      (10 * FG_NS_PER_SEC)
@@ -76,11 +78,52 @@ static void ready(struct fg_source *s, uint32_t events)
                 read_port(p);
 }
 
+static void hang_up(struct fg_port *p)
+{
+        if (p->source.fd < 0)
+                return;
+        fg_loop_del(p->loop, &p->source);
+        (void)close(p->source.fd);
+        p->source.fd = -1;
+}
+
+static void connected(struct fg_source *s, uint32_t events)
+{
+        struct fg_port *p = FG_CONTAINER_OF(s, struct fg_port, listener);
+        const int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct fg_error err = FG_ERROR_INIT;
+
+        (void)events;
+        if (fd < 0)
+                return;
+        hang_up(p);
+        fg_buf_clear(&p->parser.in);
+        p->parser.consumed = 0;
+        p->parser.resync = true;
+        p->source.fd = fd;
+        if (fg_loop_add(p->loop, &p->source, EPOLLIN | EPOLLOUT | EPOLLET, &err) < 0)
+                fg_console("channel: %s", err.msg);
+}
+
+static int listen_on(struct fg_port *p, struct fg_error *err)
+{
+        p->source = (struct fg_source){ .fd = -1, .ready = ready };
+        p->listener = (struct fg_source){ .fd = FG_POD_CHANNEL, .ready = connected };
+        if (fcntl(FG_POD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0)
+                return fg_fail_errno(err, errno, "the channel");
+        fg_parser_init(&p->parser);
+        p->tx = FG_BUF_INIT(FG_PORT_TX_MAX);
+        return fg_loop_add(p->loop, &p->listener, EPOLLIN, err);
+}
+
 int fg_port_open(struct fg_port *p, struct fg_loop *loop, struct fg_error *err)
 {
         const uint64_t deadline = fg_mono_ns() + WAIT_NS;
         const struct timespec pause = { .tv_nsec = 1000000 };
 
+        p->loop = loop;
+        if (fg_pod)
+                return listen_on(p, err);
         p->source = (struct fg_source){ .fd = find_port(), .ready = ready };
         /* The name arrives in a message of the device's, shortly after its probe. */
         while (p->source.fd < 0 && fg_mono_ns() < deadline) {

@@ -18,6 +18,8 @@
  */
 struct fg_port {
         struct fg_source source;
+        struct fg_source listener; /* of a pod: whoever connects is the host from then on */
+        struct fg_loop *loop;
         struct fg_parser parser;
         struct fg_buf tx;
         void (*frame)(struct fg_port *p, const struct fg_frame *f); /* one arrived */

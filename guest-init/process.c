@@ -15,6 +15,7 @@
 #include "core/json.h"
 #include "core/str.h"
 #include "guest-init/environment.h"
+#include "guest-init/pod.h"
 
 #define NOFILE_DEFAULT 65535 /* Fargate's */
 
@@ -144,9 +145,12 @@ static int set_limit(struct json_object *ulimit, struct fg_error *err)
 
 int fg_process_limits(struct json_object *spec, struct fg_error *err)
 {
-        const struct rlimit files = { .rlim_cur = NOFILE_DEFAULT, .rlim_max = NOFILE_DEFAULT };
+        struct rlimit files = { .rlim_cur = NOFILE_DEFAULT, .rlim_max = NOFILE_DEFAULT }, host;
         struct json_object *list = fg_json_arr(spec, "ulimits");
 
+        /* Who is in a container already may not raise it. */
+        if (fg_pod && getrlimit(RLIMIT_NOFILE, &host) == 0 && host.rlim_max < NOFILE_DEFAULT)
+                files = (struct rlimit){ .rlim_cur = host.rlim_max, .rlim_max = host.rlim_max };
         if (setrlimit(RLIMIT_NOFILE, &files) < 0)
                 return fg_fail_errno(err, errno, "set nofile");
         for (size_t i = 0; list && i < json_object_array_length(list); i++) {

@@ -23,6 +23,7 @@
 #include "guest-init/cgroup.h"
 #include "guest-init/filter.h"
 #include "guest-init/image_unpack.h"
+#include "guest-init/pod.h"
 #include "guest-init/process.h"
 #include "guest-init/rootfs.h"
 #include "guest-init/sysctl.h"
@@ -117,8 +118,11 @@ int fg_start_confine(struct fg_start *s, struct fg_process *p, struct fg_error *
         struct json_object *params = fg_json_obj(s->spec, "linuxParameters");
         uint64_t caps;
 
-        if (fg_caps_parse(fg_json_obj(params, "capabilities"), &caps, err) < 0 ||
-            fg_process_init(p, s, err) < 0 || fg_process_limits(s->spec, err) < 0 ||
+        if (fg_caps_parse(fg_json_obj(params, "capabilities"), &caps, err) < 0)
+                return -1;
+        if (fg_pod)
+                caps &= ~FG_CAP(CAP_MKNOD); /* a node would be one of the host's devices */
+        if (fg_process_init(p, s, err) < 0 || fg_process_limits(s->spec, err) < 0 ||
             fg_process_chdir(p, err) < 0 || fg_caps_bound(caps, err) < 0)
                 return -1;
         if (fg_filter_load(caps, err) < 0 || fg_process_become(p, err) < 0)

@@ -23,6 +23,7 @@ struct fg_backend_ops {
 };
 
 struct fg_vmm {
+        struct fg_vmm *pods; /* the backend of pods beside this one, or NULL */
         const struct fg_backend_ops *ops;
         sd_event *event; /* borrowed; outlives the backend */
         char *run_dir;   /* the backend's: set by its constructor, freed by ops->free() */
@@ -33,5 +34,13 @@ struct fg_vmm {
 
 int fg_fake_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
                 void *userdata, struct fg_vmm **ret, struct fg_error *err);
+/** fg_pods_new() - the backend of pods; those of a former process are adopted */
+int fg_pods_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
+                void *userdata, struct fg_vmm **ret, struct fg_error *err);
+bool fg_pods_have(struct fg_vmm *vmm, const char *id);
+/** fg_pods_list() - heap array of @n, with @room more in front */
+struct fg_vm *fg_pods_list(struct fg_vmm *vmm, size_t room, size_t *n);
+/** fg_vmm_of() - the backend that has @id: that of pods, or @vmm */
+struct fg_vmm *fg_vmm_of(struct fg_vmm *vmm, const char *id);
 int fg_libvirt_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
                    void *userdata, struct fg_vmm **ret, struct fg_error *err);

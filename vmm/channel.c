@@ -268,7 +268,7 @@ int fg_channel_new(struct fg_vmm *vmm, const char *id, const struct fg_channel_o
                    void *userdata, struct fg_channel **ret, struct fg_error *err)
 {
         fg_cleanup(fg_channel_freep) struct fg_channel *ch = fg_calloc(1, sizeof(*ch));
-        fg_autofree char *path = fg_vm_path(vmm->run_dir, id, FG_VM_CHANNEL);
+        fg_autofree char *path = fg_vm_path(fg_vmm_of(vmm, id)->run_dir, id, FG_VM_CHANNEL);
         uint8_t nonce[FG_PROTO_NONCE];
 
         ch->ops = ops;

@@ -10,8 +10,10 @@
 #include "core/id.h"
 
 /*
- * One microVM at a time, through libvirt. Knows nothing of ECS. Everything here is called on the
- * loop thread; blocking work happens in lanes of vmm's own, and every callback runs on the loop.
+ * One microVM at a time, through libvirt; or a pod in its place, a container of the host that
+ * speaks as a guest does, to which all that is said of VMs below applies. Knows nothing of ECS.
+ * Everything here is called on the loop thread; blocking work happens in lanes of vmm's own, and
+ * every callback runs on the loop.
  */
 struct fg_vmm;     /* a connection to a hypervisor: libvirt, or the fake one of the tests */
 struct fg_channel; /* the host's end of one guest's virtio-serial port */
@@ -29,6 +31,7 @@ struct fg_vmm_config {
         const char *run_dir;   /* sockets; short enough for sun_path */
         const char *kernel;    /* path of a vmlinux/bzImage, or FG_KERNEL_STOCK */
         const char *initrd;    /* path of the initramfs with guest-init */
+        const char *init;      /* path of guest-init itself, for pods; NULL: there are none */
         enum fg_accel accel;
         unsigned lanes; /* parallel libvirt calls */
 };
@@ -66,6 +69,8 @@ struct fg_vm_spec {
         char id[FG_ID_LEN + 1]; /* 128 bits; the domain's UUID; its name is fgrun-<id> */
         unsigned vcpus;
         unsigned memory_mib;
+        bool pod; /* no VM: an ordinary container of the host, with @cpu_units / 1024 of a CPU */
+        unsigned cpu_units;
         const char *scratch; /* raw disk file, /dev/vda in the guest; given to QEMU's user */
         const struct fg_vm_disk *disks;
         size_t n_disks;
@@ -101,6 +106,10 @@ typedef void (*fg_vmm_gone_fn)(void *userdata, const char *id, bool crashed, con
 int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
                void *userdata, struct fg_vmm **ret, struct fg_error *err);
 void fg_vmm_free(struct fg_vmm *vmm); /* VMs run on */
+/** fg_vmm_pods() - can specs say `pod`? Needs root and cgroup v2; else INVALID says why not. */
+int fg_vmm_pods(const struct fg_vmm *vmm, struct fg_error *err);
+/** fg_vmm_pods_split() - has cgroup v2 the controllers, so that containers of a pod have limits? */
+bool fg_vmm_pods_split(void);
 FG_DEFINE_CLEANUP(struct fg_vmm *, fg_vmm_free)
 const struct fg_vmm_info *fg_vmm_info(const struct fg_vmm *vmm);
 

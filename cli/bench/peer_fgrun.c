@@ -28,6 +28,14 @@ static char *reference(const struct bench_world *w, const struct bench_peer *p)
         return fg_asprintf("oci:%s/%s-%u:fgrun-bench", w->dir, p->kind->name, p->serial);
 }
 
+static struct json_object *isolation_of(const struct bench_peer *p)
+{
+        struct json_object *fgrun = json_object_new_object();
+
+        fg_json_set_str(fgrun, "isolation", p->kind->task->isolation);
+        return fgrun;
+}
+
 static struct json_object *definition(const struct bench_world *w, const struct bench_peer *p,
                                       const char *word)
 {
@@ -46,6 +54,8 @@ static struct json_object *definition(const struct bench_world *w, const struct 
                 fg_json_set(def, "ephemeralStorage", disk);
         else
                 json_object_put(disk);
+        if (p->kind->task->isolation)
+                fg_json_set(def, "fgrun", isolation_of(p));
         (void)json_object_array_add(command, json_object_new_string("/probe"));
         (void)json_object_array_add(command, json_object_new_string(word));
         fg_json_set_str(container, "name", "app");
@@ -270,6 +280,20 @@ const struct bench_kind bench_cold = {
         .name = "microvm-cold",
         .start_only = true,
         .task = &(const struct bench_task){ .way = "cold", .memory_mib = 1024, .disk_gib = 30 },
+        .find = find,
+        .settle = settle,
+        .command = command,
+        .end = end,
+        .start = start,
+};
+
+/* start_only: once it runs it is as runc's. */
+const struct bench_kind bench_container = {
+        .name = "container",
+        .start_only = true,
+        .task = &(const struct bench_task){ .way = "cold",
+                                            .memory_mib = 1024,
+                                            .isolation = "container" },
         .find = find,
         .settle = settle,
         .command = command,

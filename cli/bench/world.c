@@ -21,9 +21,9 @@
 #define MANIFEST_MAX   65536
 
 /* A start must not wait for its turn, and guests of two kinds wait for tasks. */
-static const char *const settings[] = { "--launch-per-second=0", "--run-per-second=0",
+static const char *const settings[] = { "--launch-per-second=0",           "--run-per-second=0",
                                         "--vcpu-overcommit-percent=10000", "--warm-memory-mib=8192",
-                                        NULL };
+                                        "--isolation=container",           NULL };
 
 /* In the build tree, or where it was installed. */
 static char *find_archive(struct fg_error *err)
