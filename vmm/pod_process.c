@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -250,16 +251,25 @@ static int remove_group(const char *path, const struct stat *st, int kind, struc
         return 0;
 }
 
-/* PID 1 makes its group of cgroup v2 itself where the runtime does not. */
-static void remove_cgroups(const char *id)
+/* In every hierarchy. The runtime removes them, unless it has died or lost its notes before. */
+static int remove_cgroups(const char *id, struct fg_error *err)
 {
-        static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+        fg_autofree char *v2 = fg_asprintf("/sys/fs/cgroup/" FG_POD_CGROUP_PREFIX "%s", id);
+        fg_autofree char *v1 = fg_asprintf("/sys/fs/cgroup/*/" FG_POD_CGROUP_PREFIX "%s", id);
+        glob_t found = { 0 };
+        int r = 0;
 
-        for (size_t i = 0; i < FG_ARRAY_SIZE(roots); i++) {
-                fg_autofree char *dir = fg_asprintf("%s/" FG_POD_CGROUP_PREFIX "%s", roots[i], id);
+        (void)glob(v2, GLOB_NOSORT, NULL, &found);
+        (void)glob(v1, GLOB_NOSORT | GLOB_APPEND, NULL, &found);
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+                const char *dir = found.gl_pathv[i];
 
                 (void)nftw(dir, remove_group, WALK_FDS, FTW_DEPTH | FTW_PHYS);
+                if (fg_exists(dir))
+                        r = fg_fail(err, FG_ERR_CONFLICT, "the cgroup %s has processes still", dir);
         }
+        globfree(&found);
+        return r;
 }
 
 /* What the kernel has not ended yet would keep the cgroups. */
@@ -303,6 +313,5 @@ int fg_pod_remove(const char *run_dir, const char *id, struct fg_error *err)
                         return fg_fail(err, FG_ERR_INTERNAL, FG_POD_RUNTIME " delete: %s",
                                        said.len > 0 ? said.data : "it said nothing");
         }
-        remove_cgroups(id);
-        return fg_rm_rf(dir, err);
+        return remove_cgroups(id, err) < 0 ? -1 : fg_rm_rf(dir, err);
 }

@@ -186,6 +186,16 @@ def test_fgd_is_killed(start, pod):
         wait_for(lambda: traces(fgd, orphan) == [], "the orphan's end")
 
 
+def test_the_runtime_lost_its_notes(start, pod):
+    with start(isolation="container") as fgd:
+        task = fgd.run(pod("echo up; exec sleep 1000"))["fgrun"]["id"]
+        wait_for(lambda: fgd.output_of(task) == b"up\n", "its output")
+        shutil.rmtree(f"{fgd.directory}/run/pods/runc/{task}")
+        os.kill(pid_of(fgd, task), signal.SIGKILL)
+        fgd.get(task, wait="STOPPED")
+        assert traces(fgd, task) == []
+
+
 def test_fgd_is_killed_while_it_starts_one(start, pod):
     with start(isolation="container") as fgd:
         for _ in range(5):
