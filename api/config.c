@@ -69,6 +69,8 @@ const struct setting config_settings[] = {
         NUMBER_SETTING(pull_parallel, "4", 1, 16, "simultaneous downloads"),
         NUMBER_SETTING(warm_memory_mib, "1024", 0, 1u << 24,
                        "host memory for booted guests that wait for tasks; 0: none"),
+        NUMBER_SETTING(templates, "8", 0, 64,
+                       "kinds of guests that are restored, in place of a boot; 0: none"),
         NUMBER_SETTING(prepared_max_mib, "16384", 1, 1u << 20,
                        "a larger unpacked image is left to the guests"),
         NUMBER_SETTING(log_task_mib, "64", 1, 1u << 20, "log kept per container"),

@@ -33,6 +33,7 @@ struct fg_config {
         uint64_t vcpu_overcommit_percent; /* 100: a vCPU per host CPU */
         uint64_t memory_reserve_mib;      /* of the host's memory, never given to tasks */
         uint64_t image_cache_mib, pull_parallel, prepared_max_mib;
+        uint64_t templates;                       /* of guests that are restored; 0: none */
         uint64_t warm_memory_mib;                 /* of guests that wait for tasks; 0: none */
         uint64_t log_task_mib, log_store_mib;     /* per container; all together, 0: no cap */
         uint64_t retention_hours;                 /* of stopped tasks */

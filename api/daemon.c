@@ -17,6 +17,7 @@
 #include "api/network.h"
 #include "api/pool.h"
 #include "api/routes.h"
+#include "api/templates.h"
 #include "api/token.h"
 #include "api/webhook.h"
 #include "core/clock.h"
@@ -327,6 +328,17 @@ static int open_all(struct fg_daemon *d, struct fg_error *err)
         return fg_lane_new(d->event, "io", IO_LANES, &d->io, err);
 }
 
+static int open_templates(struct fg_daemon *d, struct fg_error *err)
+{
+        fg_autofree char *dir = fg_asprintf("%s/templates", d->config.cache_dir);
+        const struct fg_templates_config config = { .io = d->io,
+                                                    .dir = dir,
+                                                    .key = fg_vmm_info(d->vmm)->template_key,
+                                                    .max = (unsigned)d->config.templates };
+
+        return fg_templates_new(&config, &d->templates, err);
+}
+
 static int serve(struct fg_daemon *d, struct fg_error *err)
 {
         const struct fg_vmm_info *info = fg_vmm_info(d->vmm);
@@ -340,8 +352,9 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
         if (*info->warning)
                 fg_log_warn("%s", info->warning);
         d->pool = fg_pool_new(d);
-        if (fg_webhook_new(d, &d->webhook, err) < 0 || fg_engine_adopt(d, err) < 0 ||
-            open_http(d, err) < 0 || fg_housekeeping_start(d, err) < 0)
+        if (open_templates(d, err) < 0 || fg_webhook_new(d, &d->webhook, err) < 0 ||
+            fg_engine_adopt(d, err) < 0 || open_http(d, err) < 0 ||
+            fg_housekeeping_start(d, err) < 0)
                 return -1;
         fg_log_info("fgd %s serves on %s", FG_VERSION, d->config.listen);
         tell_ready(d);
@@ -364,6 +377,7 @@ static void close_all(struct fg_daemon *d)
         fg_net_free(d->net);
         fg_images_free(d->images);
         fg_pool_free(d->pool); /* until here jobs came back to it */
+        fg_templates_free(d->templates);
         fg_keeper_free(d->keeper);
         fg_logstore_free(d->logs);
         fg_audit_free(d->audit);

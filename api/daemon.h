@@ -22,6 +22,7 @@
 #include "vmm/vmm.h"
 
 struct fg_pool;
+struct fg_templates;
 
 /* All of the daemon's state. Owned by the loop; nothing in it is locked. */
 struct fg_daemon {
@@ -43,6 +44,7 @@ struct fg_daemon {
         struct fg_lane *io;
         struct fg_capacity capacity;
         struct fg_pool *pool;
+        struct fg_templates *templates;
         struct fg_names names;
         struct fg_run *runs;     /* tasks that have not stopped, by id (uthash) */
         struct fg_aside *asides; /* stored tasks that cannot be read, until they are stopped */

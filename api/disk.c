@@ -17,6 +17,7 @@
 struct fg_disk_job {
         struct fg_job job;
         char *cache_dir, *path;
+        char *source; /* NULL: an empty file system */
         unsigned size_gib;
         atomic_bool cancelled; /* the loop says so, the lane looks */
         fg_disk_done_fn done;
@@ -30,6 +31,7 @@ static void on_done(struct fg_job *job)
 
         d->done(d->userdata, d->err.code ? &d->err : NULL);
         free(d->cache_dir);
+        free(d->source);
         free(d->path);
         free(d);
 }
@@ -83,20 +85,27 @@ static int make_template(const char *dir, const char *path, unsigned size_gib, s
         return 0;
 }
 
-static int make_disk(const struct fg_disk_job *d, struct fg_error *err)
+static int find_source(const struct fg_disk_job *d, char **ret, struct fg_error *err)
 {
         fg_autofree char *dir = fg_asprintf("%s/scratch", d->cache_dir);
-        fg_autofree char *template = fg_asprintf("%s/ext4-%uG.img", dir, d->size_gib);
-        fg_autofree char *copy = fg_strdup(d->path);
 
-        if (!fg_exists(template) &&
-            (fg_mkdir_p(dir, 0700, err) < 0 || make_template(dir, template, d->size_gib, err) < 0))
+        *ret = d->source ? fg_strdup(d->source) : fg_asprintf("%s/ext4-%uG.img", dir, d->size_gib);
+        if (d->source || fg_exists(*ret))
+                return 0;
+        return fg_mkdir_p(dir, 0700, err) < 0 ? -1 : make_template(dir, *ret, d->size_gib, err);
+}
+
+static int make_disk(const struct fg_disk_job *d, struct fg_error *err)
+{
+        fg_autofree char *copy = fg_strdup(d->path), *source = NULL;
+
+        if (find_source(d, &source, err) < 0)
                 return -1;
         /* QEMU's user passes through this directory, and nobody lists it. */
         if (fg_mkdir_p(dirname(copy), 0711, err) < 0)
                 return -1;
         (void)unlink(d->path); /* a half-made copy of an earlier life */
-        return fg_copy_sparse(template, d->path, 0600, err);
+        return fg_copy_sparse(source, d->path, 0600, err);
 }
 
 static void make_work(struct fg_job *job)
@@ -135,6 +144,16 @@ struct fg_disk_job *fg_disk_make(struct fg_lane *io, const char *cache_dir, cons
 
         d->cache_dir = fg_strdup(cache_dir);
         d->size_gib = size_gib;
+        fg_lane_submit(io, &d->job);
+        return d;
+}
+
+struct fg_disk_job *fg_disk_copy(struct fg_lane *io, const char *source, const char *path,
+                                 fg_disk_done_fn done, void *userdata)
+{
+        struct fg_disk_job *d = job_new(make_work, path, done, userdata);
+
+        d->source = fg_strdup(source);
         fg_lane_submit(io, &d->job);
         return d;
 }

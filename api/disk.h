@@ -15,6 +15,9 @@ typedef void (*fg_disk_done_fn)(void *userdata, const struct fg_error *err);
  */
 struct fg_disk_job *fg_disk_make(struct fg_lane *io, const char *cache_dir, const char *path,
                                  unsigned size_gib, fg_disk_done_fn done, void *userdata);
+/** fg_disk_copy() - one with the content of @source */
+struct fg_disk_job *fg_disk_copy(struct fg_lane *io, const char *source, const char *path,
+                                 fg_disk_done_fn done, void *userdata);
 /** fg_disk_cancel() - nobody needs the disk any more: unless its making has begun, it is not made.
  * @done is called all the same. */
 void fg_disk_cancel(struct fg_disk_job *job);

@@ -96,7 +96,7 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
                                                 .why = "a container of the host has no guest" };
         else
                 claim(d, s, &guest);
-        warm = guest.way != FG_WAY_COLD;
+        warm = guest.id[0] != '\0';
         if (!warm)
                 fg_pool_yield(d->pool, memory);
         if (fg_capacity_take(&d->capacity, (uint64_t)s->def->cpu_units, memory, err) < 0) {
@@ -108,7 +108,8 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
         run = run_new(d, t);
         run->warm = warm;
         fg_task_came(t, guest.way, guest.why);
-        if (guest.way == FG_WAY_WARM_IMAGE)
+        memcpy(run->template, guest.template, sizeof(run->template));
+        if (guest.way == FG_WAY_WARM_IMAGE || guest.mounted)
                 disks_mounted(run);
         t->overrides = json_object_get(s->overrides);
         t->tags = json_object_get(s->tags);

@@ -147,7 +147,8 @@ void disks_pulled(struct run_image *image, const struct fg_image *result)
         struct fg_run *run = image->run;
 
         if (run->mounted && !fg_streq(result->manifest, container_of(image)->disk))
-                fg_task_came(run->task, FG_WAY_WARM, "its image is another one by now");
+                fg_task_came(run->task, run->template[0] ? FG_WAY_RESTORED : FG_WAY_WARM,
+                             "its image is another one by now");
         if (!image->undecided)
                 return;
         image->undecided = false;

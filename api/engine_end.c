@@ -117,7 +117,8 @@ void end_failed(struct fg_run *run, const char *what, const struct fg_error *err
                                                err->msg);
         enum fg_stop_code code = ran ? FG_STOP_TERMINATION_NOTICE : FG_STOP_FAILED_TO_START;
 
-        if (run->ending)
+        if (run->ending ||
+            (fg_streq(what, "ResourceInitializationError") && restore_failed(run, err->msg)))
                 return;
         fg_log_warn("task=%s failed: %s", run->task->id, reason);
         fg_task_want_stop(run->task, code, reason, fg_now_ns());

@@ -93,9 +93,29 @@ void start_vm_runs(struct fg_run *run, const struct fg_error *err)
 static void on_started(void *userdata, const char *id, const struct fg_error *err)
 {
         struct fg_run *run = run_find(userdata, id);
+        struct fg_vm_disk disks[FG_VM_DISKS_MAX];
 
-        if (run)
+        if (run && !err && !run->ending && run->template[0] && !run->mounted)
+                warm_attach(run, disks, disks_attach(run, disks));
+        else if (run)
                 start_vm_runs(run, err);
+}
+
+/* Return: -1: a disk of the template's guest is gone. */
+static int choose_disks(struct fg_run *run, struct fg_vm_disk disks[FG_VM_DISKS_MAX],
+                        struct fg_vm_spec *spec)
+{
+        int n;
+
+        if (run->template[0] && !run->mounted) {
+                spec->hotplug = true;
+                return 0;
+        }
+        n = run->template[0] ? restore_disks(run, disks)
+                             : (int)(run->mounted ? 0 : disks_attach(run, disks));
+        spec->disks = disks;
+        spec->n_disks = n > 0 ? (size_t)n : 0;
+        return n < 0 ? -1 : 0;
 }
 
 /* With its disks and its network card there. */
@@ -104,8 +124,13 @@ void start_vm(struct fg_run *run)
         const struct fg_task_network *network = run->task->network;
         fg_autofree char *dir = run_dir(run);
         fg_autofree char *scratch = fg_asprintf("%s/scratch.img", dir);
+        const struct fg_templates *templates = run->d->templates;
+        fg_autofree char *ram = fg_templates_path(templates, run->template, FG_TEMPLATE_RAM);
+        fg_autofree char *state = fg_templates_path(templates, run->template, FG_TEMPLATE_STATE);
+        const struct fg_vm_template template = { .ram = ram, .state = state };
+        struct fg_vm_spec spec = { .scratch = scratch,
+                                   .template = run->template[0] ? &template : NULL };
         struct fg_vm_disk disks[FG_VM_DISKS_MAX];
-        struct fg_vm_spec spec = { .scratch = scratch, .disks = disks };
         struct fg_vm_nic nic;
 
         if (run->ending || run->vm_asked || !run->disk_made || run->net_attaching ||
@@ -116,7 +141,9 @@ void start_vm(struct fg_run *run)
         spec.memory_mib = (unsigned)run->task->def->memory_mib;
         spec.pod = isolation_container(run->task->def);
         spec.cpu_units = (unsigned)run->task->def->cpu_units;
-        spec.n_disks = run->mounted ? 0 : disks_attach(run, disks);
+        if (choose_disks(run, disks, &spec) < 0 &&
+            restore_failed(run, "an image of its guest is gone"))
+                return;
         if (network) {
                 nic = (struct fg_vm_nic){ .netns = fg_net_info(run->d->net)->namespace_path,
                                           .tap = network->a.tap,
@@ -181,10 +208,20 @@ static void start_logs(struct fg_run *run)
         run->logs_ready = true;
 }
 
-void start_begin(struct fg_run *run)
+void start_disk(struct fg_run *run)
 {
         fg_autofree char *dir = run_dir(run);
         fg_autofree char *disk = fg_asprintf("%s/scratch.img", dir);
+
+        run->disk_making = run->template[0]
+                                   ? restore_disk(run, disk, on_disk)
+                                   : fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
+                                                  (unsigned)fg_taskdef_storage_gib(run->task->def),
+                                                  on_disk, run_ref_new(run));
+}
+
+void start_begin(struct fg_run *run)
+{
         uint64_t now = fg_now_ns();
 
         if (run->task->stop_wanted) {
@@ -192,7 +229,7 @@ void start_begin(struct fg_run *run)
                 return;
         }
         start_logs(run);
-        if (!run->warm && run->task->way != FG_WAY_COLD)
+        if (!run->warm && !run->template[0] && run->task->way != FG_WAY_COLD)
                 fg_task_came(run->task, FG_WAY_COLD, "fgd was restarted, and began it again");
         fg_task_move(run->task, FG_TASK_PENDING, now);
         fg_task_phase(run->task, FG_PHASE_SCHEDULED, now);
@@ -202,9 +239,7 @@ void start_begin(struct fg_run *run)
         start_variables(run);
         run->disk_made = run->warm;
         if (!run->warm)
-                run->disk_making = fg_disk_make(run->d->io, run->d->config.cache_dir, disk,
-                                                (unsigned)fg_taskdef_storage_gib(run->task->def),
-                                                on_disk, run_ref_new(run));
+                start_disk(run);
         network_attach(run, start_vm);
         disks_begin(run);
         start_pulls(run);

@@ -4,6 +4,7 @@
 #include "api/network.h"
 #include "api/pool.h"
 #include "api/routes.h"
+#include "api/templates.h"
 #include "api/webhook.h"
 #include "core/clock.h"
 #include "core/fs.h"
@@ -90,6 +91,7 @@ void handle_info(void *daemon, struct fg_request *r)
                 fg_json_set_str(body, "tlsFingerprint", d->tls.fingerprint);
         fg_json_set(body, "capacity", capacity_json(&d->capacity));
         fg_json_set(body, "pool", fg_pool_to_json(d->pool, false));
+        fg_json_set(body, "templates", fg_templates_to_json(d->templates));
         fg_json_set(body, "hypervisor", hypervisor_json(info));
         fg_json_set(body, "network", network_info_json(d));
         fg_json_set(body, "directories", directories_json(&d->config));

@@ -217,6 +217,7 @@ static void apply_extensions(struct fg_taskdef *def, const struct fg_extensions 
                 def->fgrun->max_run_time = with->max_run_time;
         replace(&def->fgrun->image_pull, with->image_pull);
         replace(&def->fgrun->isolation, with->isolation);
+        replace(&def->fgrun->start, with->start);
 }
 
 struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,

@@ -244,15 +244,40 @@ static bool possible(const struct fg_pool *pool, const struct fg_taskdef *def, c
         return pool->d->capacity.cpu_used + (uint64_t)def->cpu_units <= pool->d->capacity.cpu_units;
 }
 
+static enum fg_way fastest_of(const struct fg_taskdef *def)
+{
+        enum fg_way way = FG_WAY_WARM_IMAGE;
+
+        if (def->fgrun && def->fgrun->start)
+                (void)fg_way_parse(def->fgrun->start, &way); /* it has been checked */
+        return way;
+}
+
+/* No guest waits, but there is what one was. @images: of the task, NULL: not known or prepared. */
+static void restore(const struct fg_pool *pool, const struct pool_demand *size,
+                    const struct pool_images *images, struct fg_pool_claim *ret)
+{
+        const struct pool_images none = { 0 };
+
+        ret->mounted = images && pool_template_find(pool, size, images, ret->template);
+        if (ret->mounted || pool_template_find(pool, size, &none, ret->template))
+                ret->way = FG_WAY_RESTORED;
+        else
+                ret->template[0] = '\0';
+}
+
 void fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
                    const struct fg_net_request *network, struct fg_pool_claim *ret)
 {
         const struct pool_demand size = { .vcpus = (unsigned)((def->cpu_units + 1023) / 1024),
                                           .memory_mib = (unsigned)def->memory_mib };
-        const char *no_images, *no_guest = NULL;
+        static const char said[] = "fgrun.start of the task says so";
+        const char *no_images, *no_guest = said;
+        const enum fg_way fastest = fastest_of(def);
         struct pool_images images, none = { 0 };
         struct pool_guest *g = NULL;
         struct pool_demand *with;
+        bool known;
 
         *ret = (struct fg_pool_claim){ .way = FG_WAY_COLD };
         ret->why = "warm guests are switched off (warm_memory_mib)";
@@ -263,15 +288,20 @@ void fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
         note_size(pool, def, with);
         if (!possible(pool, def, &ret->why))
                 return;
-        if (with && !no_images)
+        known = with && !no_images;
+        if (fastest > FG_WAY_WARM_IMAGE)
+                no_images = said;
+        else if (known)
                 g = find(pool, &size, &images, network, &no_images);
         ret->way = g ? FG_WAY_WARM_IMAGE : FG_WAY_WARM;
         ret->why = g ? NULL : no_images;
-        if (!g)
+        if (!g && fastest <= FG_WAY_WARM)
                 g = find(pool, &size, &none, network, &no_guest);
         if (!g) {
                 ret->way = FG_WAY_COLD;
                 ret->why = no_guest;
+                if (fastest <= FG_WAY_RESTORED)
+                        restore(pool, &size, known ? &images : NULL, ret);
                 return;
         }
         memcpy(ret->id, g->id, sizeof(g->id));

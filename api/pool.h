@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "api/task.h"
+#include "api/templates.h"
 #include "core/error.h"
 #include "core/id.h"
 #include "core/json.h"
@@ -33,8 +34,11 @@ void fg_pool_free(struct fg_pool *pool);
 
 struct fg_pool_claim {
         enum fg_way way;
-        char id[FG_ID_LEN + 1]; /* of the guest, unless the way is cold */
+        char id[FG_ID_LEN + 1]; /* of the guest, if one waited */
         const char *why;        /* why not a faster way, static text; NULL: there is none */
+        /* To be restored from; with its images mounted, or none. */
+        char template[FG_TEMPLATE_NAME_LEN + 1];
+        bool mounted;
 };
 
 /**

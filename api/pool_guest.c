@@ -13,8 +13,7 @@
 
 #define BOOT_SECONDS 120
 
-/* A job's way back to a guest that may be gone. */
-struct ref {
+struct pool_ref {
         struct fg_pool *pool;
         char id[FG_ID_LEN + 1];
 };
@@ -29,16 +28,16 @@ struct pool_guest *pool_find(const struct fg_pool *pool, const char *id)
         return NULL;
 }
 
-static struct ref *ref_new(const struct pool_guest *g)
+struct pool_ref *pool_ref_new(const struct pool_guest *g)
 {
-        struct ref *ref = fg_calloc(1, sizeof(*ref));
+        struct pool_ref *ref = fg_calloc(1, sizeof(*ref));
 
         ref->pool = g->pool;
         memcpy(ref->id, g->id, sizeof(ref->id));
         return ref;
 }
 
-static struct pool_guest *ref_take(struct ref *ref)
+struct pool_guest *pool_ref_take(struct pool_ref *ref)
 {
         struct pool_guest *g = pool_find(ref->pool, ref->id);
 
@@ -95,9 +94,14 @@ static char *dir_of(const struct pool_guest *g)
         return fg_asprintf("%s/tasks/%s", g->pool->d->config.state_dir, g->id);
 }
 
+char *pool_scratch(const struct pool_guest *g)
+{
+        return fg_asprintf("%s/tasks/%s/scratch.img", g->pool->d->config.state_dir, g->id);
+}
+
 static void on_disk_removed(void *userdata, const struct fg_error *err)
 {
-        struct pool_guest *g = ref_take(userdata);
+        struct pool_guest *g = pool_ref_take(userdata);
 
         if (g && err)
                 fg_log_warn("the disk of warm guest %s cannot be removed: %s", g->id, err->msg);
@@ -114,7 +118,7 @@ static void on_detached(void *userdata, const char *id, const struct fg_error *e
                 return;
         if (err)
                 fg_log_warn("the network of warm guest %s cannot be removed: %s", id, err->msg);
-        fg_disk_remove(g->pool->d->io, dir, on_disk_removed, ref_new(g));
+        fg_disk_remove(g->pool->d->io, dir, on_disk_removed, pool_ref_new(g));
 }
 
 static void on_destroyed(void *userdata, const char *id, const struct fg_error *err)
@@ -125,6 +129,8 @@ static void on_destroyed(void *userdata, const char *id, const struct fg_error *
                 return;
         if (err)
                 fg_log_warn("warm guest %s cannot be ended: %s", id, err->msg);
+        else
+                pool_template_ended(g);
         if (fg_net_info(g->pool->d->net)->usable)
                 fg_net_detach(g->pool->d->net, id, on_detached, g->pool);
         else
@@ -151,6 +157,7 @@ void pool_fail(struct pool_guest *g, const char *why)
 {
         if (g->state == POOL_ENDING)
                 return;
+        pool_template_failed(g, why);
         g->pool->failures++;
         fg_log_warn("warm guest %s is given up: %s", g->id, why);
         pool_end(g);
@@ -211,6 +218,10 @@ static void on_frame(void *userdata, const struct fg_frame *f)
         if (fg_json_str(message, "error"))
                 fg_log_debug("warm guest %s could not rehearse: %s", g->id,
                              fg_json_str(message, "error"));
+        if (g->makes) {
+                pool_template_save(g);
+                return;
+        }
         g->state = POOL_READY;
         g->pool->failures = 0;
         g->deadline = sd_event_source_disable_unref(g->deadline);
@@ -280,8 +291,11 @@ static void start(struct pool_guest *g)
         struct fg_vm_disk disks[POOL_IMAGES_MAX];
         const int n = find_disks(g, paths, disks);
         const struct fg_net_info *net = fg_net_info(g->pool->d->net);
-        fg_autofree char *dir = dir_of(g);
-        fg_autofree char *scratch = fg_asprintf("%s/scratch.img", dir);
+        const struct fg_templates *templates = g->pool->d->templates;
+        fg_autofree char *scratch = pool_scratch(g);
+        fg_autofree char *ram = fg_templates_path(templates, g->template, FG_TEMPLATE_RAM);
+        fg_autofree char *state = fg_templates_path(templates, g->template, FG_TEMPLATE_STATE);
+        const struct fg_vm_template template = { .ram = ram, .state = g->makes ? NULL : state };
         struct fg_vm_nic nic = { .netns = net->namespace_path,
                                  .tap = g->nic.tap,
                                  .mac = g->nic.mac };
@@ -293,6 +307,7 @@ static void start(struct pool_guest *g)
         spec.nic = net->usable ? &nic : NULL;
         spec.n_disks = n > 0 ? (size_t)n : 0;
         spec.hotplug = n == 0;
+        spec.template = g->template[0] ? &template : NULL;
         if (n < 0)
                 pool_end(g);
         else
@@ -306,6 +321,7 @@ static void made(struct pool_guest *g, const struct fg_error *err)
 {
         if (err && !g->unwanted) {
                 g->unwanted = true;
+                pool_template_failed(g, err->msg);
                 g->pool->failures++;
                 fg_log_warn("warm guest %s is given up: %s", g->id, err->msg);
         }
@@ -320,7 +336,7 @@ static void made(struct pool_guest *g, const struct fg_error *err)
 
 static void on_disk(void *userdata, const struct fg_error *err)
 {
-        struct pool_guest *g = ref_take(userdata);
+        struct pool_guest *g = pool_ref_take(userdata);
 
         if (!g)
                 return;
@@ -361,7 +377,7 @@ bool pool_make(struct fg_pool *pool, const struct pool_demand *demand,
                const struct pool_images *images)
 {
         struct pool_guest *g = fg_calloc(1, sizeof(*g));
-        fg_autofree char *dir = NULL, *scratch = NULL;
+        fg_autofree char *scratch = NULL, *source = NULL;
         struct fg_error err = FG_ERROR_INIT;
 
         g->pool = pool;
@@ -381,10 +397,15 @@ bool pool_make(struct fg_pool *pool, const struct pool_demand *demand,
                 pool_forget(g);
                 return false;
         }
-        dir = dir_of(g);
-        scratch = fg_asprintf("%s/scratch.img", dir);
-        (void)fg_disk_make(pool->d->io, pool->d->config.cache_dir, scratch,
-                           FG_EPHEMERAL_DEFAULT_GIB, on_disk, ref_new(g));
+        pool_template_choose(g);
+        scratch = pool_scratch(g);
+        if (g->template[0] && !g->makes) {
+                source = fg_templates_path(pool->d->templates, g->template, FG_TEMPLATE_SCRATCH);
+                (void)fg_disk_copy(pool->d->io, source, scratch, on_disk, pool_ref_new(g));
+        } else {
+                (void)fg_disk_make(pool->d->io, pool->d->config.cache_dir, scratch,
+                                   FG_EPHEMERAL_DEFAULT_GIB, on_disk, pool_ref_new(g));
+        }
         return true;
 }
 

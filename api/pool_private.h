@@ -5,6 +5,7 @@
 
 #include "api/daemon.h"
 #include "api/pool.h"
+#include "api/templates.h"
 
 /* The inside of the pool: pool_demand.c knows what tasks came, pool.c decides how many guests there
  * are, pool_guest.c is the life of one. */
@@ -37,6 +38,7 @@ enum pool_state {
         POOL_STARTING,   /* QEMU */
         POOL_BOOTING,    /* until its hello */
         POOL_REHEARSING, /* a container of nothing */
+        POOL_SAVING,     /* it becomes a template, and ends */
         POOL_READY,
         POOL_ENDING, /* VM, then network, then disk go */
 };
@@ -48,6 +50,9 @@ struct pool_guest {
         unsigned vcpus, memory_mib;
         struct pool_images images; /* that it has mounted, or will */
         enum pool_state state;
+        char template[FG_TEMPLATE_NAME_LEN + 1]; /* restored from it; "": booted */
+        bool makes;                              /* ... no, that one is made of this guest */
+        bool saved;                              /* ... and complete once its VM has ended */
         bool unwanted; /* to be ended as soon as what is under way is over */
         bool disk_made;
         bool attached; /* nic is its network card, or there is no network */
@@ -83,7 +88,24 @@ const char *pool_demand_images(const struct fg_pool *pool, const struct pool_dem
  */
 int pool_references(const struct fg_taskdef *def, char *ret[POOL_IMAGES_MAX], size_t *ret_n);
 
+/* pool_template.c: guests that are restored, or made to be. */
+/** pool_template_choose() - where a new guest comes from: sets @g->template, @g->makes */
+void pool_template_choose(struct pool_guest *g);
+/** pool_template_find() - one for guests with @images. Return: false when there is none. */
+bool pool_template_find(const struct fg_pool *pool, const struct pool_demand *size,
+                        const struct pool_images *images, char ret[FG_TEMPLATE_NAME_LEN + 1]);
+/** pool_template_save() - of a guest that is ready to wait: it is stopped, and ends */
+void pool_template_save(struct pool_guest *g);
+/** pool_template_ended() - the VM of a guest is gone: if a template was made of it, it is complete
+ */
+void pool_template_ended(struct pool_guest *g);
+void pool_template_failed(const struct pool_guest *g, const char *why);
+
 /* pool_guest.c */
+struct pool_ref; /* a job's way back to a guest that may be gone */
+struct pool_ref *pool_ref_new(const struct pool_guest *g);
+struct pool_guest *pool_ref_take(struct pool_ref *ref);
+char *pool_scratch(const struct pool_guest *g); /* path; the caller frees */
 struct pool_guest *pool_find(const struct fg_pool *pool, const char *id);
 /** pool_make() - begin a guest. Return: false when there is no room for it. */
 bool pool_make(struct fg_pool *pool, const struct pool_demand *demand,

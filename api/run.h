@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "api/disk.h"
 #include "api/engine.h"
 #include "api/session.h"
+#include "api/templates.h"
 #include "core/secret.h"
 #include "core/table.h"
 
@@ -30,13 +32,14 @@ struct fg_run {
         sd_event_source *retry;    /* of a failed save or tear-down */
         bool net_attaching;        /* the VM waits for its TAP */
         sd_event_source *limit;    /* of the task's run time; NULL: none */
-        struct fg_disk_job *disk_making; /* not NULL: the end waits for it */
-        bool vm_starting;                /* cannot be interrupted: the end waits for it */
-        bool disk_made, vm_asked;        /* the scratch disk is there; the VM was started */
-        bool warm;                       /* it took over a guest that waited */
-        bool mounted;                    /* ... and that has its images */
-        unsigned attaching;              /* disks on their way into a warm guest */
-        struct fg_secret variables;      /* until the guest has them; engine_variables.c */
+        struct fg_disk_job *disk_making;         /* not NULL: the end waits for it */
+        bool vm_starting;                        /* cannot be interrupted: the end waits for it */
+        bool disk_made, vm_asked;                /* the scratch disk is there; the VM was started */
+        bool warm;                               /* it took over a guest that waited */
+        bool mounted;                            /* ... and that has its images */
+        char template[FG_TEMPLATE_NAME_LEN + 1]; /* its VM is restored from it; "": not */
+        unsigned attaching;                      /* disks on their way into a warm guest */
+        struct fg_secret variables;              /* until the guest has them; engine_variables.c */
         bool fetching, variables_ready;
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
         bool guest_ready, task_sent, stop_sent;
@@ -86,8 +89,16 @@ void start_pulls(struct fg_run *run);    /* what is not there yet */
 void start_session(struct fg_run *run);  /* the VM is there: talk to its guest */
 void start_try_send(struct fg_run *run); /* give the guest its task once all is ready */
 
+void start_disk(struct fg_run *run);                                /* make its scratch disk */
 void start_vm(struct fg_run *run);                                  /* once its disks are there */
 void start_vm_runs(struct fg_run *run, const struct fg_error *err); /* or could not be started */
+
+/* engine_restore.c: a VM that starts from a template, in place of a boot */
+struct fg_disk_job *restore_disk(struct fg_run *run, const char *path, fg_disk_done_fn done);
+/** restore_disks() - that the template's guest had mounted. Return: how many, -1: one is gone */
+int restore_disks(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX]);
+/** restore_failed() - before the guest has got its task. Return: whether it is booted instead. */
+bool restore_failed(struct fg_run *run, const char *why);
 
 /* engine_warm.c */
 void warm_attach(struct fg_run *run, const struct fg_vm_disk *disks, size_t n);

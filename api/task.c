@@ -120,7 +120,7 @@ void fg_task_came(struct fg_task *t, enum fg_way way, const char *why)
         t->way_reason = fg_strdup(why);
 }
 
-static const char *const ways[FG_WAYS] = { "warm-image", "warm", "cold" };
+static const char *const ways[FG_WAYS] = { "warm-image", "warm", "restored", "cold" };
 
 const char *fg_way_name(enum fg_way way)
 {

@@ -27,7 +27,7 @@ enum fg_phase {
 };
 
 /* How a task came to its guest, the fastest first. */
-enum fg_way { FG_WAY_WARM_IMAGE, FG_WAY_WARM, FG_WAY_COLD, FG_WAYS };
+enum fg_way { FG_WAY_WARM_IMAGE, FG_WAY_WARM, FG_WAY_RESTORED, FG_WAY_COLD, FG_WAYS };
 
 /* One container of a task, as it runs. */
 struct fg_container {

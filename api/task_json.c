@@ -164,6 +164,8 @@ struct json_object *fg_task_ours(const struct fg_task *t, const struct fg_names 
                 fg_json_set_int(obj, "maxRunTime", t->def->fgrun->max_run_time);
         if (t->def->fgrun && t->def->fgrun->image_pull)
                 fg_json_set_str(obj, "imagePull", t->def->fgrun->image_pull);
+        if (t->def->fgrun && t->def->fgrun->start)
+                fg_json_set_str(obj, "fastestStart", t->def->fgrun->start);
         fg_json_set(obj, "phases", phases_json(t));
         restarts = restarts_json(t);
         if (restarts)

@@ -63,10 +63,22 @@ static bool check_isolation(struct fg_decode *d, const char *s)
         return false;
 }
 
+static bool check_start(struct fg_decode *d, const char *s)
+{
+        static const char *const ways[] = { "warm-image", "warm", "restored", "cold", NULL };
+
+        if (fg_one_of(s, ways))
+                return true;
+        fg_decode_problem(d, NULL, "warm-image, warm, restored or cold",
+                          "'%.*s' is not a valid value", FG_CLIP(s));
+        return false;
+}
+
 static const struct fg_field extension_fields[] = {
         FG_ROW_INT(fg_extensions, max_run_time, "maxRunTime", .min = 1),
         FG_ROW_STRING(fg_extensions, image_pull, "imagePull", .check = check_image_pull),
         FG_ROW_STRING(fg_extensions, isolation, "isolation", .check = check_isolation),
+        FG_ROW_STRING(fg_extensions, start, "start", .check = check_start),
 };
 const struct fg_object fg_extensions_object = FG_OBJECT(fg_extensions, extension_fields);
 

@@ -145,6 +145,7 @@ struct fg_extensions {
         int64_t max_run_time; /* s from the start of the first container; 0: no limit */
         char *image_pull;     /* "prepared" or "guest"; NULL: as the configuration has it */
         char *isolation;      /* "microvm", also when absent, or "container" */
+        char *start;          /* the fastest way that it may start, fg_way_name(); NULL: any */
 };
 
 struct fg_taskdef {

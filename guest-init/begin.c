@@ -165,12 +165,16 @@ int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error
         struct entropy nothing = { 0 }; /* of value: the second time is faster */
         struct fg_error failed;
 
-        if (mix(&nothing, err) < 0 || fg_network_park(err) < 0 ||
-            fg_metadata_park(&t->metadata, err) < 0)
+        if (mix(&nothing, err) < 0)
+                return -1;
+        /* What was made from the memory of a guest that was parked has it all, but for the code
+           that an emulator translated. */
+        if (t->metadata.listener < 0 &&
+            (fg_network_park(err) < 0 || fg_metadata_park(&t->metadata, err) < 0))
                 return -1;
         if (!serials || json_object_array_length(serials) == 0)
                 return 0;
-        if (fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
+        if (!t->parked && fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         t->parked = true;
         for (size_t i = 0; i < json_object_array_length(serials); i++) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -102,18 +103,31 @@ static int add_default_route(int fd, int index, const struct fg_address *gateway
         return fg_wrap(err, "default route via %s", text);
 }
 
+/* By its MAC address; or the one that was named before, in a guest that was made from another's
+   memory, and with it got the other's address. */
+static int find(int fd, const struct fg_network *n, struct fg_netlink_link *ret,
+                struct fg_error *err)
+{
+        int found = fg_netlink_find(fd, n->mac, ret, err);
+        char mac[FG_MAC_TEXT];
+
+        if (found != 0)
+                return found < 0 ? -1 : 0;
+        fg_mac_text(n->mac, mac);
+        ret->index = (int)if_nametoindex(FG_NETWORK_INTERFACE);
+        (void)snprintf(ret->name, sizeof(ret->name), FG_NETWORK_INTERFACE);
+        if (ret->index == 0)
+                return fg_fail(err, FG_ERR_NOT_FOUND, "no interface has the MAC address %s", mac);
+        if (change_link(fd, ret->index, 0, IFLA_ADDRESS, n->mac, FG_MAC_LEN, err) < 0)
+                return fg_wrap(err, "give " FG_NETWORK_INTERFACE " the MAC address %s", mac);
+        return 0;
+}
+
 static int configure(int fd, const struct fg_network *n, struct fg_error *err)
 {
         struct fg_netlink_link link;
-        char mac[FG_MAC_TEXT];
-        int found = fg_netlink_find(fd, n->mac, &link, err);
 
-        if (found < 0)
-                return -1;
-        fg_mac_text(n->mac, mac);
-        if (found == 0)
-                return fg_fail(err, FG_ERR_NOT_FOUND, "no interface has the MAC address %s", mac);
-        if (set_link(fd, n, &link, err) < 0 ||
+        if (find(fd, n, &link, err) < 0 || set_link(fd, n, &link, err) < 0 ||
             settle_ipv6(fg_network_first(n, AF_INET6) != NULL, err) < 0)
                 return -1;
         if (change_link(fd, link.index, IFF_UP, 0, NULL, 0, err) < 0)

@@ -88,7 +88,7 @@ static void handle_rehearse(void *owner, struct json_object *message)
         struct fg_task *t = owner;
 
         fg_json_set_str(m, "type", "rehearsed");
-        if (fg_rehearse(&err) < 0 || fg_task_park(t, disks, &err) < 0) {
+        if ((!t->parked && fg_rehearse(&err) < 0) || fg_task_park(t, disks, &err) < 0) {
                 fg_console("rehearsal: %s", err.msg);
                 fg_json_set_str(m, "error", err.msg);
         }

@@ -14,6 +14,9 @@ struct fg_backend_ops {
                       void *userdata);
         void (*attach)(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *disk,
                        fg_vmm_done_fn done, void *userdata);
+        void (*save)(struct fg_vmm *vmm, const char *id, const struct fg_vm_template *template,
+                     fg_vmm_done_fn done,
+                     void *userdata); /* NULL where info.template_key is empty */
         void (*destroy)(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata);
         void (*list)(struct fg_vmm *vmm, fg_vmm_list_fn done, void *userdata);
         const char *(*console_tail)(struct fg_vmm *vmm, const char *id);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/domain.h"
 
+#include <string.h>
+
 #include "core/str.h"
 #include "guest-init/protocol.h"
 #include "vmm/paths.h"
@@ -246,6 +248,52 @@ static int put_disks(const struct fg_vm_spec *spec, struct fg_buf *out, struct f
         return 0;
 }
 
+/* A comma ends a value of QEMU's, unless there are two. */
+static int put_value(struct fg_buf *out, const char *path, struct fg_error *err)
+{
+        fg_autofree char *text = fg_calloc(2, strlen(path) + 1);
+        char *to = text;
+
+        for (const char *p = path; *p; p++) {
+                *to++ = *p;
+                if (*p == ',')
+                        *to++ = ',';
+        }
+        return put_text(out, "", text, "", err);
+}
+
+/*
+ * RAM in a file: who makes the template writes to it, who is restored from it maps it privately, so
+ * that what they have in common is in memory once. libvirt knows such RAM, but not under a name
+ * that several domains share, and nothing of a VM that waits for its state.
+ */
+static int put_template(const struct fg_vm_spec *spec, struct fg_buf *out, struct fg_error *err)
+{
+        const struct fg_vm_template *t = spec->template;
+
+        if (!t)
+                return 0;
+        if (fg_buf_printf(out, err,
+                          "  <qemu:commandline>\n"
+                          "    <qemu:arg value='-object'/>\n"
+                          "    <qemu:arg value='memory-backend-file,id=fgrun-ram,size=%uM,share=%s,"
+                          "mem-path=",
+                          spec->memory_mib, t->state ? "off" : "on") < 0 ||
+            put_value(out, t->ram, err) < 0 ||
+            fg_buf_puts(out,
+                        "'/>\n"
+                        "    <qemu:arg value='-machine'/>\n"
+                        "    <qemu:arg value='memory-backend=fgrun-ram'/>\n",
+                        err) < 0)
+                return -1;
+        if (t->state && fg_buf_puts(out,
+                                    "    <qemu:arg value='-incoming'/>\n"
+                                    "    <qemu:arg value='defer'/>\n",
+                                    err) < 0)
+                return -1;
+        return fg_buf_puts(out, "  </qemu:commandline>\n", err);
+}
+
 int fg_domain_xml(const struct fg_domain_config *config, const struct fg_vm_spec *spec,
                   struct fg_buf *out, struct fg_error *err)
 {
@@ -259,11 +307,13 @@ int fg_domain_xml(const struct fg_domain_config *config, const struct fg_vm_spec
             put_hotplug(spec, out, err) < 0)
                 return fg_wrap(err, "domain of %s", spec->id);
         /* Without it libvirt asks for every CPU property in turn: 210 queries, 330 ms a start. */
-        return fg_buf_puts(out,
-                           "  </devices>\n"
-                           "  <qemu:capabilities>\n"
-                           "    <qemu:del capability='cpu-unavailable-features'/>\n"
-                           "  </qemu:capabilities>\n"
-                           "</domain>\n",
-                           err);
+        if (fg_buf_puts(out,
+                        "  </devices>\n"
+                        "  <qemu:capabilities>\n"
+                        "    <qemu:del capability='cpu-unavailable-features'/>\n"
+                        "  </qemu:capabilities>\n",
+                        err) < 0 ||
+            put_template(spec, out, err) < 0)
+                return fg_wrap(err, "domain of %s", spec->id);
+        return fg_buf_puts(out, "</domain>\n", err);
 }

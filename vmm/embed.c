@@ -214,12 +214,32 @@ int fg_embed_forget(const char *root, const char *id, struct fg_error *err)
         fg_autofree char *name = fg_asprintf(FG_DOMAIN_PREFIX "%s", id);
         fg_autofree char *log = fg_asprintf("%s" LOG_DIR "/%s.log", root, name);
         fg_autofree char *status = fg_asprintf("%s" RUN_DIR "/%s.xml", root, name);
+        fg_autofree char *unfinished = fg_asprintf("%s.new", status);
         fg_autofree char *pid = fg_asprintf("%s" RUN_DIR "/%s.pid", root, name);
 
         if (remove_domain_dirs(root, name, err) < 0 || fg_rm_rf(log, err) < 0 ||
-            fg_rm_rf(status, err) < 0)
+            fg_rm_rf(status, err) < 0 || fg_rm_rf(unfinished, err) < 0)
                 return -1;
         return fg_rm_rf(pid, err);
+}
+
+void fg_embed_forget_ended(const char *root, bool (*ended)(void *userdata, const char *id),
+                           void *userdata)
+{
+        fg_autofree char *run = fg_asprintf("%s" RUN_DIR, root);
+        fg_cleanup(closedirp) DIR *handle = opendir(run);
+        struct dirent *entry;
+
+        while (handle && (entry = readdir(handle))) {
+                char id[FG_ID_LEN + 1];
+                struct fg_error ignored;
+
+                if (!fg_starts_with(entry->d_name, FG_DOMAIN_PREFIX))
+                        continue;
+                (void)snprintf(id, sizeof(id), "%s", entry->d_name + strlen(FG_DOMAIN_PREFIX));
+                if (fg_id_valid(id) && ended(userdata, id))
+                        (void)fg_embed_forget(root, id, &ignored);
+        }
 }
 
 char *fg_embed_uri(const char *root)

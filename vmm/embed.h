@@ -26,6 +26,12 @@ int fg_embed_prepare(const char *root, const struct fg_qemu_user *user, bool lim
  * except for the log.
  */
 int fg_embed_forget(const char *root, const char *id, struct fg_error *err);
+/**
+ * fg_embed_forget_ended() - the same of all VMs of which @ended says so
+ * For the end of the driver's life, when it may be about to write of VMs that it has seen end.
+ */
+void fg_embed_forget_ended(const char *root, bool (*ended)(void *userdata, const char *id),
+                           void *userdata);
 /** fg_embed_uri() - heap string */
 char *fg_embed_uri(const char *root);
 

@@ -65,6 +65,13 @@ static uint64_t lv_memory_kib(struct fg_vmm *vmm, const char *id)
         return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
+static bool has_ended(void *userdata, const char *id)
+{
+        struct fg_libvirt *lv = userdata;
+
+        return !fg_lv_vm_find(lv, id) && !fg_lv_pid(lv, id);
+}
+
 static void lv_free(struct fg_vmm *vmm)
 {
         struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
@@ -83,6 +90,8 @@ static void lv_free(struct fg_vmm *vmm)
                 (void)virConnectClose(lv->conn);
         fg_virt_loop_free(lv->loop);
         fg_lane_free(lv->mail);
+        if (lv->root)
+                fg_embed_forget_ended(lv->root, has_ended, lv);
         sd_event_source_disable_unref(lv->room);
         HASH_ITER (hh, lv->vms, vm, next)
                 fg_lv_vm_free(lv, vm);
@@ -100,6 +109,7 @@ static const struct fg_backend_ops libvirt_ops = {
         .free = lv_free,
         .start = fg_lv_start,
         .attach = fg_lv_attach,
+        .save = fg_lv_save,
         .destroy = fg_lv_destroy,
         .list = fg_lv_list,
         .console_tail = lv_console_tail,
@@ -302,7 +312,8 @@ int fg_libvirt_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_g
                 return -1;
         uri = prepare_uri(lv, config, err);
         if (!uri || fg_lane_new(event, "virt-mail", 0, &lv->mail, err) < 0 ||
-            connect_to(lv, uri, err) < 0 || adopt_all(lv, err) < 0 ||
+            connect_to(lv, uri, err) < 0 || fg_lv_template_key(lv, err) < 0 ||
+            adopt_all(lv, err) < 0 ||
             fg_lane_new(event, "virt", config->lanes ?: 1, &lv->lane, err) < 0)
                 return -1;
         *ret = &fg_take_ptr(lv)->base;

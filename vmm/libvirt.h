@@ -12,7 +12,8 @@
 
 /* The libvirt backend: libvirt.c connects, libvirt_vm.c starts, ends and
    adopts VMs, libvirt_attach.c adds disks to them, libvirt_list.c finds them,
-   libvirt_cpu.c limits them, libvirt_disk.c is there when a disk is full or fails. */
+   libvirt_cpu.c limits them, libvirt_disk.c is there when a disk is full or fails,
+   libvirt_template.c saves and restores them. */
 
 struct fg_lv_job;
 
@@ -57,6 +58,17 @@ struct fg_libvirt {
         struct fg_lane *lane; /* blocking calls */
         struct fg_lane *mail; /* no threads: carries events to the loop */
 };
+
+/* libvirt_template.c */
+/** fg_lv_template_key() - into info; part of connecting */
+int fg_lv_template_key(struct fg_libvirt *lv, struct fg_error *err);
+/** fg_lv_template_new() - the file for the RAM of a VM that makes a template. Lane. */
+int fg_lv_template_new(const struct fg_libvirt *lv, const char *path, unsigned mib,
+                       struct fg_error *err);
+/** fg_lv_template_load() - let a VM that waits for its state have it, and run. Lane. */
+int fg_lv_template_load(virDomainPtr dom, const char *path, struct fg_error *err);
+void fg_lv_save(struct fg_vmm *vmm, const char *id, const struct fg_vm_template *template,
+                fg_vmm_done_fn done, void *userdata);
 
 void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
                  void *userdata);

@@ -25,6 +25,8 @@ struct fg_lv_job {
         unsigned limit_mib; /* of QEMU's process, 0: none */
         char *scratch;
         char *disks[FG_VM_DISKS_MAX];
+        char *ram, *state; /* of a template; NULL: none; state NULL: it is made */
+        unsigned memory_mib;
         char *netns; /* where the VM's TAP is; NULL: none */
         char *xml;
         int process; /* pidfd of the started QEMU, -1: unknown */
@@ -54,6 +56,8 @@ static void job_free(struct fg_lv_job *job)
         free(job->scratch);
         for (size_t i = 0; i < FG_VM_DISKS_MAX; i++)
                 free(job->disks[i]);
+        free(job->ram);
+        free(job->state);
         free(job->netns);
         free(job->xml);
         fg_closep(&job->process);
@@ -161,7 +165,8 @@ static int call_create(void *userdata, struct fg_error *err)
 {
         struct birth *b = userdata;
 
-        b->dom = virDomainCreateXML(b->job->lv->conn, b->job->xml, 0);
+        b->dom = virDomainCreateXML(b->job->lv->conn, b->job->xml,
+                                    b->job->state ? VIR_DOMAIN_START_PAUSED : 0);
         return b->dom ? 0 : fg_virt_fail(err, "start QEMU");
 }
 
@@ -203,10 +208,14 @@ static int create(const struct fg_lv_job *job, struct fg_error *err)
         /* A task that is begun anew has its former VM's id, which libvirt may still be ending. */
         if (end_domain(job->lv, job->id, err) < 0)
                 return -1;
+        if (job->ram && !job->state &&
+            fg_lv_template_new(job->lv, job->ram, job->memory_mib, err) < 0)
+                return -1;
         dom = create_domain(job, err);
         if (!dom)
                 return -1;
-        if (job->limit_mib && limit_memory(dom, job->limit_mib, err) < 0) {
+        if ((job->limit_mib && limit_memory(dom, job->limit_mib, err) < 0) ||
+            (job->state && fg_lv_template_load(dom, job->state, err) < 0)) {
                 (void)virDomainDestroy(dom);
                 return -1;
         }
@@ -337,6 +346,9 @@ void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_
         job->scratch = fg_strdup(spec->scratch);
         for (size_t i = 0; i < spec->n_disks && i < FG_VM_DISKS_MAX; i++)
                 job->disks[i] = fg_strdup(spec->disks[i].path);
+        job->memory_mib = spec->memory_mib;
+        job->ram = spec->template ? fg_strdup(spec->template->ram) : NULL;
+        job->state = spec->template ? fg_strdup(spec->template->state) : NULL;
         job->netns = spec->nic ? fg_strdup(spec->nic->netns) : NULL;
         if (lv->limits)
                 job->limit_mib = spec->memory_mib + lv->base.info.overhead_mib;

@@ -104,6 +104,12 @@ void fg_vmm_attach(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *
         vmm->ops->attach(vmm, id, disk, done, userdata);
 }
 
+void fg_vmm_save(struct fg_vmm *vmm, const char *id, const struct fg_vm_template *template,
+                 fg_vmm_done_fn done, void *userdata)
+{
+        vmm->ops->save(vmm, id, template, done, userdata);
+}
+
 void fg_vmm_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata)
 {
         vmm = fg_vmm_of(vmm, id);

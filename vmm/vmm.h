@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/cleanup.h"
+#include "core/digest.h"
 #include "core/error.h"
 #include "core/id.h"
 
@@ -46,7 +47,9 @@ struct fg_vmm_info {
         char warning[512];     /* something the operator should mend, or "" */
         bool limits_cpu;       /* fg_vmm_limit_cpu() can be called */
         unsigned overhead_mib; /* host memory of a VM beyond its RAM, as limited */
-        unsigned paused;       /* VMs that wait for room on the disk, as of now */
+        char template_key[FG_DIGEST_LEN +
+                          1]; /* changes with what VMs boot from; "": no templates */
+        unsigned paused;      /* VMs that wait for room on the disk, as of now */
 };
 
 /* A read-only raw file, shared between VMs. Of 8 virtio-mmio slots the rest of a VM takes 5. */
@@ -64,6 +67,12 @@ struct fg_vm_nic {
         const char *tap, *mac;
 };
 
+/* RAM in a file, which VMs of the same shape start from. Strings are borrowed; copied. */
+struct fg_vm_template {
+        const char *ram;   /* as large as the VM's RAM */
+        const char *state; /* of its devices, to start from; NULL: the VM boots, and makes @ram */
+};
+
 /* A VM to start. Borrowed for the call; copied. */
 struct fg_vm_spec {
         char id[FG_ID_LEN + 1]; /* 128 bits; the domain's UUID; its name is fgrun-<id> */
@@ -75,7 +84,8 @@ struct fg_vm_spec {
         const struct fg_vm_disk *disks;
         size_t n_disks;
         bool hotplug; /* fg_vmm_attach() may add disks; 50 ms more of a boot under TCG */
-        const struct fg_vm_nic *nic; /* NULL: none */
+        const struct fg_vm_nic *nic;           /* NULL: none */
+        const struct fg_vm_template *template; /* NULL: it has RAM of its own, and boots */
 };
 
 struct fg_vm {
@@ -122,6 +132,13 @@ void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done
  */
 void fg_vmm_attach(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *disk,
                    fg_vmm_done_fn done, void *userdata);
+/**
+ * fg_vmm_save() - stop a VM that makes the RAM of @template, and write the state of its devices, a
+ * new file. It does not go on: destroy it, and the template is complete. What starts from it has a
+ * scratch disk with the same content, and for the rest the same shape.
+ */
+void fg_vmm_save(struct fg_vmm *vmm, const char *id, const struct fg_vm_template *template,
+                 fg_vmm_done_fn done, void *userdata);
 /**
  * fg_vmm_destroy() - end a VM and remove everything vmm made for it (domain, sockets, cgroup)
  * Idempotent: an id that does not exist succeeds. Files given in the spec are the caller's.
