@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks as ordinary containers of the host: real ones, beside VMs that are played."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -15,6 +16,7 @@ from conftest import BUILD, ROOT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("runc"), reason="needs root and runc")
 
+IDLE = "trap exit TERM; echo up; sleep 1000 & wait"
 SPLIT = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # cgroup v2 alone
 
 
@@ -75,10 +77,19 @@ def test_it_is_a_container_of_the_host(module_fgd, pod):
     assert traces(fgd, done["fgrun"]["id"]) == []
 
 
+def test_the_flag(module_fgd, pod, tmp_path):
+    """It wins over the definition's word, and fgrun's exit status is the container's."""
+    definition = {**pod("echo here; exit 6"), "fgrun": {"isolation": "microvm"}}
+    (tmp_path / "task.json").write_text(json.dumps(definition), encoding="ascii")
+    done = subprocess.run([BUILD / "cli" / "fgrun", f"--host=unix:{module_fgd.socket}", "run", "--isolation=container",
+                           tmp_path / "task.json"], stdout=subprocess.PIPE, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (6, b"here\n")
+
+
 def test_limits_of_the_task(module_fgd, pod):
     """Its memory is the task's, not the host's; and its part of a CPU."""
     fgd = module_fgd
-    task = fgd.run(pod("echo up; exec sleep 1000", cpu="512", memory="1024", container={"stopTimeout": 2}))["fgrun"]["id"]
+    task = fgd.run(pod(IDLE, cpu="512", memory="1024"))["fgrun"]["id"]
     fgd.get(task, wait="RUNNING")
     if SPLIT:
         group = pathlib.Path(f"/sys/fs/cgroup/fgrun-{task}")
@@ -123,13 +134,13 @@ def test_stop_is_term_then_kill(module_fgd, pod):
 
 def test_two_containers_and_a_health_check(module_fgd, pod, busybox):
     fgd = module_fgd
-    task = pod("sleep 1000", container={"healthCheck": {"command": ["CMD-SHELL", "test -e /proc/1"], "interval": 5}, "stopTimeout": 2})
+    task = pod(IDLE, container={"healthCheck": {"command": ["CMD-SHELL", "test -e /proc/1"], "interval": 5}})
     task["containerDefinitions"].append({
         "name": "after", "image": busybox, "command": ["sh", "-c", "echo healthy; exit 5"],
         "dependsOn": [{"containerName": "app", "condition": "HEALTHY"}]})
     done = fgd.stopped(fgd.run(task))
     assert {c["name"]: c["exitCode"] for c in done["containers"]}["after"] == 5
-    assert fgd.output_of(done["fgrun"]["id"]) == b"healthy\n"
+    assert fgd.output_of(done["fgrun"]["id"], container="after") == b"healthy\n"
 
 
 def test_the_prepared_image_is_its_root(module_fgd, pod):
@@ -160,7 +171,7 @@ def test_refused_fields_by_name(module_fgd, pod):
 
 def test_its_first_process_is_killed(module_fgd, pod):
     fgd = module_fgd
-    task = fgd.run(pod("echo up; exec sleep 1000"))["fgrun"]["id"]
+    task = fgd.run(pod(IDLE))["fgrun"]["id"]
     wait_for(lambda: fgd.output_of(task) == b"up\n", "its output")
     os.kill(pid_of(fgd, task), signal.SIGKILL)
     assert "ended" in fgd.get(task, wait="STOPPED")["stoppedReason"]
@@ -177,7 +188,7 @@ def test_fgd_is_killed(start, pod):
         done = fgd.get(task, wait="STOPPED")
         assert done["containers"][0]["exitCode"] == 4 and fgd.output_of(task) == b"up\non\n", done["stoppedReason"]
         assert traces(fgd, task) == []
-        orphan = fgd.run(pod("echo up; exec sleep 1000", container={"stopTimeout": 2}))["fgrun"]["id"]
+        orphan = fgd.run(pod(IDLE))["fgrun"]["id"]
         wait_for(lambda: fgd.output_of(orphan) == b"up\n", "its output")
         fgd.kill()
         for suffix in ("", "-wal", "-shm"):
@@ -188,7 +199,7 @@ def test_fgd_is_killed(start, pod):
 
 def test_the_runtime_lost_its_notes(start, pod):
     with start(isolation="container") as fgd:
-        task = fgd.run(pod("echo up; exec sleep 1000"))["fgrun"]["id"]
+        task = fgd.run(pod(IDLE))["fgrun"]["id"]
         wait_for(lambda: fgd.output_of(task) == b"up\n", "its output")
         shutil.rmtree(f"{fgd.directory}/run/pods/runc/{task}")
         os.kill(pid_of(fgd, task), signal.SIGKILL)
@@ -199,7 +210,7 @@ def test_the_runtime_lost_its_notes(start, pod):
 def test_fgd_is_killed_while_it_starts_one(start, pod):
     with start(isolation="container") as fgd:
         for _ in range(5):
-            task = fgd.run(pod("echo up; exec sleep 1000", container={"stopTimeout": 2}))["fgrun"]["id"]
+            task = fgd.run(pod(IDLE))["fgrun"]["id"]
             wait_for(lambda: os.path.exists(f"{fgd.directory}/run/pods/{task}"), "its directory")
             fgd.kill()
             fgd.start()

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What an OCI runtime is told of a pod, against golden/pod.json; FG_REGEN=1 writes it anew. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/buf.h"
+#include "core/fs.h"
+#include "core/json.h"
+#include "core/str.h"
+#include "vmm/backend.h"
+#include "vmm/pod_spec.h"
+
+#define JSON_MAX 65536
+
+static const struct fg_pod pod = {
+        .id = "0123456789abcdef0123456789abcdef",
+        .root = "/run/fgrun/pods/0123456789abcdef0123456789abcdef/root",
+        .init = "/usr/lib/fgrun/fgrun-init",
+        .cpu_units = 512,
+        .memory_mib = 1024,
+        .scratch = { .fd = -1, .minor = 7, .path = "/dev/loop7" },
+        .disks = { { .fd = -1, .minor = 9, .path = "/dev/loop9" } },
+        .serials = { "abc123" },
+        .n_disks = 1,
+};
+
+/* Which of them fgd may give depends on what it has. */
+static void check_capabilities(struct json_object *process)
+{
+        static const char *const never[] = { "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_BOOT",
+                                             "CAP_SYS_TIME",   "CAP_SYSLOG",    "CAP_BPF" };
+        struct json_object *sets = fg_json_obj(process, "capabilities");
+        const char *text = json_object_to_json_string(sets);
+
+        assert_non_null(sets);
+        assert_null(fg_json_get(sets, "inheritable"));
+        assert_null(fg_json_get(sets, "ambient"));
+        for (size_t i = 0; i < FG_ARRAY_SIZE(never); i++)
+                assert_null(strstr(text, never[i]));
+        json_object_object_del(process, "capabilities");
+}
+
+static void test_spec(void **state)
+{
+        fg_autofree char *path = fg_asprintf("%s/pod.json", getenv("FG_GOLDEN"));
+        fg_cleanup(fg_buf_finish) struct fg_buf want = FG_BUF_INIT(JSON_MAX);
+        fg_autojson *spec = fg_pod_spec(&pod);
+        fg_autofree char *text = NULL;
+        struct fg_error err = FG_ERROR_INIT;
+
+        check_capabilities(fg_json_obj(spec, "process"));
+        text = fg_asprintf("%s\n",
+                           json_object_to_json_string_ext(
+                                   spec, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+        if (getenv("FG_REGEN"))
+                assert_int_equal(fg_write_file(path, text, strlen(text), 0644, &err), 0);
+        assert_int_equal(fg_buf_read_file(&want, path, &err), 0);
+        assert_string_equal(text, want.data);
+}
+
+static void test_needs_root(void **state)
+{
+        const struct fg_vmm without = { .pods = NULL };
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_int_equal(fg_vmm_pods(&without, &err), -1);
+        assert_int_equal(err.code, FG_ERR_INVALID);
+        assert_non_null(strstr(err.msg, "root"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_spec),
+                                            cmocka_unit_test(test_needs_root) };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
