@@ -7,14 +7,27 @@ With --from FILE it only writes the document again, from a result of `fgrun benc
 usage: bench/report.py BUILD [--quick] [--json FILE] | bench/report.py --from FILE
 """
 import argparse
+import contextlib
 import json
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 
-DOCUMENT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "benchmark.md"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+
+import ociimage  # noqa: E402
+import registry  # noqa: E402
+
+DOCUMENT = ROOT / "docs" / "benchmark.md"
 BEGIN, END = "<!-- written by bench/report.py: begin -->\n", "<!-- end -->\n"
 WIDTH = 100
+SIZES, SIZES_QUICK = (5, 400, 1000), (5, 40)  # MB, unpacked
+LAYER_MB = 100
+INTERRUPTED = 130
 
 
 def number(value, digits=1):
@@ -129,6 +142,14 @@ def noise(result):
                  [[f"`{name}`", *(text(name, kind) for kind in kinds)] for name in dict.fromkeys(name for name, _ in found)])
 
 
+def images(result):
+    def median(row, key):
+        return number(row[key]["p50_ms"] if key in row else None)
+    return table(["image", "download, MB", "by", "first run, first byte", "later", "accept to first instruction"],
+                 [[f"`{row['image'].partition('/')[2]}`", number(row.get("sizeMB"), 0), f"`{row['name']}`",
+                   *(median(row, key) for key in ("first", "later", "accepted"))] for row in result["images"]])
+
+
 SECTIONS = (
     ("Start", "start", starts),
     ("Rate", "rate", rates),
@@ -137,6 +158,7 @@ SECTIONS = (
     ("Efficiency", "efficiency", lambda result: section(result["efficiency"], WORK)),
     ("Network", "network", lambda result: section(result["network"], CARRIED)),
     ("Noisy neighbour", "noise", noise),
+    ("Images", "images", images),
     ("Isolation", "isolation", lambda result: section(result["isolation"], SEEN)),
     ("Targets", "targets", targets),
 )
@@ -155,6 +177,34 @@ def write_document(result):
     DOCUMENT.write_text(before + BEGIN + "\n" + results(result) + "\n" + END + rest.split(END)[1], "utf-8")
 
 
+def layers(probe, megabytes):
+    """Files that a compressor makes something of, though not much; at most so much in a layer."""
+    yield ociimage.Layer({"probe": ociimage.File(probe, 0o755)}, "gzip")
+    for begin in range(0, megabytes, LAYER_MB):
+        chunk = [os.urandom(700000) + b"what was written before " * 12500 for _ in range(min(LAYER_MB, megabytes - begin))]
+        yield ociimage.Layer({f"data/{begin + i}": data for i, data in enumerate(chunk)}, "gzip")
+
+
+def measure(command, build, sizes):
+    """With a registry of our own, which has an image of each size."""
+    missing = [program for program in ("docker-registry", "skopeo") if not shutil.which(program)]
+    with tempfile.TemporaryDirectory(prefix="fgrun-report-") as tmp, contextlib.ExitStack() as stack:
+        if missing:
+            print(f"no images are measured: not installed: {', '.join(missing)}", file=sys.stderr)
+        else:
+            probe = (build / "bench" / "probe" / "probe").read_bytes()
+            server = stack.enter_context(registry.Registry(f"{tmp}/registry"))
+            for size in sizes:
+                layout = pathlib.Path(tmp) / "layout"
+                ociimage.write_layout(layout, {"latest": ociimage.Image(layers=list(layers(probe, size)), cmd=["/probe", "start"])})
+                server.push(layout, "latest", f"image-{size}:latest")
+                shutil.rmtree(layout)
+                command.append(f"--image={server.host}/image-{size}:latest")
+        status = subprocess.run(command, check=False).returncode
+    if status not in (0, INTERRUPTED):
+        sys.exit(status)
+
+
 def main():
     parser = argparse.ArgumentParser(description="measure, and write docs/benchmark.md")
     parser.add_argument("build", nargs="?", type=pathlib.Path)
@@ -167,9 +217,7 @@ def main():
     path = args.source or args.json or args.build / "bench.json"
     if args.build:
         command = [args.build / "cli" / "fgrun", "bench", f"--json={path}", f"--html={path.with_suffix('.html')}"]
-        done = subprocess.run(command + ["--quick"] * args.quick, check=False)
-        if done.returncode != 0:
-            sys.exit(done.returncode)
+        measure(command + ["--quick"] * args.quick, args.build, SIZES_QUICK if args.quick else SIZES)
     write_document(json.loads(path.read_text("utf-8")))
 
 

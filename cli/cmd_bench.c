@@ -23,10 +23,20 @@ static void set_budget(const char *value, struct argp_state *state)
         arg_options.budget_mib = (unsigned)mib;
 }
 
+static void add_image(const char *value, struct argp_state *state)
+{
+        if (arg_options.n_images == BENCH_IMAGES_MAX)
+                argp_error(state, "at most %d images", BENCH_IMAGES_MAX);
+        arg_options.images[arg_options.n_images++] = value;
+}
+
 static const struct fg_option options[] = {
         { "quick", 0, NULL, "Fewer runs", .flag = &arg_options.quick },
         { "budget", 0, "MIB", "Memory that idle instances are fitted into (4096)",
           .set = set_budget },
+        { "image", 0, "IMAGE",
+          "Measure its first run too; it must print something and end; may be repeated",
+          .set = add_image },
         { "json", 0, "FILE", "Write every sample to FILE", .text = &arg_json },
         { "html", 0, "FILE", "Write a page with plots to FILE", .text = &arg_html },
         { 0 },
@@ -56,6 +66,7 @@ static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
         bench_network(b);
         bench_isolation(b);
         bench_noise(b);
+        bench_images(b);
         bench_targets(b->result);
         bench_describe(b); /* also of what an interruption left undone */
         if (write_files(b->result, err) < 0)

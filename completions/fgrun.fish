@@ -68,6 +68,7 @@ complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l deny -x -d 'What i
 complete -c fgrun -f -n '__fish_seen_subcommand_from keys' -l cluster -x -d 'Only there'
 complete -c fgrun -f -n '__fish_seen_subcommand_from bench' -l quick -d 'Fewer runs'
 complete -c fgrun -f -n '__fish_seen_subcommand_from bench' -l budget -x -d 'MiB that idle instances are fitted into'
+complete -c fgrun -f -n '__fish_seen_subcommand_from bench' -l image -x -d 'Measure its first run too'
 complete -c fgrun -n '__fish_seen_subcommand_from bench' -l json -r -d 'Write every sample'
 complete -c fgrun -n '__fish_seen_subcommand_from bench' -l html -r -d 'Write a page'
 complete -c fgrun -f -n '__fish_seen_subcommand_from info' -l aws-env -d 'Assignments for the AWS CLI'

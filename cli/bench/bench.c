@@ -39,13 +39,36 @@ static void find_peer(struct bench *b, struct bench_peer *p)
         fg_cli_note(b->world.cli, "%s: %s", p->kind->name, p->found ? p->version : p->reason);
 }
 
+/* The registries of images that are on the loopback, as a setting of fgd; NULL: none. */
+static char *local_registries(const struct bench_options *options)
+{
+        char *text = NULL;
+
+        for (size_t i = 0; i < options->n_images; i++) {
+                const char *image = options->images[i];
+                fg_autofree char *before = text;
+
+                if (!bench_image_is_local(image)) {
+                        text = fg_take_ptr(before);
+                        continue;
+                }
+                text = fg_asprintf("%s%s%.*s",
+                                   before ? before : "--insecure-registries=", before ? "," : "",
+                                   (int)strcspn(image, "/"), image);
+        }
+        return text;
+}
+
 int bench_open(struct bench *b, struct fg_cli *cli, const struct bench_options *options,
                struct fg_error *err)
 {
         const bool quick = options->quick;
+        fg_autofree char *insecure = NULL;
 
         *b = (struct bench){ .quick = quick,
                              .budget_mib = options->budget_mib,
+                             .images = options->images,
+                             .n_images = options->n_images,
                              .warm_up = quick ? 1 : WARM_UP,
                              .rounds = quick ? ROUNDS_QUICK : ROUNDS,
                              .result = json_object_new_object() };
@@ -53,7 +76,8 @@ int bench_open(struct bench *b, struct fg_cli *cli, const struct bench_options *
                 b->peers[b->n_peers].kind = bench_kinds[b->n_peers];
         bench_watch_signals();
         (void)getloadavg(&b->load_before, 1);
-        if (bench_world_open(&b->world, cli, err) < 0)
+        insecure = local_registries(options);
+        if (bench_world_open(&b->world, cli, insecure, err) < 0)
                 return -1;
         for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++)
                 find_peer(b, &b->peers[i]);

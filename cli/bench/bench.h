@@ -10,7 +10,8 @@
  * fgrun bench: sections that fill one JSON object (docs/benchmark.md describes it), from which the
  * table and the page are made.
  */
-#define BENCH_PEERS_MAX 12
+#define BENCH_PEERS_MAX  12
+#define BENCH_IMAGES_MAX 4
 
 struct bench {
         struct bench_world world;
@@ -18,13 +19,17 @@ struct bench {
         size_t n_peers;
         bool quick;
         unsigned warm_up, rounds, budget_mib;
+        const char *const *images;
+        size_t n_images;
         double load_before;
         struct json_object *result;
 };
 
 struct bench_options {
         bool quick;
-        unsigned budget_mib; /* of memory, for idle instances */
+        unsigned budget_mib;                  /* of memory, for idle instances */
+        const char *images[BENCH_IMAGES_MAX]; /* whose first run is measured; borrowed */
+        size_t n_images;
 };
 
 int bench_open(struct bench *b, struct fg_cli *cli, const struct bench_options *options,
@@ -49,6 +54,11 @@ void bench_noise(struct bench *b);
 bool bench_emulated(const struct bench *b, const struct bench_peer *p);
 /** bench_isolation() - "isolation": what is seen from inside, beside the host. */
 void bench_isolation(struct bench *b);
+
+/** bench_images() - "images": first and later runs of those that were named. */
+void bench_images(struct bench *b);
+/** bench_image_is_local() - is its registry on the loopback, and spoken to without TLS? */
+bool bench_image_is_local(const char *reference);
 
 /** bench_describe() - "host", "settings" and "peers" of the result. */
 void bench_describe(struct bench *b);

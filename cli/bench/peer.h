@@ -54,6 +54,8 @@ struct bench_kind {
 #define BENCH_PORT       "8080"
 #define BENCH_SERVE      "serve-" BENCH_PORT /* the word of a probe that is asked there */
 
+#define BENCH_LABEL      "fgrun-bench=%d" /* of containers: the process that started them */
+
 #define BENCH_PHASES_MAX 12
 struct bench_phase {
         char name[24];
@@ -87,6 +89,9 @@ void bench_publish(const struct bench_peer *p, struct bench_words *ret);
 void bench_peer_finish(struct bench_peer *p);
 /** bench_wait_for_guest() - until fgd has a guest for @p waiting, and makes none. */
 int bench_wait_for_guest(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
+/** bench_task_started() - of the newest task of a family: from accept to "started". */
+int bench_task_started(struct bench_world *w, const char *family, double *ret_ms,
+                       struct fg_error *err);
 /** bench_probe() - run the probe with a word to its end. */
 int bench_probe(struct bench_world *w, struct bench_peer *p, const char *word,
                 struct bench_run *ret, struct fg_error *err);

@@ -123,18 +123,41 @@ static double read_phases(struct bench_peer *p, struct json_object *phases)
         return started;
 }
 
+/* What fgd says of the newest task of a family; the caller puts the answer that it is in. */
+static struct json_object *newest(struct bench_world *w, const char *family,
+                                  struct json_object **ret_ours, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("/v1/tasks?family=%s&limit=1", family);
+        struct json_object *answer = bench_world_get(w, path, err);
+        struct json_object *tasks = fg_json_arr(answer, "tasks");
+
+        *ret_ours = fg_json_obj(tasks ? json_object_array_get_idx(tasks, 0) : NULL, "fgrun");
+        return answer;
+}
+
+int bench_task_started(struct bench_world *w, const char *family, double *ret_ms,
+                       struct fg_error *err)
+{
+        struct json_object *ours;
+        fg_autojson *answer = newest(w, family, &ours, err);
+        struct bench_peer nobody = { 0 };
+
+        if (!answer)
+                return -1;
+        *ret_ms = read_phases(&nobody, fg_json_arr(ours, "phases"));
+        return 0;
+}
+
 /* The newest task of this kind: the way it started must be the one that is measured. */
 static int read_task(struct bench_world *w, struct bench_peer *p, double *ret_accept_ms,
                      struct fg_error *err)
 {
-        fg_autofree char *path = fg_asprintf("/v1/tasks?family=%s&limit=1", p->kind->name);
-        fg_autojson *answer = bench_world_get(w, path, err);
-        struct json_object *tasks = fg_json_arr(answer, "tasks"), *ours, *start;
+        struct json_object *ours, *start;
+        fg_autojson *answer = newest(w, p->kind->name, &ours, err);
         const char *way, *reason;
 
         if (!answer)
                 return -1;
-        ours = fg_json_obj(tasks ? json_object_array_get_idx(tasks, 0) : NULL, "fgrun");
         start = fg_json_obj(ours, "start");
         way = fg_json_str(start, "way");
         reason = fg_json_str(start, "reason");

@@ -14,7 +14,6 @@
 
 #define IMAGE    "fgrun-bench:latest"
 #define TEXT_MAX 65536
-#define LABEL    "fgrun-bench=%d" /* of containers: the process that started them */
 
 /* The first line of what a program prints, into peer->version. */
 static int ask_version(struct bench_peer *p, const char *const *command, struct fg_error *err)
@@ -187,7 +186,7 @@ static int engine_command(struct bench_world *w, struct bench_peer *p, const cha
         (void)err;
         bench_words_all(ret,
                         (const char *const[]){ p->kind->name, "run", "--rm", "--label", NULL });
-        bench_words_format(ret, LABEL, (int)getpid());
+        bench_words_format(ret, BENCH_LABEL, (int)getpid());
         bench_publish(p, ret);
         if (idle)
                 bench_words_add(ret, "--detach");
@@ -235,7 +234,7 @@ static void engine_leave(struct bench_world *w, struct bench_peer *p)
 
         bench_words_all(&ask, (const char *const[]){ p->kind->name, "ps", "--all", "--quiet",
                                                      "--filter", NULL });
-        bench_words_format(&ask, "label=" LABEL, (int)getpid());
+        bench_words_format(&ask, "label=" BENCH_LABEL, (int)getpid());
         end_listed(w, p, &ask);
         bench_words_all(&words, (const char *const[]){ p->kind->name, "rmi", "--force", image_of(p),
                                                        NULL });

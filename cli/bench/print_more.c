@@ -102,6 +102,14 @@ void bench_print_more(struct json_object *result, FILE *out)
                 { "P99", "p99_ms", "2" },
                 { "P99 / ALONE", "timesAlone", "2" },
         };
+        static const struct member images[] = {
+                { "IMAGE", "image" },
+                { "MB", "sizeMB", "0" },
+                { "BY", "name" },
+                { "FIRST RUN", "first", "p50_ms" },
+                { "LATER", "later", "p50_ms" },
+                { "ACCEPT TO START", "accepted", "p50_ms" },
+        };
         static const struct member loaded[] = {
                 { "LOADED", "name" },
                 { "INSTANCES", "instances" },
@@ -129,6 +137,7 @@ void bench_print_more(struct json_object *result, FILE *out)
                       out);
         print_section(fg_json_arr(result, "network"), network, FG_ARRAY_SIZE(network), out);
         print_section(fg_json_arr(result, "noise"), noise, FG_ARRAY_SIZE(noise), out);
+        print_section(fg_json_arr(result, "images"), images, FG_ARRAY_SIZE(images), out);
         print_section(fg_json_arr(result, "isolation"), isolation, FG_ARRAY_SIZE(isolation), out);
         print_section(fg_json_arr(result, "targets"), targets, FG_ARRAY_SIZE(targets), out);
 }

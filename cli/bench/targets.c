@@ -9,6 +9,8 @@
 #include "core/json.h"
 #include "core/str.h"
 
+#define IMAGE_FACTOR 1.5 /* that an image may be larger or smaller than its target names */
+
 static double number(struct json_object *obj, const char *key)
 {
         struct json_object *value = fg_json_get(obj, key);
@@ -96,6 +98,37 @@ static double loaded(struct json_object *r)
                number(fg_json_obj(row, "alone"), "p50_ms");
 }
 
+/* The microVM's or docker's row of an image whose size in MB is nearest to @mb, at most a factor
+ * away. */
+static struct json_object *image_row(struct json_object *r, const char *name, double mb)
+{
+        struct json_object *rows = fg_json_arr(r, "images"), *best = NULL;
+        double nearest = log(IMAGE_FACTOR);
+
+        for (size_t i = 0; rows && i < json_object_array_length(rows); i++) {
+                struct json_object *row = json_object_array_get_idx(rows, i);
+                const double off = fabs(log(number(row, "sizeMB") / mb));
+
+                if (!fg_streq(fg_json_str(row, "name"), name) || !(off < nearest))
+                        continue;
+                nearest = off;
+                best = row;
+        }
+        return best;
+}
+
+static double large(struct json_object *r)
+{
+        return number(fg_json_obj(image_row(r, "microvm", 1000), "accepted"), "p50_ms") /
+               number(fg_json_obj(image_row(r, "microvm", 5), "accepted"), "p50_ms");
+}
+
+static double first(struct json_object *r)
+{
+        return number(fg_json_obj(image_row(r, "microvm", 400), "first"), "p50_ms") /
+               number(fg_json_obj(image_row(r, "docker", 400), "first"), "p50_ms");
+}
+
 /* Fewer than the target's fifty are no answer to it, only something that is known. */
 #define LOADED_TARGET 50
 
@@ -121,6 +154,8 @@ static const struct target {
         { "cold, prepared image / bare QEMU", NULL, false, 1.4, cold },
         { "fgrun FILE typed to first byte, warm / docker run", NULL, false, 0.35, typed },
         { "starts per second, warm and refilled / a loop of docker run --rm", NULL, true, 2, rate },
+        { "start of a 1 GB image / of a 5 MB image, prepared", NULL, false, 1.1, large },
+        { "first run of a 400 MB image / docker pull and docker run", NULL, false, 0.8, first },
         { "memory of an idle restored guest, of ten", "MiB", false, 25, memory },
         { "warm start beside 50 tasks / beside none", NULL, false, 1.2, loaded, loaded_note },
 };

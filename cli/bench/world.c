@@ -21,9 +21,13 @@
 #define MANIFEST_MAX   65536
 
 /* A start must not wait for its turn, and guests of two kinds wait for tasks. */
-static const char *const settings[] = { "--launch-per-second=0",           "--run-per-second=0",
-                                        "--vcpu-overcommit-percent=10000", "--warm-memory-mib=8192",
-                                        "--isolation=container",           NULL };
+static const char *settings[] = { "--launch-per-second=0",
+                                  "--run-per-second=0",
+                                  "--vcpu-overcommit-percent=10000",
+                                  "--warm-memory-mib=8192",
+                                  "--isolation=container",
+                                  NULL /* insecure registries */,
+                                  NULL };
 
 /* In the build tree, or where it was installed. */
 static char *find_archive(struct fg_error *err)
@@ -137,11 +141,13 @@ static int start_daemon(struct bench_world *w, struct fg_error *err)
         return 0;
 }
 
-int bench_world_open(struct bench_world *w, struct fg_cli *cli, struct fg_error *err)
+int bench_world_open(struct bench_world *w, struct fg_cli *cli, const char *insecure,
+                     struct fg_error *err)
 {
         fg_autofree char *exe = fg_path_exe_dir();
 
         *w = (struct bench_world){ .cli = cli, .clock = &bench_monotonic };
+        settings[FG_ARRAY_SIZE(settings) - 2] = insecure;
         if (cli->host)
                 return fg_fail(err, FG_ERR_INVALID,
                                "bench measures this machine with an fgd of its own: neither --host "

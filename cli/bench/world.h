@@ -27,7 +27,9 @@ struct bench_world {
         bool emulated;            /* its guests have no hardware virtualisation */
 };
 
-int bench_world_open(struct bench_world *w, struct fg_cli *cli, struct fg_error *err);
+/** bench_world_open() - @insecure: a setting of fgd's, or NULL; borrowed while fgd is started */
+int bench_world_open(struct bench_world *w, struct fg_cli *cli, const char *insecure,
+                     struct fg_error *err);
 /** bench_world_close() - ends fgd with all it has started. Return: -1 if something is left. */
 int bench_world_close(struct bench_world *w, struct fg_error *err);
 

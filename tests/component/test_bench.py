@@ -23,6 +23,7 @@ case $1 in
 ps) echo left-behind ;;
 rm) case $3 in pid-*) kill ${{3#pid-}} ;; esac ;;
 version) echo 1.2.3 ;;
+image) case $3 in *known*) ;; *) exit 1 ;; esac ;;
 run)
     case $*:$# in
     *wait:*|*noise-*) echo 0123456789abcdef ;;
@@ -63,7 +64,11 @@ def left(tmp):
 def _bench(tmp_path_factory):
     """Result, page and printed text of one quick run."""
     tmp = tmp_path_factory.mktemp("bench")
-    done = subprocess.run([BUILD / "cli" / "fgrun", "bench", "--quick", f"--json={tmp}/out.json", f"--html={tmp}/out.html"],
+    (tmp / "layout").mkdir()
+    subprocess.run(["tar", "-xf", PROBE.with_suffix(".tar"), "-C", tmp / "layout"], check=True)
+    (tmp / "known").symlink_to("layout")
+    done = subprocess.run([BUILD / "cli" / "fgrun", "bench", "--quick", f"--image=oci:{tmp}/layout:fgrun-bench",
+                           f"--image=oci:{tmp}/known:fgrun-bench", f"--json={tmp}/out.json", f"--html={tmp}/out.html"],
                           env=prepare(tmp), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 0, done
     assert not left(tmp)
@@ -180,6 +185,16 @@ def test_noise_goes_on_until_it_is_ended(what):
 def test_a_victim_says_how_late_it_was():
     said = json.loads(subprocess.run([PROBE, "victim"], check=True, stdout=subprocess.PIPE, timeout=60).stdout)
     assert 0 < said["p50Ms"] <= said["p99Ms"]
+
+
+def test_images_run_for_the_first_time(bench):
+    rows = {(pathlib.Path(row["image"]).name, row["name"]): row for row in bench[0]["images"]}
+    assert set(rows) == {("layout:fgrun-bench", "microvm"), ("layout:fgrun-bench", "docker"), ("known:fgrun-bench", "microvm")}
+    for (_, name), each in rows.items():
+        assert len(each["first"]["samples_ms"]) == 1 and len(each["later"]["samples_ms"]) == 2
+        assert ("accepted" in each) == (name == "microvm") and 0 < each["sizeMB"] < 5
+    reason = next(peer["reason"] for peer in bench[0]["peers"] if peer["name"] == "docker")
+    assert "known" in reason and "is here already" in reason  # and is left alone
 
 
 def test_targets_say_what_was_measured(bench):
