@@ -21,7 +21,7 @@
 #define HASH_AT    7  /* behind "sha256:" */
 #define UNFINISHED ".new"
 #define SEAL       "seal"
-#define SEAL_MAX   128
+#define SEAL_MAX   256
 
 enum state { MAKING, READY, BAD };
 
@@ -117,17 +117,26 @@ static int set_prefix(struct fg_templates *t, const char *key, struct fg_error *
 /*
  * QEMU maps the RAM privately, but some versions insist on being allowed to write to it. So one
  * that somebody has taken over could choose what the next guests are. No process but root's can
- * write to a file and leave the time of its last change as it was.
+ * write to a file and leave the time of its last change as it was. The other two are root's alone;
+ * a damaged one that QEMU does not notice would be no better.
  */
 static char *seal_of(const struct fg_templates *t, const char *name)
 {
-        fg_autofree char *ram = fg_templates_path(t, name, FG_TEMPLATE_RAM);
-        struct stat st;
+        fg_cleanup(fg_buf_finish) struct fg_buf seal = FG_BUF_INIT(SEAL_MAX);
+        struct fg_error ignored;
 
-        if (lstat(ram, &st) < 0 || !S_ISREG(st.st_mode))
-                return NULL;
-        return fg_asprintf("%llu %lld.%09ld", (unsigned long long)st.st_ino,
-                           (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+        for (enum fg_template_file file = 0; file < FG_ARRAY_SIZE(files); file++) {
+                fg_autofree char *path = fg_templates_path(t, name, file);
+                struct stat st;
+
+                if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+                        return NULL;
+                if (fg_buf_printf(&seal, &ignored, "%llu %lld.%09ld\n",
+                                  (unsigned long long)st.st_ino, (long long)st.st_ctim.tv_sec,
+                                  st.st_ctim.tv_nsec) < 0)
+                        return NULL;
+        }
+        return fg_asprintf("%.*s", (int)seal.len, seal.data);
 }
 
 static char *seal_path(const struct fg_templates *t, const char *name)
@@ -245,7 +254,7 @@ static int finish(struct fg_templates *t, const char *name, struct fg_error *err
         fg_autofree char *seal = seal_of(t, name), *path = seal_path(t, name);
 
         if (!seal)
-                return fg_fail(err, FG_ERR_INTERNAL, "it has no RAM");
+                return fg_fail(err, FG_ERR_INTERNAL, "it is not complete");
         if (fg_write_file(path, seal, strlen(seal), 0600, err) < 0)
                 return -1;
         return rename(from, to) < 0 ? fg_fail_errno(err, errno, "rename %s", from) : 0;

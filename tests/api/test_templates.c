@@ -176,26 +176,32 @@ static void what_is_half_made_is_removed(void **state)
         assert_true(fg_templates_begin(f->templates, name));
 }
 
-static void one_that_was_written_to_is_dropped(void **state)
+static void write_to(struct fixture *f, const char *name, enum fg_template_file file)
 {
-        fg_autofree char *ram = NULL;
-        char name[FG_TEMPLATE_NAME_LEN + 1];
-        struct fixture *f = *state;
-        int fd;
+        fg_autofree char *path = fg_templates_path(f->templates, name, file);
+        fg_autoclose int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-        name_of(f, 1, name);
-        make(f, name);
-        ram = fg_templates_path(f->templates, name, FG_TEMPLATE_RAM);
-        fd = open(ram, O_WRONLY | O_CLOEXEC);
         assert_true(fd >= 0);
         usleep(20000); /* the kernel's clock for files ticks a hundred times a second */
         assert_int_equal(pwrite(fd, "x", 1, 0), 1); /* the same content, even */
-        (void)close(fd);
-        assert_false(fg_templates_find(f->templates, name));
-        settle(f);
-        assert_int_equal(entries(f), 0);
-        assert_false(fg_templates_begin(f->templates, name)); /* not again in this life */
-        begin_life(f, "kernel", 2);
+}
+
+static void one_that_was_written_to_is_dropped(void **state)
+{
+        char name[FG_TEMPLATE_NAME_LEN + 1];
+        struct fixture *f = *state;
+
+        name_of(f, 1, name);
+        for (enum fg_template_file file = 0; file <= FG_TEMPLATE_SCRATCH; file++) {
+                make(f, name);
+                assert_true(fg_templates_find(f->templates, name));
+                write_to(f, name, file);
+                assert_false(fg_templates_find(f->templates, name));
+                settle(f);
+                assert_int_equal(entries(f), 0);
+                assert_false(fg_templates_begin(f->templates, name)); /* not again in this life */
+                begin_life(f, "kernel", 2);
+        }
         assert_true(fg_templates_begin(f->templates, name));
 }
 

@@ -76,7 +76,11 @@ def test_templates_outlive_the_daemon_and_damage_is_noticed(image):
         assert start_of(done)["way"] == "restored", (start_of(done), templates(lab), files(lab))
         # A state that is none: QEMU gives up, the task does not.
         (name,) = files(lab)
-        (pathlib.Path(lab.directory) / "cache/templates" / name / "state").write_bytes(b"not a state")
+        template = pathlib.Path(lab.directory) / "cache/templates" / name
+        (template / "state").write_bytes(b"not a state")
+        stats = [(template / file).stat() for file in ("ram", "state", "scratch.img")]
+        (template / "seal").write_text("".join(f"{s.st_ino} {s.st_ctime_ns // 10**9}.{s.st_ctime_ns % 10**9:09}\n"
+                                               for s in stats))
         done = lab.wait(lab.detach(restored(image, "echo two")))
         assert lab.fgd.output_of(done["fgrun"]["id"]) == b"two\n"
         assert start_of(done)["way"] == "cold" and "restoring a guest failed" in start_of(done)["reason"]
