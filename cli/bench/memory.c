@@ -103,7 +103,7 @@ static void start_some(struct bench *b, struct bench_peer *p, struct bench_sampl
 
                 if (bench_interrupted())
                         return;
-                if (p->kind->settle(&b->world, p, &err) == 0 &&
+                if ((!p->kind->settle || p->kind->settle(&b->world, p, &err) == 0) &&
                     p->kind->start(&b->world, p, &run, &accept, &err) == 0)
                         bench_samples_add(ret, accept);
                 else
@@ -198,13 +198,13 @@ static void measure_one(struct bench *b, struct bench_peer *p, unsigned wanted, 
 void bench_memory(struct bench *b)
 {
         static const unsigned counts[] = { 1, INSTANCES_FEW, BENCH_IDLE_MAX }, quick[] = { 1, 3 };
+        const unsigned *wanted = b->quick ? quick : counts;
         const size_t n = b->quick ? FG_ARRAY_SIZE(quick) : FG_ARRAY_SIZE(counts);
         struct json_object *rows = json_object_new_array();
 
         fg_json_set(b->result, "loaded", json_object_new_array());
         for (size_t c = 0; c < n; c++)
                 for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++)
-                        measure_one(b, &b->peers[i], b->quick ? quick[c] : counts[c], c + 1 == n,
-                                    rows);
+                        measure_one(b, &b->peers[i], wanted[c], c + 1 == n, rows);
         fg_json_set(b->result, "memory", rows);
 }
