@@ -71,6 +71,18 @@ static void on_accepted(void *userdata, const struct fg_error *err)
         free(submit);
 }
 
+/* What the definition publishes, unless the request says so itself. */
+static void publish_as_defined(struct fg_submission *s)
+{
+        const struct fg_extensions *e = s->def->fgrun;
+        struct fg_task_network *asked = s->network;
+
+        if (!e || e->publish.n == 0 || (asked && asked->publish.n > 0))
+                return;
+        s->network = fg_task_network_publishing(asked, e->publish.v, e->publish.n);
+        fg_task_network_free(asked);
+}
+
 static void claim(struct fg_daemon *d, const struct fg_submission *s, struct fg_pool_claim *ret)
 {
         struct fg_net_port ports[FG_NET_PORTS_MAX];
@@ -162,10 +174,10 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
 {
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = s->def;
         fg_autojson *overrides = s->overrides, *tags = s->tags;
-        fg_cleanup(fg_task_network_freep) struct fg_task_network *network = s->network;
         struct fg_token token = { .token = s->client_token, .hash = s->request_hash };
         struct submit *submit = fg_calloc(1, sizeof(*submit));
 
+        publish_as_defined(s);
         assert(s->count >= 1 && s->count <= FG_SUBMIT_MAX);
         *submit = (struct submit){ .d = d, .done = done, .userdata = userdata };
         for (size_t i = 0;
@@ -179,7 +191,7 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
                 submit->runs[submit->n++] = run;
         }
         s->def = NULL;
-        s->network = NULL;
+        fg_task_network_free(fg_take_ptr(s->network));
         s->overrides = s->tags = NULL;
         if (submit->n > 0) {
                 run_add(d, submit->runs, submit->n, token.token ? &token : NULL, on_accepted,

@@ -218,6 +218,9 @@ static void apply_extensions(struct fg_taskdef *def, const struct fg_extensions 
         replace(&def->fgrun->image_pull, with->image_pull);
         replace(&def->fgrun->isolation, with->isolation);
         replace(&def->fgrun->start, with->start);
+        if (with->publish.n > 0)
+                fg_publish_replace(&def->fgrun->publish.v, &def->fgrun->publish.n, with->publish.v,
+                                   with->publish.n);
 }
 
 struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,

@@ -15,7 +15,6 @@
 /* ---- what may be asked for ---- */
 
 static const char *const switches[] = { "ENABLED", "DISABLED", NULL };
-static const char *const protocols[] = { "tcp", "udp", NULL };
 
 static const struct fg_field awsvpc_fields[] = {
         FG_ROW_STRINGS(fg_awsvpc, subnets, "subnets", .required = true, .min = 1, .max = 16,
@@ -35,47 +34,10 @@ static const struct fg_field configuration_fields[] = {
 const struct fg_object fg_network_configuration_object = FG_OBJECT(fg_network_configuration,
                                                                    configuration_fields);
 
-static bool check_address(struct fg_decode *d, const char *s)
-{
-        struct in6_addr ip6;
-        struct in_addr ip;
-
-        if (inet_pton(AF_INET, s, &ip) == 1)
-                return true;
-        if (inet_pton(AF_INET6, s, &ip6) == 1 && !IN6_IS_ADDR_V4MAPPED(&ip6) &&
-            !IN6_IS_ADDR_LINKLOCAL(&ip6))
-                return true;
-        fg_decode_problem(d, NULL, NULL,
-                          "'%.*s' is not an address of this host: IPv4, or IPv6 without a zone",
-                          FG_CLIP(s));
-        return false;
-}
-
-/* No rule of the kernel leads from an IPv6 address to a task, and datagrams are not carried. */
-static void check_publish(struct fg_decode *d, void *obj)
-{
-        const struct fg_publish *p = obj;
-
-        if (p->protocol && fg_streq(p->protocol, "udp") && p->host_address &&
-            strchr(p->host_address, ':'))
-                fg_decode_problem(d, "hostAddress", NULL,
-                                  "udp is published on IPv4 addresses only");
-}
-
-static const struct fg_field publish_fields[] = {
-        FG_ROW_INT(fg_publish, host_port, "hostPort", .required = true, .min = 1, .max = 65535),
-        FG_ROW_INT(fg_publish, container_port, "containerPort", .required = true, .min = 1,
-                   .max = 65535),
-        FG_ROW_STRING(fg_publish, protocol, "protocol", .allowed = protocols),
-        FG_ROW_STRING(fg_publish, host_address, "hostAddress", .check = check_address),
-};
-static const struct fg_object publish_object = FG_OBJECT(fg_publish, publish_fields,
-                                                         .check = check_publish);
-
 static const struct fg_field network_fields[] = {
         FG_ROW_OBJECT(fg_task_network, configuration, "networkConfiguration",
                       &fg_network_configuration_object),
-        FG_ROW_OBJECTS(fg_task_network, publish, "publish", &publish_object,
+        FG_ROW_OBJECTS(fg_task_network, publish, "publish", &fg_publish_object,
                        .max = FG_NET_PORTS_MAX),
         FG_ROW_INT(fg_task_network, bytes_per_second, "networkBytesPerSecond", .min = RATE_MIN,
                    .max = INT64_C(1) << 40),
@@ -116,19 +78,6 @@ void fg_task_network_free(struct fg_task_network *n)
         free(n);
 }
 
-/* As the kernel writes it; "" for all. */
-static void set_address(const struct fg_publish *p, struct fg_net_port *port)
-{
-        struct in6_addr ip6;
-
-        if (!p->host_address || fg_streq(p->host_address, "::"))
-                return;
-        if (inet_pton(AF_INET6, p->host_address, &ip6) == 1)
-                (void)inet_ntop(AF_INET6, &ip6, port->address, sizeof(port->address));
-        else
-                (void)snprintf(port->address, sizeof(port->address), "%s", p->host_address);
-}
-
 struct fg_net_request fg_task_network_request(const struct fg_task_network *n,
                                               struct fg_net_port ports[FG_NET_PORTS_MAX])
 {
@@ -141,15 +90,8 @@ struct fg_net_request fg_task_network_request(const struct fg_task_network *n,
                 r.groups = (const char *const *)vpc->security_groups.v;
                 r.n_groups = vpc->security_groups.n;
         }
-        for (size_t i = 0; i < n->publish.n && i < FG_NET_PORTS_MAX; i++) {
-                const struct fg_publish *p = &n->publish.v[i];
-                struct fg_net_port *port = &ports[r.n_ports++];
-
-                *port = (struct fg_net_port){ .udp = p->protocol && fg_streq(p->protocol, "udp"),
-                                              .host = (uint16_t)p->host_port,
-                                              .container = (uint16_t)p->container_port };
-                set_address(p, port);
-        }
+        for (size_t i = 0; i < n->publish.n && i < FG_NET_PORTS_MAX; i++)
+                ports[r.n_ports++] = fg_publish_port(&n->publish.v[i]);
         return r;
 }
 
@@ -236,6 +178,18 @@ struct fg_task_network *fg_task_network_copy(const struct fg_task_network *n)
         return fg_task_network_restore(snapshot);
 }
 
+struct fg_task_network *fg_task_network_publishing(const struct fg_task_network *n,
+                                                   const struct fg_publish *ports, size_t n_ports)
+{
+        struct fg_task_network borrowed = { .bytes_per_second = 0 };
+
+        if (n)
+                borrowed = *n;
+        borrowed.publish.v = (struct fg_publish *)(uintptr_t)ports;
+        borrowed.publish.n = n_ports;
+        return fg_task_network_copy(&borrowed);
+}
+
 struct fg_task_network *fg_task_network_of(const struct fg_network_configuration *c)
 {
         struct fg_task_network borrowed = {
@@ -289,11 +243,6 @@ struct json_object *fg_task_network_interfaces(const struct fg_task_network *n)
                 fg_json_set_str(one, "ipv6Address", n->a.ipv6);
         json_object_array_add(array, one);
         return array;
-}
-
-const char *fg_publish_everywhere(const char *protocol)
-{
-        return protocol && fg_streq(protocol, "udp") ? "0.0.0.0" : "::";
 }
 
 struct json_object *fg_task_network_publish(const struct fg_task_network *n)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "api/field.h"
+#include "api/publish.h"
 #include "core/cleanup.h"
 #include "core/id.h"
-#include "net/net.h"
 
 /* A task's network as it was asked for (RunTask's networkConfiguration, and ours) and as it is. */
 
@@ -15,12 +14,6 @@ struct fg_awsvpc {
 
 struct fg_network_configuration {
         struct fg_awsvpc *awsvpc;
-};
-
-struct fg_publish {
-        int64_t host_port, container_port;
-        char *protocol;     /* "tcp", also when absent, or "udp" */
-        char *host_address; /* NULL: all of the host's */
 };
 
 struct fg_task_network {
@@ -44,6 +37,9 @@ struct fg_task_network *fg_task_network_decode(struct json_object *body,
                                                struct fg_problems *problems);
 /** fg_task_network_of() - from a decoded configuration, which stays the caller's. */
 struct fg_task_network *fg_task_network_of(const struct fg_network_configuration *c);
+/** fg_task_network_publishing() - a copy of @n (NULL: an empty one) that publishes @ports. */
+struct fg_task_network *fg_task_network_publishing(const struct fg_task_network *n,
+                                                   const struct fg_publish *ports, size_t n_ports);
 struct fg_task_network *fg_task_network_copy(const struct fg_task_network *n);
 void fg_task_network_free(struct fg_task_network *n);
 FG_DEFINE_CLEANUP(struct fg_task_network *, fg_task_network_free)
@@ -62,7 +58,5 @@ struct json_object *fg_task_network_attachment(const struct fg_task_network *n, 
 struct json_object *fg_task_network_interfaces(const struct fg_task_network *n);
 /** fg_task_network_publish() - `publish` as it was asked for. */
 struct json_object *fg_task_network_publish(const struct fg_task_network *n);
-/** fg_publish_everywhere() - how a port that is published at no address in particular is shown. */
-const char *fg_publish_everywhere(const char *protocol);
 /** fg_task_network_guest() - the member `network` of the guest's task (docs/protocol.md). */
 struct json_object *fg_task_network_guest(const struct fg_net_attachment *a);

@@ -79,6 +79,8 @@ static const struct fg_field extension_fields[] = {
         FG_ROW_STRING(fg_extensions, image_pull, "imagePull", .check = check_image_pull),
         FG_ROW_STRING(fg_extensions, isolation, "isolation", .check = check_isolation),
         FG_ROW_STRING(fg_extensions, start, "start", .check = check_start),
+        FG_ROW_OBJECTS(fg_extensions, publish, "publish", &fg_publish_object,
+                       .max = FG_NET_PORTS_MAX),
 };
 const struct fg_object fg_extensions_object = FG_OBJECT(fg_extensions, extension_fields);
 

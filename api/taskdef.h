@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "api/field.h"
 #include "api/problem.h"
+#include "api/publish.h"
 #include "core/cleanup.h"
 
 /*
@@ -146,6 +146,7 @@ struct fg_extensions {
         char *image_pull;     /* "prepared" or "guest"; NULL: as the configuration has it */
         char *isolation;      /* "microvm", also when absent, or "container" */
         char *start;          /* the fastest way that it may start, fg_way_name(); NULL: any */
+        FG_LIST(struct fg_publish) publish; /* of a task that asks for none itself */
 };
 
 struct fg_taskdef {

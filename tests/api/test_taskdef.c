@@ -153,7 +153,8 @@ static void everything_survives_a_round_trip(void **state)
                 "\"ephemeralStorage\":{\"sizeInGiB\":30},\"executionRoleArn\":\"arn:e\","
                 "\"taskRoleArn\":\"arn:t\",\"tags\":[{\"key\":\"k\",\"value\":\"v\"}],"
                 "\"requiresCompatibilities\":[\"FARGATE\"],"
-                "\"pidMode\":\"task\",\"fgrun\":{\"imagePull\":\"guest\",\"maxRunTime\":60},"
+                "\"pidMode\":\"task\",\"fgrun\":{\"imagePull\":\"guest\",\"maxRunTime\":60,"
+                "\"publish\":[{\"hostPort\":8080,\"containerPort\":80}]},"
                 "\"runtimePlatform\":{\"cpuArchitecture\":\"X86_64\"}}";
         static const char container[] =
                 "{\"entryPoint\":[\"/bin/sh\"],\"command\":[\"-c\",\"true\"],\"user\":\"1:2\","

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import awsapi
 import fgd as harness
 
 
@@ -56,6 +57,35 @@ def test_port_conflicts_are_refused_before_anything_starts(vpc, task):
     vpc.call("POST", f"/v1/tasks/{first['fgrun']['id']}/stop", {})
     vpc.stopped(first)
     vpc.run(task("wait"), publish=[{"hostPort": 8080, "containerPort": 80}])
+
+
+def test_a_definition_publishes(vpc, task):
+    """Unless who runs it says otherwise; and what RunTask starts."""
+    defined = {"hostAddress": "127.0.0.1", "hostPort": 8080, "containerPort": 80}
+    definition = task("wait", fgrun={"publish": [defined]})
+    first = vpc.run(definition)
+    assert first["fgrun"]["publish"] == [{**defined, "protocol": "tcp"}]
+    own = vpc.run(definition, publish=[{"hostPort": 8081, "containerPort": 80}])
+    assert [p["hostPort"] for p in own["fgrun"]["publish"]] == [8081]
+    other = vpc.run(definition, overrides={"fgrun": {"publish": [{"hostPort": 8082, "containerPort": 81}]}})
+    assert [(p["hostPort"], p["containerPort"]) for p in other["fgrun"]["publish"]] == [(8082, 81)]
+    with pytest.raises(harness.Failure) as refused:
+        vpc.run(definition, networkConfiguration={"awsvpcConfiguration": {"subnets": ["default"]}})
+    assert refused.value.status == 409 and first["fgrun"]["id"] in str(refused.value)
+    with pytest.raises(harness.Failure) as refused:
+        vpc.run(task("wait", fgrun={"publish": [{"hostPort": 1}]}))
+    assert "$.fgrun.publish[0].containerPort: is required" in str(refused.value.body)
+    aws = awsapi.Aws(vpc)  # not checked against its model, which has no member fgrun
+    aws.target(f"{awsapi.TARGETS['ecs']}.RegisterTaskDefinition",
+               {**definition, "fgrun": {"publish": [{"hostPort": 8083, "containerPort": 80}]}})
+    answer = aws.call("ecs", "RunTask", taskDefinition="test",
+                      networkConfiguration={"awsvpcConfiguration": {"subnets": ["default"]}})
+    ran = answer["tasks"][0]["taskArn"].rsplit("/", 1)[1]
+    assert [p["hostPort"] for p in vpc.get(ran)["fgrun"]["publish"]] == [8083]
+    vpc.kill()
+    vpc.start()
+    seen = {i["task"]: i["publish"] for i in interfaces(vpc)}
+    assert seen[first["fgrun"]["id"]][0]["hostAddress"] == "127.0.0.1"
 
 
 def test_bad_requests_say_all_that_is_wrong(vpc, task):
