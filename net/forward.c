@@ -274,6 +274,8 @@ static int add_sources(struct fg_forward *f, const struct fg_forward_port *ports
 
         if (r >= 0)
                 r = sd_event_add_io(f->event, &f->stopper, f->stop, EPOLLIN, on_stop, f);
+        if (r >= 0) /* the loop waits for it */
+                r = sd_event_source_set_priority(f->stopper, SD_EVENT_PRIORITY_IMPORTANT);
         if (r >= 0)
                 r = sd_event_add_time_relative(f->event, &f->timer, CLOCK_MONOTONIC, PAUSE_US, 0,
                                                on_pause_over, f);

@@ -177,9 +177,9 @@ void fg_net_free(struct fg_net *net)
 
         if (!net)
                 return;
-        fg_watch_close(net->watch);
+        fg_watch_close(net);
         fg_lane_free(net->lane);
-        fg_watch_free(net->watch);
+        fg_watch_free(net);
         HASH_ITER (hh, net->members, m, next) {
                 used = used || m->attached;
                 fg_member_free(net, m);

@@ -23,6 +23,8 @@ struct fg_net_member {
         UT_hash_handle hh;
 };
 
+#define FG_WATCHES 2
+
 struct fg_watch;
 
 struct fg_net {
@@ -31,8 +33,8 @@ struct fg_net {
         struct fg_net_group *groups;
         struct fg_net_info info;
         struct fg_net_member *members;
-        struct fg_watch *watch; /* NULL: the uplink needs no program */
-        struct fg_lane *lane;   /* one thread, which owns the VPC from then on */
+        struct fg_watch *watches[FG_WATCHES]; /* NULL: there is no such program */
+        struct fg_lane *lane;                 /* one thread, which owns the VPC from then on */
         struct fg_vpc vpc;
 };
 
@@ -43,10 +45,10 @@ void fg_member_free(struct fg_net *net, struct fg_net_member *m);
 /* attach.c */
 void fg_net_refill(struct fg_net *net); /* make TAPs in advance, behind what waits already */
 
-/* watch.c: the uplink's program, should it end, is started again. */
+/* watch.c: a program beside the VPC, should it end, is started again. */
 void fg_watch_start(struct fg_net *net, sd_event *event);
-void fg_watch_close(struct fg_watch *watch); /* before its lane goes; NULL is fine */
-void fg_watch_free(struct fg_watch *watch);  /* after it */
+void fg_watch_close(struct fg_net *net); /* before its lane goes */
+void fg_watch_free(struct fg_net *net);  /* after it */
 
 /* ports.c: a published port is bound in the host's namespace, so that nobody else takes it. */
 

@@ -96,7 +96,7 @@ static char *pid_path(const struct fg_vpc *vpc)
         return fg_asprintf("%s/dnsmasq.pid", vpc->dir);
 }
 
-static int start(struct fg_vpc *vpc, struct fg_error *err)
+int fg_vpc_resolver_start(struct fg_vpc *vpc, struct fg_error *err)
 {
         fg_autofree char *pid_file = pid_path(vpc);
         fg_autofree char *pid = fg_asprintf("--pid-file=%s", pid_file);
@@ -134,7 +134,15 @@ void fg_vpc_resolver(struct fg_vpc *vpc)
         struct fg_error err = FG_ERROR_INIT;
 
         (void)snprintf(vpc->resolver, sizeof(vpc->resolver), "%.250s",
-                       start(vpc, &err) < 0 ? err.msg : PROGRAM);
+                       fg_vpc_resolver_start(vpc, &err) < 0 ? err.msg : PROGRAM);
+}
+
+int fg_vpc_resolver_find(const struct fg_vpc *vpc)
+{
+        fg_autofree char *pid_file = pid_path(vpc);
+        struct fg_helper h = helper(vpc, pid_file);
+
+        return fg_helper_find(&h);
 }
 
 void fg_vpc_resolver_stop(struct fg_vpc *vpc)

@@ -74,8 +74,10 @@ struct fg_net_attachment fg_vpc_known(const struct fg_vpc *vpc, const struct fg_
 int fg_vpc_sweep(struct fg_vpc *vpc, struct fg_eni *const *enis, int n, struct fg_error *err);
 
 /* resolver.c */
-void fg_vpc_resolver(struct fg_vpc *vpc);          /* start or take up; says so in vpc->resolver */
-void fg_vpc_resolver_upstream(struct fg_vpc *vpc); /* find the host's resolvers */
+void fg_vpc_resolver(struct fg_vpc *vpc); /* start or take up; says so in vpc->resolver */
+int fg_vpc_resolver_start(struct fg_vpc *vpc, struct fg_error *err);
+int fg_vpc_resolver_find(const struct fg_vpc *vpc); /* its pidfd, for the caller to close, or -1 */
+void fg_vpc_resolver_upstream(struct fg_vpc *vpc);  /* find the host's resolvers */
 void fg_vpc_resolver_stop(struct fg_vpc *vpc);
 /** fg_vpc_names() - what the resolver answers for a task, in the format of /etc/hosts. */
 int fg_vpc_names(struct fg_vpc *vpc, const char *task, const char *text, struct fg_error *err);

@@ -9,13 +9,33 @@
 #include "core/str.h"
 
 /*
- * The uplink's program is looked after: when it ends, it is started again, in the lane. One that
- * ends at once is given a rest in between.
+ * The programs beside the VPC are looked after: when one ends, it is started again, in the lane.
+ * One that ends at once is given a rest in between.
  */
 #define REST_NS (10 * FG_NS_PER_SEC)
 
+static int find_uplink(const struct fg_vpc *vpc)
+{
+        return vpc->uplink->find ? vpc->uplink->find(vpc) : -1;
+}
+
+static int open_uplink(struct fg_vpc *vpc, struct fg_error *err)
+{
+        return vpc->uplink->open(vpc, err);
+}
+
+static const struct program {
+        const char *name;
+        int (*find)(const struct fg_vpc *vpc); /* its pidfd, or -1 */
+        int (*start)(struct fg_vpc *vpc, struct fg_error *err);
+} programs[FG_WATCHES] = {
+        { "pasta, the way out of the VPC", find_uplink, open_uplink },
+        { "dnsmasq, the resolver of tasks", fg_vpc_resolver_find, fg_vpc_resolver_start },
+};
+
 struct fg_watch {
         struct fg_job job; /* one at a time */
+        const struct program *program;
         struct fg_net *net;
         sd_event *event;
         sd_event_source *end, *rest;
@@ -30,8 +50,8 @@ static void again_work(struct fg_job *job)
         struct fg_watch *w = FG_CONTAINER_OF(job, struct fg_watch, job);
         struct fg_vpc *vpc = &w->net->vpc;
 
-        w->failed = vpc->uplink->open(vpc, &w->err) < 0;
-        w->pidfd = w->failed ? -1 : vpc->uplink->find(vpc);
+        w->failed = w->program->start(vpc, &w->err) < 0;
+        w->pidfd = w->failed ? -1 : w->program->find(vpc);
 }
 
 static int on_rested(sd_event_source *source, uint64_t usec, void *userdata)
@@ -66,7 +86,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t revents, void *userd
         (void)revents;
         w->end = sd_event_source_disable_unref(w->end);
         fg_closep(&w->pidfd);
-        fg_log_warn("the VPC's way out has ended (pasta); it is opened again");
+        fg_log_warn("%s, has ended; it is started again", w->program->name);
         start_again(w);
         return 0;
 }
@@ -78,42 +98,58 @@ static void again_done(struct fg_job *job)
         if (w->closing)
                 return;
         if (w->failed)
-                fg_log_error("tasks have no way out of the VPC: %s", w->err.msg);
+                fg_log_error("%s, is not there: %s", w->program->name, w->err.msg);
         else
-                fg_log_info("the VPC's way out is open again");
+                fg_log_info("%s, is there again", w->program->name);
         if (w->pidfd < 0 || sd_event_add_io(w->event, &w->end, w->pidfd, EPOLLIN, on_end, w) < 0) {
                 fg_closep(&w->pidfd);
                 start_again(w);
         }
 }
 
-void fg_watch_start(struct fg_net *net, sd_event *event)
+static struct fg_watch *watch_new(struct fg_net *net, sd_event *event, const struct program *p)
 {
         struct fg_watch *w;
+        int pidfd = p->find(&net->vpc);
 
-        if (!net->vpc.uplink->find)
-                return;
-        w = net->watch = fg_calloc(1, sizeof(*w));
+        /* It need not be: root's uplink has no program, and dnsmasq may not be installed. */
+        if (pidfd < 0)
+                return NULL;
+        w = fg_calloc(1, sizeof(*w));
         w->job = (struct fg_job){ .work = again_work, .done = again_done };
+        w->program = p;
         w->net = net;
         w->event = event;
-        w->pidfd = net->vpc.uplink->find(&net->vpc);
-        if (w->pidfd < 0 || sd_event_add_io(event, &w->end, w->pidfd, EPOLLIN, on_end, w) < 0)
-                start_again(w);
+        w->pidfd = pidfd;
+        if (sd_event_add_io(event, &w->end, w->pidfd, EPOLLIN, on_end, w) < 0)
+                fg_log_error("%s, is not looked after", p->name);
+        return w;
 }
 
-void fg_watch_close(struct fg_watch *w)
+void fg_watch_start(struct fg_net *net, sd_event *event)
 {
-        if (!w)
-                return;
-        w->closing = true;
-        w->end = sd_event_source_disable_unref(w->end);
-        w->rest = sd_event_source_disable_unref(w->rest);
+        for (size_t i = 0; i < FG_WATCHES; i++)
+                net->watches[i] = watch_new(net, event, &programs[i]);
 }
 
-void fg_watch_free(struct fg_watch *w)
+void fg_watch_close(struct fg_net *net)
 {
-        if (w)
-                fg_closep(&w->pidfd);
-        free(w);
+        for (size_t i = 0; i < FG_WATCHES; i++) {
+                struct fg_watch *w = net->watches[i];
+
+                if (!w)
+                        continue;
+                w->closing = true;
+                w->end = sd_event_source_disable_unref(w->end);
+                w->rest = sd_event_source_disable_unref(w->rest);
+        }
+}
+
+void fg_watch_free(struct fg_net *net)
+{
+        for (size_t i = 0; i < FG_WATCHES; i++) {
+                if (net->watches[i])
+                        fg_closep(&net->watches[i]->pidfd);
+                free(net->watches[i]);
+        }
 }

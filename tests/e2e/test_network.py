@@ -82,11 +82,13 @@ def test_a_network_outlives_fgd(lab, task):
 
 
 def test_fgrun_publishes(lab, task):
-    task_id = lab.detach(task(SERVE, family="web"), "-p", "127.0.0.1:8082:80")
+    task_id = lab.detach(task(SERVE, family="web"), "-p", "127.0.0.1:8082:80", "-p", "[::1]:8083-8084:80-81")
     lab.wait(task_id, "RUNNING")
     wait_for(lambda: get("http://127.0.0.1:8082/"), "a published port", 60)
+    assert get("http://[::1]:8083/") == get("http://127.0.0.1:8082/")
+    assert get("http://127.0.0.1:8083/") is None
     shown = lab.fgrun("network").stdout
-    assert "127.0.0.1:8082->80/tcp" in shown and task_id[:12] in shown
+    assert "127.0.0.1:8082->80/tcp" in shown and "[::1]:8084->81/tcp" in shown and task_id[:12] in shown
     refused = lab.run(task(SERVE), "--detach", "-p", "8082:80")
     assert refused.returncode == 73 and "in use" in refused.stderr
     lab.fgrun("stop", "--wait", task_id)

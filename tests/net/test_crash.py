@@ -79,6 +79,16 @@ def test_killed_at_random_points(lab):
     assert elements(lab) == 0
 
 
+def test_dnsmasq_killed(lab):
+    a, b = lab.guest(), lab.guest()
+    for _ in range(2):  # the second time after a rest
+        (pid,) = netlab.resolvers(lab.directory)
+        os.kill(pid, signal.SIGKILL)
+        netlab.until(lambda: netlab.resolvers(lab.directory) not in ([], [pid]), 30)
+        assert netlab.resolve(b.ns, a.a["name"], timeout=30) == [a.ipv4]
+    assert lab.net.said().count("dnsmasq, the resolver of tasks, has ended") == 2
+
+
 def test_facts_of_another_boot(lab):
     """The machine has been started anew: the namespace is none of ours, and who forwards now is not known."""
     lab.net.kill()

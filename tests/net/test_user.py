@@ -153,7 +153,7 @@ def test_pasta_killed(lab):
     a, outside = lab.guest(), Server(lab.outside, OUTSIDE, 80)
     assert ask(a.ns, OUTSIDE, 80) == HOST
     os.kill(next(pid for pid, name in processes().items() if name == "pasta"), signal.SIGKILL)
-    netlab.until(lambda: "the VPC's way out is open again" in lab.net.said(), 30)
+    netlab.until(lambda: "pasta, the way out of the VPC, is there again" in lab.net.said(), 30)
     assert ask(a.ns, OUTSIDE, 80) == HOST
     assert list(processes().values()).count("pasta") == 1
     outside.close()
