@@ -16,8 +16,7 @@
 #define FG_EPHEMERAL_DEFAULT_GIB 20
 
 struct fg_dependency {
-        char *container_name;
-        char *condition; /* START, COMPLETE, SUCCESS or HEALTHY */
+        char *container_name, *condition; /* START, COMPLETE, SUCCESS or HEALTHY */
 };
 
 struct fg_mount_point {
