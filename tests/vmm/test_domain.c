@@ -117,6 +117,19 @@ static void test_nic(void **state)
 }
 
 /* Nothing in a string gets out of its place. */
+static void test_templates(void **state)
+{
+        struct fg_vm_template template = { .ram = "/var/cache/fgrun/templates/a,b'.new/ram" };
+        struct fg_vm_spec spec = small;
+
+        (void)state;
+        spec.template = &template;
+        check("template", &tcg, &spec);
+        template.ram = "/var/cache/fgrun/templates/a/ram";
+        template.state = "/var/cache/fgrun/templates/a/state";
+        check("restored", &tcg, &spec);
+}
+
 static void test_escapes(void **state)
 {
         struct fg_domain_config config = tcg;
@@ -180,11 +193,11 @@ static void test_tsc(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_tcg),     cmocka_unit_test(test_kvm),
-                cmocka_unit_test(test_acpi),    cmocka_unit_test(test_escapes),
-                cmocka_unit_test(test_disks),   cmocka_unit_test(test_nic),
-                cmocka_unit_test(test_refuses), cmocka_unit_test(test_cmdline),
-                cmocka_unit_test(test_tsc),
+                cmocka_unit_test(test_templates), cmocka_unit_test(test_tcg),
+                cmocka_unit_test(test_kvm),       cmocka_unit_test(test_acpi),
+                cmocka_unit_test(test_escapes),   cmocka_unit_test(test_disks),
+                cmocka_unit_test(test_nic),       cmocka_unit_test(test_refuses),
+                cmocka_unit_test(test_cmdline),   cmocka_unit_test(test_tsc),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
