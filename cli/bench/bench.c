@@ -23,9 +23,8 @@
 
 /* From the way that is prepared most to the machine's floor. */
 const struct bench_kind *const bench_kinds[] = {
-        &bench_warm_image, &bench_warm,       &bench_cold,
-        &bench_container,  &bench_runc,       &bench_docker,
-        &bench_podman,     &bench_qemu_floor, NULL,
+        &bench_warm_image, &bench_warm,   &bench_restored, &bench_cold,       &bench_container,
+        &bench_runc,       &bench_docker, &bench_podman,   &bench_qemu_floor, NULL,
 };
 static_assert(FG_ARRAY_SIZE(bench_kinds) <= BENCH_PEERS_MAX + 1);
 

@@ -23,6 +23,7 @@ struct bench_task {
         int memory_mib;
         int disk_gib;          /* 0: the default, which is that of waiting guests */
         const char *isolation; /* NULL: the default, a microVM */
+        const char *fastest;   /* way that it may start; NULL: any */
 };
 
 /* How one way to isolate a program is driven. All return 0, or -1 with the reason. */
@@ -78,8 +79,8 @@ struct bench_peer {
         char **words; /* private to the kind; NULL-terminated, heap */
 };
 
-extern const struct bench_kind bench_warm_image, bench_warm, bench_cold, bench_container,
-        bench_runc, bench_docker, bench_podman, bench_qemu_floor, bench_host;
+extern const struct bench_kind bench_warm_image, bench_warm, bench_restored, bench_cold,
+        bench_container, bench_runc, bench_docker, bench_podman, bench_qemu_floor, bench_host;
 /** bench_kinds - who takes part, in the order of tables; ends with NULL. */
 extern const struct bench_kind *const bench_kinds[];
 

@@ -87,7 +87,7 @@ static double rate(struct json_object *r)
 
 static double memory(struct json_object *r)
 {
-        return number(row_of(r, "memory", "microvm-restored", of_ten), "pssMiB");
+        return number(row_of(r, "memory", "microvm-warm-image", of_ten), "pssMiB");
 }
 
 static double loaded(struct json_object *r)
