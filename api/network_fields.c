@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,12 +104,30 @@ static const struct fg_field range6_fields[] = {
 };
 static const struct fg_object range6_object = FG_OBJECT(network_range4, range6_fields);
 
+/* A protocol has one spelling from here on: who writes 6 and ports means those of TCP. */
+static void normalise(char **protocol)
+{
+        static const char *const names[UINT8_MAX + 1] = { [IPPROTO_ICMP] = "icmp",
+                                                          [IPPROTO_TCP] = "tcp",
+                                                          [IPPROTO_UDP] = "udp",
+                                                          [IPPROTO_ICMPV6] = "icmpv6" };
+        fg_autofree char *given = *protocol;
+        uint64_t number;
+
+        if (!fg_parse_u64(given, &number) || number > UINT8_MAX)
+                *protocol = fg_take_ptr(given);
+        else
+                *protocol = names[number] ? fg_strdup(names[number])
+                                          : fg_asprintf("%u", (unsigned)number);
+}
+
 static void check_permission(struct fg_decode *d, void *obj)
 {
         struct network_permission *p = obj;
 
         if (!p->protocol)
                 return;
+        normalise(&p->protocol);
         if (network_has_ports(p->protocol) && p->to_port == 0)
                 fg_decode_problem(d, "toPort", NULL, "%s needs fromPort and toPort", p->protocol);
         else if (network_has_ports(p->protocol) && p->from_port > p->to_port)

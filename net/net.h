@@ -42,7 +42,7 @@ struct fg_net_subnet {
 struct fg_net_rule {
         bool egress;
         char protocol[11];      /* "tcp", "udp", "icmp", "icmpv6", a number, "-1": all */
-        int from_port, to_port; /* tcp and udp: 0 to 65535; icmp: type, -1: all */
+        int from_port, to_port; /* tcp and udp: 0 to 65535; icmp: type, code, -1: all */
         char peer[48];          /* a CIDR of either family, or the id of a group */
 };
 

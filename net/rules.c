@@ -132,6 +132,11 @@ static const char inet_chains[] =
         "    oifname \"br0\" jump ingress\n"
         "  }\n";
 
+static bool is_icmp(const char *protocol)
+{
+        return fg_streq(protocol, "icmp") || fg_streq(protocol, "icmpv6");
+}
+
 static int put_protocol(const struct fg_net_rule *r, struct fg_buf *out, struct fg_error *err)
 {
         const char *p = r->protocol;
@@ -140,7 +145,10 @@ static int put_protocol(const struct fg_net_rule *r, struct fg_buf *out, struct 
                 return 0;
         if (fg_streq(p, "tcp") || fg_streq(p, "udp"))
                 return fg_buf_printf(out, err, " %s dport %d-%d", p, r->from_port, r->to_port);
-        if ((fg_streq(p, "icmp") || fg_streq(p, "icmpv6")) && r->from_port >= 0)
+        if (is_icmp(p) && r->from_port >= 0 && r->to_port >= 0)
+                return fg_buf_printf(out, err, " %s type %d %s code %d", p, r->from_port, p,
+                                     r->to_port);
+        if (is_icmp(p) && r->from_port >= 0)
                 return fg_buf_printf(out, err, " %s type %d", p, r->from_port);
         return fg_buf_printf(out, err, " meta l4proto %s", fg_streq(p, "icmpv6") ? "ipv6-icmp" : p);
 }
@@ -155,6 +163,8 @@ static int put_rule(const struct fg_net_group *g, const struct fg_net_rule *r, i
         struct fg_cidr peer;
         int printed;
 
+        if (is_icmp(r->protocol) && (family == AF_INET) != fg_streq(r->protocol, "icmp"))
+                return 0; /* each belongs to one of the families */
         if (fg_starts_with(r->peer, "sg-")) {
                 printed = fg_buf_printf(out, err, "    %s %s @%s-%d %s %s @%s-%d", ip, own, g->id,
                                         digit, ip, other, r->peer, digit);

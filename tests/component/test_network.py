@@ -154,13 +154,19 @@ def test_configured_subnets_and_groups(start, task, tmp_path):
     path.write_text(json.dumps({
         "subnets": [{"subnetId": "subnet-0a1b2c3d", "cidrBlock": "10.20.0.0/24", "ipv6CidrBlock": "fd00:20::/64"}],
         "securityGroups": [{"groupId": "sg-0000aaaa", "groupName": "web", "ipPermissions": [
-            {"ipProtocol": "tcp", "fromPort": 80, "toPort": 80, "ipRanges": [{"cidrIp": "0.0.0.0/0"}]}]}]}))
+            {"ipProtocol": "tcp", "fromPort": 80, "toPort": 80, "ipRanges": [{"cidrIp": "0.0.0.0/0"}]},
+            {"ipProtocol": "6", "fromPort": 443, "toPort": 443, "ipRanges": [{"cidrIp": "0.0.0.0/0"}]},
+            {"ipProtocol": "058", "fromPort": 1, "toPort": 4, "ipv6Ranges": [{"cidrIpv6": "::/0"}]},
+            {"ipProtocol": "47", "ipRanges": [{"cidrIp": "10.0.0.0/8"}]}]}]}))
     with start(network="vpc", network_config=path) as fgd:
         it = fgd.run(task("wait"), networkConfiguration={"awsvpcConfiguration": {
             "subnets": ["subnet-0a1b2c3d"], "securityGroups": ["web"]}})
         it = fgd.get(it["fgrun"]["id"], wait="RUNNING")
         assert details(it)["privateIPv4Address"] == "10.20.0.4" and details(it)["ipv6Address"] == "fd00:20::4"
         assert interfaces(fgd)[0]["groups"] == ["sg-0000aaaa"]
+        rules = next(g for g in fgd.call("GET", "/v1/network")["securityGroups"] if g["groupName"] == "web")["rules"]
+        assert [(rule["ipProtocol"], rule["fromPort"], rule["toPort"]) for rule in rules if not rule["isEgress"]][:3] == [
+            ("tcp", 80, 80), ("tcp", 443, 443), ("icmpv6", 1, 4)]
 
 
 def test_every_error_of_the_file_is_told(tmp_path):
@@ -171,12 +177,13 @@ def test_every_error_of_the_file_is_told(tmp_path):
                     {"subnetId": "subnet-x", "cidrBlock": "10.0.1.0/24"}, {"subnetId": "subnet-0a1b2c3e"}],
         "securityGroups": [{"groupId": "sg-0000aaaa", "groupName": "web", "ipPermissions": [
             {"ipProtocol": "tcp", "fromPort": 90, "toPort": 80, "userIdGroupPairs": [{"groupId": "sg-00000000"}]},
-            {"ipProtocol": "carrier", "fromPort": 1}]}]}))
+            {"ipProtocol": "carrier", "fromPort": 1}, {"ipProtocol": "17", "ipRanges": [{"cidrIp": "10.0.0.0/8"}]}]}]}))
     done = subprocess.run([PROGRAM, f"--state-dir={tmp_path}/s", f"--cache-dir={tmp_path}/c", f"--run-dir={tmp_path}/r",
                            f"--hypervisor={HYPERVISOR}", f"--network-config={path}"], capture_output=True, text=True,
                           timeout=60, check=False, env={**os.environ})
     assert done.returncode == 64
     for what in ("$.subnets[1].subnetId: 'subnet-x' is not an id", "$.subnets[1].cidrBlock: 10.0.1.0/24 overlaps",
                  "$.subnets[2].cidrBlock: is required", "ipPermissions[0].toPort: is below fromPort",
-                 "userIdGroupPairs[0].groupId: there is no group sg-00000000", "'carrier' is not a protocol"):
+                 "userIdGroupPairs[0].groupId: there is no group sg-00000000", "'carrier' is not a protocol",
+                 "ipPermissions[2].toPort: udp needs fromPort and toPort"):
         assert what in done.stderr, done.stderr

@@ -18,7 +18,12 @@ static struct fg_net_rule web_rules[] = {
         { true, "-1", 0, 0, "0.0.0.0/0" },        { true, "-1", 0, 0, "::/0" },
         { true, "udp", 53, 53, "2001:db8::/32" },
 };
-static struct fg_net_rule db_rules[] = { { false, "tcp", 5432, 5432, "sg-000000a1" } };
+static struct fg_net_rule db_rules[] = {
+        { false, "tcp", 5432, 5432, "sg-000000a1" },
+        { false, "icmp", 3, 4, "sg-000000a1" },
+        { false, "icmpv6", 128, -1, "sg-000000a1" },
+        { false, "icmpv6", 1, 4, "10.0.0.0/8" }, /* nothing */
+};
 static const struct fg_net_group groups[] = {
         { "sg-000000a1", "web", web_rules, FG_ARRAY_SIZE(web_rules) },
         { "sg-000000b2", "db", db_rules, FG_ARRAY_SIZE(db_rules) },
