@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -29,7 +30,31 @@ static const char *const resolv_files[] = { "/etc/resolv.conf",
 
 /* ---- the host's resolvers ---- */
 
-/* 1: one that is not on the loopback; 0: only such (the first IPv4 one into @ret), or none. */
+static bool is_own(const struct fg_ip *ip)
+{
+        struct ifaddrs *all = NULL;
+        bool found = false;
+
+        if (getifaddrs(&all) < 0)
+                return false;
+        for (const struct ifaddrs *a = all; a && !found; a = a->ifa_next) {
+                const struct sockaddr_in *in = (const void *)a->ifa_addr;
+
+                found = in && in->sin_family == AF_INET &&
+                        memcmp(&in->sin_addr, ip->bytes, sizeof(in->sin_addr)) == 0;
+        }
+        freeifaddrs(all);
+        return found;
+}
+
+/* Of those that nothing from the VPC reaches (rules_host.c): on the host's loopback, at an address
+   of the host, or a cloud's, which is link-local. */
+static bool is_out_of_reach(const struct fg_ip *ip)
+{
+        return ip->bytes[0] == 127 || (ip->bytes[0] == 169 && ip->bytes[1] == 254) || is_own(ip);
+}
+
+/* 1: one that the VPC reaches; 0: only others (the first IPv4 one into @ret), or none. */
 static int look_into(const char *path, char ret[FG_NET_IP_MAX])
 {
         fg_cleanup(fclosep) FILE *f = fopen(path, "re");
@@ -41,7 +66,7 @@ static int look_into(const char *path, char ret[FG_NET_IP_MAX])
                 if (sscanf(line, " nameserver %45[0-9a-fA-F.:]", address) != 1 ||
                     !fg_ip_parse(address, &ip))
                         continue;
-                if (ip.family == AF_INET && ip.bytes[0] != 127)
+                if (ip.family == AF_INET && !is_out_of_reach(&ip))
                         return 1;
                 if (ip.family == AF_INET && !*ret)
                         memcpy(ret, address, sizeof(address));
@@ -55,22 +80,22 @@ static char *upstream_path(const struct fg_vpc *vpc)
 }
 
 /*
- * A resolver on the host's loopback cannot be reached from another namespace: then the host's end
- * of the pair passes port 53 on to it (rules_host.c), and dnsmasq asks there.
+ * A resolver that is out of the VPC's reach is asked all the same: the host's end of the pair
+ * passes port 53 on to it (rules_host.c), and dnsmasq asks there.
  */
 static char *resolv_file(struct fg_vpc *vpc)
 {
         fg_autofree char *own = upstream_path(vpc), *text = NULL;
-        char loopback[FG_NET_IP_MAX] = "";
+        char hidden[FG_NET_IP_MAX] = "";
         struct fg_error ignored;
 
         vpc->host_resolver[0] = '\0';
         for (size_t i = 0; i < FG_ARRAY_SIZE(resolv_files); i++)
-                if (look_into(resolv_files[i], loopback))
+                if (look_into(resolv_files[i], hidden))
                         return fg_strdup(resolv_files[i]);
-        memcpy(vpc->host_resolver, loopback, sizeof(loopback));
-        text = *loopback ? fg_asprintf("nameserver %s\n", vpc->outside4)
-                         : fg_strdup("# the host has no resolver\n");
+        memcpy(vpc->host_resolver, hidden, sizeof(hidden));
+        text = *hidden ? fg_asprintf("nameserver %s\n", vpc->outside4)
+                       : fg_strdup("# the host has no resolver\n");
         (void)fg_write_file(own, text, strlen(text), 0644, &ignored);
         return fg_take_ptr(own);
 }

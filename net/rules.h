@@ -24,7 +24,7 @@ struct fg_rules_host {
         const char *inside4; /* the VPC's address on the pair */
         const char *inside6;
         const char *outside4; /* the host's */
-        const char *resolver; /* a resolver on the host's loopback that the VPC may ask, or NULL */
+        const char *resolver; /* a resolver else out of reach that the VPC may ask, or NULL */
         unsigned connections; /* that the VPC may have through the host */
 };
 

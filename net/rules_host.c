@@ -61,6 +61,7 @@ static const char table_rules[] =
         "    ct state { established, related } accept\n"
         "    ip saddr != %2$s drop\n"
         "    ip6 saddr != %3$s drop\n"
+        "    jump to_resolver\n"
         "    ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } drop\n"
         "    ct count over %4$u drop\n"
         "    accept\n"

@@ -36,7 +36,7 @@ struct fg_vpc {
         struct fg_conntrack *ct_inside, *ct_outside; /* NULL: the kernel lists no connections */
         char inside4[FG_NET_IP_MAX], outside4[FG_NET_IP_MAX];
         char inside6[FG_NET_IP_MAX], outside6[FG_NET_IP_MAX];
-        char host_resolver[FG_NET_IP_MAX]; /* on the host's loopback; "": none such */
+        char host_resolver[FG_NET_IP_MAX]; /* out of the VPC's reach; "": none such */
         struct fg_rules_host host;         /* points into this struct */
         char (*taps)[FG_NET_TAP_MAX];      /* made in advance */
         unsigned n_taps, next_tap;

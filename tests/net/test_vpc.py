@@ -213,18 +213,24 @@ def test_names(lab):
     assert resolve(lab.outside, own, server=HOST, timeout=0.5) is None  # it serves tasks alone
 
 
-def test_a_resolver_on_the_hosts_loopback(lab):
-    """The usual case of a laptop: reached through the pair of devices, by one rule."""
+@pytest.mark.parametrize("address", ["127.0.0.1", HOST, "169.254.169.254"], ids=["loopback", "own", "cloud"])
+def test_a_resolver_that_tasks_cannot_reach(lab, address):
+    """A laptop's, a server's for its network, a cloud's: reached through the pair of devices, by one rule, and only it."""
     lab.net.stop()
+    place = lab.outside if address.startswith("169.254.") else lab.host
+    if place is lab.outside:
+        netlab.run(lab.outside, "ip", "addr", "add", f"{address}/32", "dev", "in0")
+        netlab.run(lab.host, "ip", "route", "add", address, "dev", "out0")
     for name in ("resolv.conf", "empty"):
         with open(f"{lab.directory}/{name}", "w", encoding="ascii") as file:
-            file.write("nameserver 127.0.0.1\n" if name == "resolv.conf" else "")
-    upstream = netlab.run(lab.host, "sh", "-c", f"""dnsmasq --conf-file=/dev/null --no-resolv --no-hosts \\
-        --pid-file={lab.directory}/up.pid --listen-address=127.0.0.1 --bind-interfaces \\
+            file.write(f"nameserver {address}\n" if name == "resolv.conf" else "")
+    upstream = netlab.run(place, "sh", "-c", f"""dnsmasq --conf-file=/dev/null --no-resolv --no-hosts \\
+        --pid-file={lab.directory}/up.pid --listen-address={address} --bind-interfaces \\
         --address=/example.org/192.0.2.7 --user=nobody --log-facility=/dev/null""")
     assert upstream.returncode == 0
     with open(f"{lab.directory}/up.pid", encoding="ascii") as file:
         pid = int(file.read())
+    other = Server(place, address, 80)
     try:
         # A mount namespace of its own, as a service has it: the next life finds the VPC without it.
         info = lab.net.start(["unshare", "-m", "sh", "-c",
@@ -235,11 +241,14 @@ def test_a_resolver_on_the_hosts_loopback(lab):
         guest = netlab.Guest(ns, a)
         lab.guests.append(guest)
         assert resolve(guest.ns, "www.example.org") == ["192.0.2.7"]
+        assert resolve(guest.ns, "www.example.org", server=address, timeout=0.5) is None
+        assert place is lab.host or ask(guest.ns, address, 80, timeout=1) is None
         lab.net.kill()
         assert lab.net.start()["usable"]
         assert guest.ping(a["gateway4"])
         os.close(ns)
     finally:
+        other.close()
         os.kill(pid, 15)
 
 
