@@ -187,12 +187,17 @@ int fg_rtnl_join(struct fg_rtnl *rt, const char *name, const char *bridge, struc
                       { IFLA_BRPORT_BCAST_FLOOD, 0 } };
         int index = need(rt, name, err), master = index < 0 ? -1 : need(rt, bridge, err);
         struct nlattr *info, *data;
+        struct ifinfomsg *ifm;
         struct nlmsghdr *nlh;
         struct message m;
 
         if (master < 0)
                 return -1;
         nlh = begin_link(&m, RTM_NEWLINK, 0, index, NULL);
+        /* Frames to the bridge itself (01:80:c2:00:00:00 and on) come by the port, past all rules;
+           the port's own ARP would remember whatever they say. */
+        ifm = mnl_nlmsg_get_payload(nlh);
+        ifm->ifi_flags = ifm->ifi_change = IFF_NOARP;
         mnl_attr_put_u32(nlh, IFLA_MASTER, (uint32_t)master);
         if (request(rt, &m, 0, "join the bridge", err) < 0)
                 return -1;

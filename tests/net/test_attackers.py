@@ -209,6 +209,28 @@ def test_broadcasts_reach_no_neighbour(attacker, lab):
     other.close()
 
 
+def test_strange_frames_change_nothing(lab, attacker, sink):
+    """To the bridge's own addresses, within a VLAN, from the loopback, in fragments that lie about what they are of."""
+    before = lab.vpc_run("ip", "neigh").splitlines()
+    for last in range(16):
+        to = mac(f"01:80:c2:00:00:{last:02x}")
+        attacker.send(0x0806, arp(1, attacker.mac, f"172.31.7.{last + 1}", b"\0" * 6, attacker.a["gateway4"]), to=to)
+        attacker.send(0x0806, arp(2, attacker.mac, f"172.31.8.{last + 1}", mac(sink.a["mac"]), sink.ipv4), to=to)
+        attacker.send(0x0800, udp4(attacker.ipv4, sink.ipv4, 9), to=to)
+    spoofed = udp4(sink.a["gateway4"], sink.ipv4, 9)
+    for payload in (udp4(attacker.ipv4, sink.ipv4, 9), spoofed):
+        attacker.send(0x8100, struct.pack(">HH", 1, 0x0800) + payload)
+        attacker.send(0x88a8, struct.pack(">HHHH", 1, 0x8100, 1, 0x0800) + payload)
+    attacker.send(0x0800, udp4("127.0.0.1", sink.ipv4, 9))
+    attacker.send(0x0800, udp4("127.0.0.1", attacker.a["gateway4"], 53))
+    for offset in (0x2000, 0x0003):  # more to come; the rest of what never came
+        head = spoofed[:6] + struct.pack(">H", offset) + spoofed[8:10] + b"\0\0" + spoofed[12:20]
+        attacker.send(0x0800, head[:10] + struct.pack(">H", checksum(head)) + head[12:] + spoofed[20:])
+    assert sink.heard() == []
+    after = lab.vpc_run("ip", "neigh").splitlines()
+    assert [line for line in after if "172.31.7." in line or "172.31.8." in line] == [] and len(after) <= len(before) + 1
+
+
 def test_floods_of_arp_and_broadcasts_are_cut(lab, attacker):
     for _ in range(3000):
         attacker.send(0x0806, arp(1, attacker.mac, attacker.ipv4, b"\0" * 6, attacker.a["gateway4"]), to=BROADCAST)
