@@ -17,7 +17,8 @@
 #include "core/cleanup.h"
 #include "core/str.h"
 
-#define WALK_FDS 32
+#define WALK_FDS     32
+#define REMOVE_TRIES 16
 
 int fg_mkdir_p(const char *path, mode_t mode, struct fg_error *err)
 {
@@ -46,8 +47,15 @@ static int remove_entry(const char *path, const struct stat *st, int flag, struc
 
 int fg_rm_rf(const char *path, struct fg_error *err)
 {
-        if (nftw(path, remove_entry, WALK_FDS, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
-                return fg_fail_errno(err, errno, "remove %s", path);
+        /* Somebody who is just being killed may still write there, or remove something himself. */
+        for (unsigned i = 1; nftw(path, remove_entry, WALK_FDS, FTW_DEPTH | FTW_PHYS) < 0; i++) {
+                const bool raced = errno == ENOENT || errno == ENOTEMPTY;
+
+                if (errno == ENOENT && !fg_exists(path))
+                        return 0;
+                if (!raced || i == REMOVE_TRIES)
+                        return fg_fail_errno(err, errno, "remove %s", path);
+        }
         return 0;
 }
 

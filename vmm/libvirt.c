@@ -95,6 +95,7 @@ static void lv_free(struct fg_vmm *vmm)
         sd_event_source_disable_unref(lv->room);
         HASH_ITER (hh, lv->vms, vm, next)
                 fg_lv_vm_free(lv, vm);
+        fg_lv_forget_ends(lv);
         fg_boot_files_finish(&lv->boot);
         free(lv->owner);
         free(lv->cmdline);

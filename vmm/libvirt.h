@@ -28,10 +28,17 @@ struct fg_lv_vm {
         bool full;                  /* QEMU has paused it: its disk is full */
         sd_event_source *process;   /* QEMU's pidfd; NULL: on another machine */
         bool adopted;
-        bool dead; /* QEMU has ended, perhaps unreaped */
+        bool dead;    /* QEMU has ended, perhaps unreaped */
+        bool stopped; /* ... and libvirt has said so */
         bool gone, crashed;
         unsigned attached;  /* disks that were added */
         const char *reason; /* static text */
+        UT_hash_handle hh;
+};
+
+/* A VM that has been destroyed, while libvirt is still about to learn of its end. Loop only. */
+struct fg_lv_end {
+        char id[FG_ID_LEN + 1]; /* key */
         UT_hash_handle hh;
 };
 
@@ -40,6 +47,7 @@ struct fg_libvirt {
         fg_vmm_gone_fn gone; /* NULL once the backend is being freed */
         void *userdata;
         struct fg_lv_vm *vms;
+        struct fg_lv_end *ends;
         sd_event_source *room; /* looks for room on the disk while a VM waits for it */
 
         /* Set before the first lane thread runs, constant from then on. */
@@ -93,6 +101,8 @@ void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm);
 struct fg_lv_vm *fg_lv_vm_find(struct fg_libvirt *lv, const char *id);
 /** fg_lv_submit_ends() - the ends that @vm was to have need not wait any more */
 void fg_lv_submit_ends(struct fg_lv_vm *vm);
+/** fg_lv_forget_ends() - at the end: what libvirt would say of them is of no interest. */
+void fg_lv_forget_ends(struct fg_libvirt *lv);
 /** fg_lv_vm_ended() - tell of the end of a VM, once. @reason: static text. Loop only. */
 void fg_lv_vm_ended(struct fg_libvirt *lv, const char *id, bool crashed, const char *reason);
 

@@ -380,13 +380,38 @@ static void destroy_work(struct fg_job *base)
         job->failed = lv->root && fg_embed_forget(lv->root, job->id, &job->err) < 0;
 }
 
+static void end_new(struct fg_libvirt *lv, const char *id)
+{
+        struct fg_lv_end *end = fg_calloc(1, sizeof(*end));
+
+        (void)snprintf(end->id, sizeof(end->id), "%s", id);
+        HASH_ADD_STR(lv->ends, id, end);
+}
+
+static void end_free(struct fg_libvirt *lv, struct fg_lv_end *end)
+{
+        HASH_DEL(lv->ends, end);
+        free(end);
+}
+
+void fg_lv_forget_ends(struct fg_libvirt *lv)
+{
+        struct fg_lv_end *end, *next;
+
+        HASH_ITER (hh, lv->ends, end, next)
+                end_free(lv, end);
+}
+
 static void destroy_done(struct fg_job *base)
 {
         struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
         struct fg_lv_vm *vm = fg_lv_vm_find(job->lv, job->id);
 
-        if (vm && !job->failed)
+        if (vm && !job->failed) {
+                if (job->dead && !vm->stopped)
+                        end_new(job->lv, job->id);
                 fg_lv_vm_free(job->lv, vm);
+        }
         job_finish(job);
 }
 
@@ -430,11 +455,32 @@ struct gone_note {
         const char *reason;
 };
 
+/* Is it news of a VM that has been destroyed? Another one may have its id by now. */
+static bool was_over(struct fg_libvirt *lv, const char *id)
+{
+        struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
+        struct fg_lv_end *end;
+        struct fg_error ignored;
+
+        HASH_FIND_STR(lv->ends, id, end);
+        if (!end) {
+                if (vm)
+                        vm->stopped = true;
+                return false;
+        }
+        end_free(lv, end);
+        /* What libvirt wrote of its end while we removed everything. */
+        if (!vm && lv->root)
+                (void)fg_embed_forget(lv->root, id, &ignored);
+        return true;
+}
+
 static void gone_done(struct fg_job *base)
 {
         struct gone_note *note = FG_CONTAINER_OF(base, struct gone_note, job);
 
-        fg_lv_vm_ended(note->lv, note->id, note->crashed, note->reason);
+        if (!was_over(note->lv, note->id))
+                fg_lv_vm_ended(note->lv, note->id, note->crashed, note->reason);
         free(note);
 }
 

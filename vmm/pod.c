@@ -7,6 +7,7 @@
 #include "vmm/backend.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -186,6 +187,7 @@ static void destroy_work(struct fg_job *job)
         struct call *c = call_of(job);
 
         (void)fg_pod_remove(c->pods->vmm.run_dir, c->spec.id, &c->err);
+        (void)rmdir(c->pods->vmm.run_dir); /* if it was the last one */
 }
 
 static void destroy_done(struct fg_job *job)
@@ -280,6 +282,8 @@ static int adopt_all(struct pods *pods, struct fg_error *err)
         fg_cleanup(closedirp) DIR *dir = opendir(pods->vmm.run_dir);
         struct dirent *e;
 
+        if (!dir && errno == ENOENT) /* made with the first one */
+                return 0;
         if (!dir)
                 return fg_fail_errno(err, errno, "read %s", pods->vmm.run_dir);
         while ((e = readdir(dir)))
@@ -310,8 +314,7 @@ int fg_pods_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone
         pods->init = fg_strdup(config->init);
         pods->gone = gone;
         pods->userdata = userdata;
-        if (fg_mkdir_p(vmm->run_dir, 0700, err) < 0 || adopt_all(pods, err) < 0 ||
-            fg_lane_new(event, "pods", 1, &pods->lane, err) < 0)
+        if (adopt_all(pods, err) < 0 || fg_lane_new(event, "pods", 1, &pods->lane, err) < 0)
                 return -1;
         *ret = fg_take_ptr(vmm);
         return 0;

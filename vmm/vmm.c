@@ -78,11 +78,13 @@ int fg_vmm_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_
 
 void fg_vmm_free(struct fg_vmm *vmm)
 {
-        if (!vmm)
-                return;
-        if (vmm->pods)
-                vmm->pods->ops->free(vmm->pods);
-        vmm->ops->free(vmm);
+        struct fg_vmm *pods = vmm ? vmm->pods : NULL;
+
+        /* The list of VMs, if it comes only now, is told with that of the pods. */
+        if (vmm)
+                vmm->ops->free(vmm);
+        if (pods)
+                pods->ops->free(pods);
 }
 
 const struct fg_vmm_info *fg_vmm_info(const struct fg_vmm *vmm)
