@@ -153,32 +153,41 @@ static int put_protocol(const struct fg_net_rule *r, struct fg_buf *out, struct 
         return fg_buf_printf(out, err, " meta l4proto %s", fg_streq(p, "icmpv6") ? "ipv6-icmp" : p);
 }
 
+/* Is there anything of that family in the rule? */
+static bool concerns(const struct fg_net_rule *r, const struct fg_cidr *peer, int family)
+{
+        if (is_icmp(r->protocol) && (family == AF_INET) != fg_streq(r->protocol, "icmp"))
+                return false;
+        return !peer || peer->ip.family == family;
+}
+
+static int put_peer(const struct fg_net_rule *r, const struct fg_cidr *peer, int family,
+                    struct fg_buf *out, struct fg_error *err)
+{
+        const char *ip = family == AF_INET ? "ip" : "ip6", *end = r->egress ? "daddr" : "saddr";
+
+        if (!peer)
+                return fg_buf_printf(out, err, " %s %s @%s-%d", ip, end, r->peer,
+                                     family == AF_INET ? 4 : 6);
+        return peer->bits > 0 ? fg_buf_printf(out, err, " %s %s %s", ip, end, r->peer) : 0;
+}
+
 /* "ip saddr @sg-a-4 ip daddr 10.0.0.0/8 tcp dport 80-80 return" */
 static int put_rule(const struct fg_net_group *g, const struct fg_net_rule *r, int family,
                     struct fg_buf *out, struct fg_error *err)
 {
-        const char *own = r->egress ? "saddr" : "daddr", *other = r->egress ? "daddr" : "saddr";
-        const char *ip = family == AF_INET ? "ip" : "ip6";
-        int digit = family == AF_INET ? 4 : 6;
+        const bool group = fg_starts_with(r->peer, "sg-");
         struct fg_cidr peer;
-        int printed;
 
-        if (is_icmp(r->protocol) && (family == AF_INET) != fg_streq(r->protocol, "icmp"))
-                return 0; /* each belongs to one of the families */
-        if (fg_starts_with(r->peer, "sg-")) {
-                printed = fg_buf_printf(out, err, "    %s %s @%s-%d %s %s @%s-%d", ip, own, g->id,
-                                        digit, ip, other, r->peer, digit);
-        } else {
-                if (!fg_cidr_parse(r->peer, &peer))
-                        return fg_fail(err, FG_ERR_INVALID, "group %s: %s is not a network", g->id,
-                                       r->peer);
-                if (peer.ip.family != family)
-                        return 0;
-                printed = fg_buf_printf(out, err, "    %s %s @%s-%d", ip, own, g->id, digit);
-                if (printed == 0 && peer.bits > 0)
-                        printed = fg_buf_printf(out, err, " %s %s %s", ip, other, r->peer);
-        }
-        if (printed < 0 || put_protocol(r, out, err) < 0)
+        if (!group && !fg_cidr_parse(r->peer, &peer))
+                return fg_fail(err, FG_ERR_INVALID, "group %s: %s is not a network", g->id,
+                               r->peer);
+        if (!concerns(r, group ? NULL : &peer, family))
+                return 0;
+        if (fg_buf_printf(out, err, "    %s %s @%s-%d", family == AF_INET ? "ip" : "ip6",
+                          r->egress ? "saddr" : "daddr", g->id, family == AF_INET ? 4 : 6) < 0 ||
+            put_peer(r, group ? NULL : &peer, family, out, err) < 0 ||
+            put_protocol(r, out, err) < 0)
                 return -1;
         return fg_buf_puts(out, " return\n", err);
 }
