@@ -10,8 +10,8 @@
 #include "vmm/qemu_user.h"
 #include "vmm/virt.h"
 
-/* The libvirt backend: libvirt.c connects, libvirt_vm.c starts, ends and
-   adopts VMs, libvirt_attach.c adds disks to them, libvirt_list.c finds them,
+/* The libvirt backend: libvirt.c connects, libvirt_vm.c starts and adopts
+   VMs, libvirt_end.c ends them, libvirt_attach.c adds disks to them, libvirt_list.c finds them,
    libvirt_cpu.c limits them, libvirt_disk.c is there when a disk is full or fails,
    libvirt_template.c saves and restores them. */
 

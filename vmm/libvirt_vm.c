@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vmm/libvirt.h"
+#include "vmm/libvirt_job.h"
 
 #include <errno.h>
 #include <libvirt/virterror.h>
@@ -16,30 +16,8 @@
 #include "vmm/embed.h"
 #include "vmm/paths.h"
 
-/* A start or a destroy on its way through the lane. */
-struct fg_lv_job {
-        struct fg_job job;
-        struct fg_lv_job *next; /* in fg_lv_vm.ends */
-        struct fg_libvirt *lv;
-        char id[FG_ID_LEN + 1];
-        unsigned limit_mib; /* of QEMU's process, 0: none */
-        char *scratch;
-        char *disks[FG_VM_DISKS_MAX];
-        char *ram, *state; /* of a template; NULL: none; state NULL: it is made */
-        unsigned memory_mib;
-        char *netns; /* where the VM's TAP is; NULL: none */
-        char *xml;
-        int process; /* pidfd of the started QEMU, -1: unknown */
-        bool dead;   /* its QEMU is: libvirt is left to find that out */
-        bool failed;
-        bool rejected; /* failed before it began; the VM of this id is not this job's */
-        struct fg_error err;
-        fg_vmm_done_fn done;
-        void *userdata;
-};
-
-static struct fg_lv_job *job_new(struct fg_libvirt *lv, const char *id, fg_vmm_done_fn done,
-                                 void *userdata)
+struct fg_lv_job *fg_lv_job_new(struct fg_libvirt *lv, const char *id, fg_vmm_done_fn done,
+                                void *userdata)
 {
         struct fg_lv_job *job = fg_calloc(1, sizeof(*job));
 
@@ -64,7 +42,7 @@ static void job_free(struct fg_lv_job *job)
         free(job);
 }
 
-static void job_finish(struct fg_lv_job *job)
+void fg_lv_job_finish(struct fg_lv_job *job)
 {
         job->done(job->userdata, job->id, job->failed ? &job->err : NULL);
         job_free(job);
@@ -106,18 +84,6 @@ static void vm_watch(struct fg_libvirt *lv, struct fg_lv_vm *vm)
         struct fg_error ignored;
 
         (void)fg_console_new(lv->base.event, path, &vm->console, &ignored);
-}
-
-/* The entry stays, for its console, until the VM is destroyed. */
-static void vm_report_gone(struct fg_libvirt *lv, const struct fg_lv_vm *vm)
-{
-        char id[FG_ID_LEN + 1];
-
-        (void)snprintf(id, sizeof(id), "%s", vm->id);
-        if (vm->console)
-                fg_console_drain(vm->console);
-        if (lv->gone && !vm->destroying)
-                lv->gone(lv->userdata, id, vm->crashed, vm->reason);
 }
 
 /* ---- start ---- */
@@ -180,23 +146,6 @@ static virDomainPtr create_domain(const struct fg_lv_job *job, struct fg_error *
         return b.dom;
 }
 
-/* Does nothing when it has ended. */
-static int end_domain(struct fg_libvirt *lv, const char *id, struct fg_error *err)
-{
-        fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
-        char uuid[FG_UUID_LEN + 1];
-
-        fg_id_to_uuid(id, uuid);
-        dom = virDomainLookupByUUIDString(lv->conn, uuid);
-        if (dom && virDomainDestroy(dom) == 0)
-                return 0;
-        if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
-                return 0;
-        fg_virt_fail(err, "end VM %s", id);
-        /* Asked last, because it takes libvirt's error away. */
-        return dom && virDomainIsActive(dom) == 0 ? 0 : -1;
-}
-
 /* The limit comes after the start: in the XML libvirt would take it for locked memory as well and
    raise a resource limit, which a process without CAP_SYS_RESOURCE may not. */
 static int create(const struct fg_lv_job *job, struct fg_error *err)
@@ -206,7 +155,7 @@ static int create(const struct fg_lv_job *job, struct fg_error *err)
         if (give_scratch(job, err) < 0 || show_disks(job, err) < 0)
                 return -1;
         /* A task that is begun anew has its former VM's id, which libvirt may still be ending. */
-        if (end_domain(job->lv, job->id, err) < 0)
+        if (fg_lv_end_domain(job->lv, job->id, err) < 0)
                 return -1;
         if (job->ram && !job->state &&
             fg_lv_template_new(job->lv, job->ram, job->memory_mib, err) < 0)
@@ -251,63 +200,6 @@ static void start_work(struct fg_job *base)
         job->process = open_process(job->lv, job->id);
 }
 
-void fg_lv_submit_ends(struct fg_lv_vm *vm)
-{
-        struct fg_lv_job *job, *next = fg_take_ptr(vm->ends);
-
-        while ((job = next)) {
-                next = job->next;
-                job->dead = vm->dead;
-                fg_lane_submit(vm->lv->lane, &job->job);
-        }
-}
-
-/*
- * libvirt kills a QEMU, sleeps for a fifth of a second, and then looks whether it has ended; a
- * pidfd tells at once. Return: whether on_process() will come.
- */
-static bool kill_process(const struct fg_lv_vm *vm)
-{
-        if (!vm->process || vm->dead)
-                return false;
-        return pidfd_send_signal(sd_event_source_get_io_fd(vm->process), SIGKILL, NULL, 0) == 0 ||
-               errno == ESRCH;
-}
-
-/* Ends that have nothing to wait for go on. */
-static void end(struct fg_lv_vm *vm)
-{
-        if (vm->ends && !vm->starting && !kill_process(vm))
-                fg_lv_submit_ends(vm);
-}
-
-/*
- * QEMU is not our child, but its reaper's: that may take its time, and so long libvirt takes it for
- * alive. A process has ended before it is reaped.
- */
-static int on_process(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-        struct fg_lv_vm *vm = userdata;
-
-        vm->dead = true;
-        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        fg_lv_submit_ends(vm);
-        /* Of those that we have started libvirt knows how they ended, and soon. */
-        if (vm->adopted)
-                fg_lv_vm_ended(vm->lv, vm->id, true, "QEMU ended");
-        return 0;
-}
-
-static void watch_process(struct fg_lv_vm *vm, int take_fd)
-{
-        if (take_fd < 0)
-                return;
-        if (sd_event_add_io(vm->lv->base.event, &vm->process, take_fd, EPOLLIN, on_process, vm) < 0)
-                (void)close(take_fd);
-        else
-                (void)sd_event_source_set_io_fd_own(vm->process, true);
-}
-
 /* The caller's done() may ask for the end of the VM, which stays in the table until it has ended.
  */
 static void start_done(struct fg_job *base)
@@ -317,22 +209,22 @@ static void start_done(struct fg_job *base)
         struct fg_lv_vm *vm = job->rejected ? NULL : fg_lv_vm_find(lv, job->id);
 
         if (!vm) {
-                job_finish(job);
+                fg_lv_job_finish(job);
                 return;
         }
         vm->starting = false;
         if (job->failed) {
                 fg_lv_submit_ends(vm);
                 fg_lv_vm_free(lv, vm);
-                job_finish(job);
+                fg_lv_job_finish(job);
                 return;
         }
         vm_watch(lv, vm);
-        watch_process(vm, fg_take_fd(job->process));
-        job_finish(job);
-        end(vm);
+        fg_lv_watch_process(vm, fg_take_fd(job->process));
+        fg_lv_job_finish(job);
+        fg_lv_go_on(vm);
         if (vm->gone)
-                vm_report_gone(lv, vm);
+                fg_lv_report_gone(lv, vm);
 }
 
 void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,
@@ -340,7 +232,7 @@ void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_
 {
         struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
         fg_cleanup(fg_buf_finish) struct fg_buf xml = FG_BUF_INIT(FG_DOMAIN_XML_MAX);
-        struct fg_lv_job *job = job_new(lv, spec->id, done, userdata);
+        struct fg_lv_job *job = fg_lv_job_new(lv, spec->id, done, userdata);
 
         job->job = (struct fg_job){ .work = start_work, .done = start_done };
         job->scratch = fg_strdup(spec->scratch);
@@ -363,162 +255,6 @@ void fg_lv_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_
         fg_lane_submit(lv->lane, &job->job);
 }
 
-/* ---- destroy ---- */
-
-static void destroy_work(struct fg_job *base)
-{
-        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
-        struct fg_libvirt *lv = job->lv;
-        fg_autofree char *dir = fg_vm_dir(lv->base.run_dir, job->id);
-
-        job->failed = (!job->dead && end_domain(lv, job->id, &job->err) < 0) ||
-                      fg_rm_rf(dir, &job->err) < 0;
-        if (job->failed)
-                return;
-        if (lv->limits)
-                fg_cgroup_remove(FG_CGROUP_ROOT, job->id);
-        job->failed = lv->root && fg_embed_forget(lv->root, job->id, &job->err) < 0;
-}
-
-static void end_new(struct fg_libvirt *lv, const char *id)
-{
-        struct fg_lv_end *end = fg_calloc(1, sizeof(*end));
-
-        (void)snprintf(end->id, sizeof(end->id), "%s", id);
-        HASH_ADD_STR(lv->ends, id, end);
-}
-
-static void end_free(struct fg_libvirt *lv, struct fg_lv_end *end)
-{
-        HASH_DEL(lv->ends, end);
-        free(end);
-}
-
-void fg_lv_forget_ends(struct fg_libvirt *lv)
-{
-        struct fg_lv_end *end, *next;
-
-        HASH_ITER (hh, lv->ends, end, next)
-                end_free(lv, end);
-}
-
-static void destroy_done(struct fg_job *base)
-{
-        struct fg_lv_job *job = FG_CONTAINER_OF(base, struct fg_lv_job, job);
-        struct fg_lv_vm *vm = fg_lv_vm_find(job->lv, job->id);
-
-        if (vm && !job->failed) {
-                if (job->dead && !vm->stopped)
-                        end_new(job->lv, job->id);
-                fg_lv_vm_free(job->lv, vm);
-        }
-        job_finish(job);
-}
-
-void fg_lv_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done, void *userdata)
-{
-        struct fg_libvirt *lv = FG_CONTAINER_OF(vmm, struct fg_libvirt, base);
-        struct fg_lv_job *job = job_new(lv, id, done, userdata);
-        struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
-
-        job->job = (struct fg_job){ .work = destroy_work, .done = destroy_done };
-        if (vm) {
-                vm->destroying = true;
-                job->next = vm->ends;
-                vm->ends = job;
-                end(vm);
-        } else {
-                fg_lane_submit(lv->lane, &job->job);
-        }
-}
-
-/* ---- the end of a VM, as libvirt sees it ---- */
-
-void fg_lv_vm_ended(struct fg_libvirt *lv, const char *id, bool crashed, const char *reason)
-{
-        struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
-
-        if (!vm || vm->gone)
-                return;
-        vm->gone = true;
-        vm->crashed = crashed;
-        vm->reason = reason;
-        if (!vm->starting)
-                vm_report_gone(lv, vm);
-}
-
-struct gone_note {
-        struct fg_job job;
-        struct fg_libvirt *lv;
-        char id[FG_ID_LEN + 1];
-        bool crashed;
-        const char *reason;
-};
-
-/* Is it news of a VM that has been destroyed? Another one may have its id by now. */
-static bool was_over(struct fg_libvirt *lv, const char *id)
-{
-        struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
-        struct fg_lv_end *end;
-        struct fg_error ignored;
-
-        HASH_FIND_STR(lv->ends, id, end);
-        if (!end) {
-                if (vm)
-                        vm->stopped = true;
-                return false;
-        }
-        end_free(lv, end);
-        /* What libvirt wrote of its end while we removed everything. */
-        if (!vm && lv->root)
-                (void)fg_embed_forget(lv->root, id, &ignored);
-        return true;
-}
-
-static void gone_done(struct fg_job *base)
-{
-        struct gone_note *note = FG_CONTAINER_OF(base, struct gone_note, job);
-
-        if (!was_over(note->lv, note->id))
-                fg_lv_vm_ended(note->lv, note->id, note->crashed, note->reason);
-        free(note);
-}
-
-static const char *reason_of(int detail)
-{
-        switch (detail) {
-        case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
-                return "the guest halted";
-        case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
-                return "the VM was destroyed from outside";
-        case VIR_DOMAIN_EVENT_STOPPED_CRASHED:
-                return "the guest crashed";
-        default:
-                return "QEMU died";
-        }
-}
-
-int fg_lv_on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *userdata)
-{
-        struct fg_libvirt *lv = userdata;
-        char uuid[VIR_UUID_STRING_BUFLEN];
-        struct gone_note *note;
-
-        if (event != VIR_DOMAIN_EVENT_STOPPED || virDomainGetUUIDString(dom, uuid) < 0)
-                return 0;
-        note = fg_calloc(1, sizeof(*note));
-        if (!fg_id_from_uuid(uuid, note->id)) {
-                free(note);
-                return 0;
-        }
-        note->job.done = gone_done;
-        note->lv = lv;
-        note->crashed = detail != VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN;
-        note->reason = reason_of(detail);
-        fg_lane_post(lv->mail, &note->job);
-        return 0;
-}
-
 void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
 {
         fg_cleanup(virDomainFreep) virDomainPtr dom = NULL;
@@ -535,7 +271,7 @@ void fg_lv_adopt(struct fg_libvirt *lv, const char *id)
         vm = vm_new(lv, id);
         vm_watch(lv, vm);
         vm->adopted = true;
-        watch_process(vm, open_process(lv, id));
+        fg_lv_watch_process(vm, open_process(lv, id));
         if (fg_lv_disk_full(dom))
                 fg_lv_wait_for_room(lv, vm);
 }
