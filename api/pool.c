@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #include "api/pool_private.h"
 #include "api/run.h"
@@ -10,6 +11,7 @@
 #include "core/clock.h"
 #include "core/str.h"
 
+#define RESTORES_MAX 8 /* at once */
 #define FAILURES_MAX 3 /* in a row; then nothing more is tried until a task comes */
 
 /* ---- how many ---- */
@@ -33,14 +35,22 @@ static size_t count(const struct fg_pool *pool, const struct pool_demand *demand
         return n;
 }
 
-static bool booting(const struct fg_pool *pool)
+/* A boot takes a processor from whoever else needs it, and so they come one at a time; a restore is
+   soon over. */
+static bool may_make(const struct fg_pool *pool)
 {
+        const int at_once = get_nprocs() < RESTORES_MAX ? get_nprocs() : RESTORES_MAX;
         const struct pool_guest *g;
+        int restoring = 0;
 
-        LL_FOREACH (pool->guests, g)
-                if (g->state < POOL_READY)
-                        return true;
-        return false;
+        LL_FOREACH (pool->guests, g) {
+                if (g->state >= POOL_READY)
+                        continue;
+                if (g->makes || !g->template[0])
+                        return false;
+                restoring++;
+        }
+        return restoring < at_once;
 }
 
 /* The first in rank that wants such a guest. NULL: nobody does, or enough of them wait before it.
@@ -143,7 +153,17 @@ static bool fill(struct fg_pool *pool, const struct pool_demand *demand, uint64_
         return true;
 }
 
-/* One at a time: a boot takes a processor from whoever else needs it. */
+/* The first in rank that wants one more. Return: false when there is none. */
+static bool fill_first(struct fg_pool *pool, uint64_t now)
+{
+        for (enum pool_rank rank = 0; rank < POOL_RANKS; rank++)
+                for (size_t i = 0; i < POOL_DEMANDS_MAX; i++)
+                        if (pool_demand_rank(&pool->demands[i]) == rank &&
+                            fill(pool, &pool->demands[i], now))
+                                return true;
+        return false;
+}
+
 void fg_pool_refill(struct fg_pool *pool)
 {
         const uint64_t now = fg_mono_ns();
@@ -151,13 +171,8 @@ void fg_pool_refill(struct fg_pool *pool)
         if (pool->leaving || pool->d->leaving || pool->d->config.warm_memory_mib == 0)
                 return;
         end_surplus(pool, now);
-        if (booting(pool) || pool->failures >= FAILURES_MAX)
-                return;
-        for (enum pool_rank rank = 0; rank < POOL_RANKS; rank++)
-                for (size_t i = 0; i < POOL_DEMANDS_MAX; i++)
-                        if (pool_demand_rank(&pool->demands[i]) == rank &&
-                            fill(pool, &pool->demands[i], now))
-                                return;
+        while (pool->failures < FAILURES_MAX && may_make(pool) && fill_first(pool, now))
+                continue;
 }
 
 /* ---- what the engine asks for ---- */
