@@ -37,11 +37,11 @@ def unit(*names):
     return dict(line.split("=", 1) for line in text.splitlines())
 
 
-def task_file(name, script):
+def task_file(name, script, **more):
     path = f"/run/{name}.json"
     container = {"name": "app", "image": f"oci:{HERE}/image:latest", "command": ["sh", "-c", script]}
     with open(path, "w", encoding="ascii") as file:
-        json.dump({"family": name, "cpu": "256", "memory": "512", "containerDefinitions": [container]}, file)
+        json.dump({"family": name, "cpu": "256", "memory": "512", "containerDefinitions": [container], **more}, file)
     os.chmod(path, 0o644)
     return path
 
@@ -158,12 +158,28 @@ def after_power_cut():
     report("recovered", tasks=tasks("--all"), qemus=qemus(), usage=json.loads(must("fgrun", "usage", "--json")),
            scratch=os.listdir(state) if state.exists() else [], run_dir=os.listdir("/run/fgrun"))
     report("again", **attached("fgrun", "run", task_file("again", "exit 9")))
+
+
+def restored():
+    """The guest that was to wait for the next task has become a template; others are made of it."""
+    pathlib.Path("/etc/fgrun/fgd.conf").write_text("warm_memory_mib = 1024\n", encoding="ascii")
+    must("systemctl", "restart", "fgd")
+    attached("fgrun", "run", task_file("first", "true"))
+
+    def templates():
+        return json.loads(must("fgrun", "info", "--json"))["templates"]
+
+    wait_until("a template is ready", lambda: templates()["ready"] or templates().get("dropped"))
+    path = task_file("restored", "cat /proc/sys/kernel/random/boot_id; exit 6", fgrun={"start": "restored"})
+    done = [attached("fgrun", "run", path) for _ in range(2)]
+    started = [t["fgrun"]["start"] for t in tasks("--all") if t["fgrun"]["family"] == "restored"]
+    report("restored", runs=done, started=started, templates=templates())
     must("systemctl", "poweroff", "--no-block")
 
 
 PARTS = {
     "1": [service, first_task, adoption, stop, ordinary_user, before_power_cut],
-    "2": [after_power_cut],
+    "2": [after_power_cut, restored],
 }
 
 

@@ -125,3 +125,10 @@ def test_ledger_after_power_cut(steps):
     assert [g for g in after["groups"] if g["open"]] == []
     assert after["total"]["costPico"] == sum(g["costPico"] for g in after["groups"])
     assert after["total"]["costPico"] >= before["total"]["costPico"]
+
+
+def test_guests_are_restored(steps):
+    restored = steps["restored"]
+    assert [start["way"] for start in restored["started"]] == ["restored"] * 2, restored
+    assert [run["status"] for run in restored["runs"]] == [6, 6], restored
+    assert len({run["out"] for run in restored["runs"]}) == 2
