@@ -47,15 +47,27 @@ static bool is_own(const struct fg_ip *ip)
         return found;
 }
 
-/* Of those that nothing from the VPC reaches (rules_host.c): on the host's loopback, at an address
-   of the host, or a cloud's, which is link-local. */
-static bool is_out_of_reach(const struct fg_ip *ip)
+/* The VPC has an own network there, and the packet would never leave it. */
+static bool is_hidden(const struct fg_vpc *vpc, const struct fg_ip *ip)
 {
-        return ip->bytes[0] == 127 || (ip->bytes[0] == 169 && ip->bytes[1] == 254) || is_own(ip);
+        struct fg_cidr c;
+
+        for (size_t i = 0; i < vpc->config->n_subnets; i++)
+                if (fg_cidr_parse(vpc->config->subnets[i].cidr, &c) && fg_cidr_contains(&c, ip))
+                        return true;
+        return false;
+}
+
+/* Of those that nothing from the VPC reaches (rules_host.c): on the host's loopback, at an address
+   of the host, a cloud's, which is link-local, or in a network that is a subnet's too. */
+static bool is_out_of_reach(const struct fg_vpc *vpc, const struct fg_ip *ip)
+{
+        return ip->bytes[0] == 127 || (ip->bytes[0] == 169 && ip->bytes[1] == 254) || is_own(ip) ||
+               is_hidden(vpc, ip);
 }
 
 /* 1: one that the VPC reaches; 0: only others (the first IPv4 one into @ret), or none. */
-static int look_into(const char *path, char ret[FG_NET_IP_MAX])
+static int look_into(const struct fg_vpc *vpc, const char *path, char ret[FG_NET_IP_MAX])
 {
         fg_cleanup(fclosep) FILE *f = fopen(path, "re");
         char line[256], address[FG_NET_IP_MAX];
@@ -66,7 +78,7 @@ static int look_into(const char *path, char ret[FG_NET_IP_MAX])
                 if (sscanf(line, " nameserver %45[0-9a-fA-F.:]", address) != 1 ||
                     !fg_ip_parse(address, &ip))
                         continue;
-                if (ip.family == AF_INET && !is_out_of_reach(&ip))
+                if (ip.family == AF_INET && !is_out_of_reach(vpc, &ip))
                         return 1;
                 if (ip.family == AF_INET && !*ret)
                         memcpy(ret, address, sizeof(address));
@@ -91,7 +103,7 @@ static char *resolv_file(struct fg_vpc *vpc)
 
         vpc->host_resolver[0] = '\0';
         for (size_t i = 0; i < FG_ARRAY_SIZE(resolv_files); i++)
-                if (look_into(resolv_files[i], hidden))
+                if (look_into(vpc, resolv_files[i], hidden))
                         return fg_strdup(resolv_files[i]);
         memcpy(vpc->host_resolver, hidden, sizeof(hidden));
         text = *hidden ? fg_asprintf("nameserver %s\n", vpc->outside4)
