@@ -150,6 +150,7 @@ int fg_vpc_resolver_start(struct fg_vpc *vpc, struct fg_error *err)
                                (char[]){ "--bogus-priv" },
                                (char[]){ "--local=/" FG_NET_DOMAIN "/" },
                                (char[]){ "--cache-size=1000" },
+                               (char[]){ "--dns-forward-max=10000" }, /* DNS_RATE in rules.c */
                                (char[]){ "--log-facility=/dev/null" },
                                user,
                                pid,

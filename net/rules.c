@@ -10,9 +10,11 @@
 #define CONNECTIONS "8192"
 #define ARP_RATE    "50/second burst 100 packets"
 #define BROADCAST   "100/second burst 200 packets"
-#define DNS_RATE    "500/second burst 1000 packets"
-#define ECHO_RATE   "20/second burst 40 packets"
-#define BUCKETS     "size 65536; flags dynamic, timeout; timeout 1m"
+/* dnsmasq waits for ten seconds for an answer, and for 10,000 of them: for one task's, 2400. */
+#define DNS_RATE  "200/second burst 400 packets"
+#define DNS_TCP   "4" /* of the twenty connections that dnsmasq serves at once */
+#define ECHO_RATE "20/second burst 40 packets"
+#define BUCKETS   "size 65536; flags dynamic, timeout; timeout 1m"
 
 /* ---- at the TAPs: who it is from ---- */
 
@@ -62,24 +64,25 @@ static const char bridge_rules[] =
 static const char inet_sets[] =
         "  set connections4 { type ipv4_addr; size 65536; flags dynamic; }\n"
         "  set connections6 { type ipv6_addr; size 65536; flags dynamic; }\n"
+        "  set dns_tcp4 { type ipv4_addr; size 65536; flags dynamic; }\n"
         "  set dns4 { type ipv4_addr; " BUCKETS "; }\n"
         "  set echo4 { type ipv4_addr; " BUCKETS "; }\n"
         "  set echo6 { type ipv6_addr; " BUCKETS "; }\n"
         "  map published { type inet_proto . inet_service : "
         "ipv4_addr . inet_service; }\n";
 
-/* The resolver's queries are not tracked: they could fill the table of connections. */
+/* The resolver's queries (of UDP) are not tracked: they could fill the table of connections. */
 static const char inet_chains[] =
         "  chain raw_in {\n"
         "    type filter hook prerouting priority -300; policy accept;\n"
         /* Frames to the bridge itself (01:80:c2:00:00:02 and on) come by the TAP, past its rules.
          */
         "    iifname \"" FG_RULES_TAPS "*\" drop\n"
-        "    iifname \"br0\" ip daddr " FG_NET_RESOLVER " notrack\n"
+        "    iifname \"br0\" ip daddr " FG_NET_RESOLVER " udp dport 53 notrack\n"
         "  }\n"
         "  chain raw_out {\n"
         "    type filter hook output priority -300; policy accept;\n"
-        "    oifname \"br0\" ip saddr " FG_NET_RESOLVER " notrack\n"
+        "    oifname \"br0\" ip saddr " FG_NET_RESOLVER " udp sport 53 notrack\n"
         "  }\n"
         "  chain nat_in {\n"
         "    type nat hook prerouting priority -100; policy accept;\n"
@@ -100,6 +103,8 @@ static const char inet_chains[] =
         "  chain input_task {\n"
         "    ip daddr " FG_NET_RESOLVER " update @dns4 { ip saddr limit rate over " DNS_RATE " } "
         "drop\n"
+        "    ip daddr " FG_NET_RESOLVER " tcp dport 53 "
+        "add @dns_tcp4 { ip saddr ct count over " DNS_TCP " } drop\n"
         "    ip daddr " FG_NET_RESOLVER " meta l4proto { tcp, udp } th dport 53 accept\n"
         "    icmp type echo-request update @echo4 { ip saddr limit rate over " ECHO_RATE " } drop\n"
         "    icmp type echo-request accept\n"

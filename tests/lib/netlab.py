@@ -245,7 +245,10 @@ class Lab:
 
     @property
     def vpc(self):
-        return os.open(f"{self.directory}/run/vpc/net", os.O_RDONLY)
+        path = f"{self.directory}/run/vpc/net"
+        if not os.path.ismount(path):  # it is, where net-tool is, in a mount namespace of its own
+            path = f"/proc/{resolvers(f'{self.directory}/run')[0]}/ns/net"
+        return os.open(path, os.O_RDONLY)
 
     def new_task(self):
         self.task += 1
