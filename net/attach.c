@@ -107,6 +107,16 @@ static void write_names(struct fg_net *net, const struct fg_net_member *m)
         fg_lane_submit(net->lane, &w->job);
 }
 
+/* @line, with its end, as a whole line of @lines. */
+static char *find_line(char *lines, const char *line)
+{
+        char *found = lines ? strstr(lines, line) : NULL;
+
+        while (found && found != lines && found[-1] != '\n')
+                found = strstr(found + 1, line);
+        return found;
+}
+
 void fg_net_name(struct fg_net *net, const char *task, const char *name, bool on)
 {
         struct fg_net_member *m = fg_member_find(net, task);
@@ -115,7 +125,7 @@ void fg_net_name(struct fg_net *net, const char *task, const char *name, bool on
 
         if (!m || !m->attached || m->leaving)
                 return;
-        found = m->names ? strstr(m->names, line) : NULL;
+        found = find_line(m->names, line);
         if (on == (found != NULL))
                 return;
         before = fg_take_ptr(m->names);

@@ -2,6 +2,7 @@
 #include "net/netlink.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #define REPLY_MAX 16384 /* the kernel's largest page of a dump */
 
@@ -27,6 +28,9 @@ int fg_netlink_talk(struct fg_netlink *nl, struct nlmsghdr *nlh, mnl_cb_t fn, vo
         ssize_t n;
         int r = 1;
 
+        /* What an exchange that broke off has left unread is no answer to this one. */
+        while (recv(mnl_socket_get_fd(nl->socket), reply, sizeof(reply), MSG_DONTWAIT) >= 0)
+                ;
         nlh->nlmsg_seq = ++nl->seq;
         if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
                 return -1;

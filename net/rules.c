@@ -129,8 +129,9 @@ static const char inet_chains[] =
         "    iifname \"up0\" oifname \"br0\" ct status dnat accept\n"
         "  }\n"
         "  chain from_task {\n"
-        "    ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } drop\n"
-        "    ip6 daddr { ::/127, fe80::/10, ff00::/8, fd00:ec2::/32 } drop\n"
+        "    ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3, " FG_RULES_CLOUD4
+        " } drop\n"
+        "    ip6 daddr { ::/127, fe80::/10, ff00::/8, " FG_RULES_CLOUD6 " } drop\n"
         "    add @connections4 { ip saddr ct count over " CONNECTIONS " } drop\n"
         "    add @connections6 { ip6 saddr ct count over " CONNECTIONS " } drop\n"
         "    jump egress\n"

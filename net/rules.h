@@ -18,6 +18,11 @@
 #define FG_RULES_UPLINK "up0"
 #define FG_RULES_TAPS   "tap"
 
+/* Where clouds hand a machine its credentials, other than 169.254.0.0/16: Alibaba, Azure, Oracle;
+ * AWS, Google. */
+#define FG_RULES_CLOUD4 "100.100.100.200, 168.63.129.16, 192.0.0.192"
+#define FG_RULES_CLOUD6 "fd00:ec2::/32, fd20:ce::254"
+
 /* The ends of the veth pair, and what the host adds to a published port. */
 struct fg_rules_host {
         const char *table;   /* of the host's namespace; also the name of our end of the pair */

@@ -63,6 +63,7 @@ static const char table_rules[] =
         "    ip6 saddr != %3$s drop\n"
         "    jump to_resolver\n"
         "    ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } drop\n"
+        "    ip6 daddr { fe80::/10, " FG_RULES_CLOUD6 " } drop\n"
         "    ct count over %4$u drop\n"
         "    accept\n"
         "  }\n";

@@ -63,17 +63,22 @@ def test_outwards(lab):
     udp.close()
 
 
+CLOUDS = ["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192"]
+
+
 def test_what_is_the_hosts_stays_the_hosts(lab):
     a = lab.guest()
-    netlab.ip(lab.outside, "addr add 169.254.169.254/32 dev lo")
-    netlab.ip(lab.host, f"route add 169.254.169.254/32 via {OUTSIDE}")
-    everywhere, metadata = Server(lab.host, "0.0.0.0", 9000), Server(lab.outside, "169.254.169.254", 80)
+    for address in CLOUDS:
+        netlab.ip(lab.outside, f"addr add {address}/32 dev lo")
+        netlab.ip(lab.host, f"route add {address}/32 via {OUTSIDE}")
+    everywhere, metadata = Server(lab.host, "0.0.0.0", 9000), Server(lab.outside, "0.0.0.0", 80)
     pair = netlab.run(lab.host, "sh", "-c", "ip -4 -o addr | grep fgr").stdout.split()[3].split("/")[0]
     assert ask(lab.outside, HOST, 9000) == OUTSIDE  # the service is there
-    assert ask(lab.host, "169.254.169.254", 80) is not None
-    for address, port in ((HOST, 9000), (pair, 9000), ("127.0.0.1", 9000), ("169.254.169.254", 80)):
+    assert all(ask(lab.host, address, 80) for address in CLOUDS)
+    for address, port in ((HOST, 9000), (pair, 9000), ("127.0.0.1", 9000), *((address, 80) for address in CLOUDS)):
         assert ask(a.ns, address, port, timeout=0.5) is None, address
-    assert everywhere.asked == 1 and metadata.asked == 1
+    assert everywhere.asked == 1 and metadata.asked == len(CLOUDS)
+    assert ask(a.ns, OUTSIDE, 80) == HOST  # which is no cloud's
     everywhere.close()
     metadata.close()
 
@@ -203,6 +208,7 @@ def test_names(lab):
     own = f"{b.a['task']}.fgrun.internal"
     until(lambda: resolve(a.ns, own) == [b.ipv4])
     assert resolve(a.ns, b.a["name"]) == [b.ipv4]
+    lab.net.do("name", a.a["task"], "my.web.fgrun.internal")  # which ends in another
     for g in (a, b):
         lab.net.do("name", g.a["task"], "web.fgrun.internal")
     until(lambda: resolve(a.ns, "web.fgrun.internal") == sorted([a.ipv4, b.ipv4]))
