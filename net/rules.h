@@ -12,11 +12,12 @@
  * only in the router; what they may do is decided there, by address (inet family, forward), where
  * connections are tracked. br_netfilter is off: it would run the second through the first.
  */
-#define FG_RULES_MAX    (16u << 20)
-#define FG_RULES_TABLE  "fgrun"
-#define FG_RULES_BRIDGE "br0"
-#define FG_RULES_UPLINK "up0"
-#define FG_RULES_TAPS   "tap"
+#define FG_RULES_MAX        (16u << 20)
+#define FG_RULES_TABLE      "fgrun"
+#define FG_RULES_BRIDGE     "br0"
+#define FG_RULES_UPLINK     "up0"
+#define FG_RULES_TAPS       "tap"
+#define FG_RULES_FORWARDING "fgr_forwarding"
 
 /* Where clouds hand a machine its credentials, other than 169.254.0.0/16: Alibaba, Azure, Oracle;
  * AWS, Google. */
@@ -55,7 +56,12 @@ int fg_rules_host_port(const struct fg_rules_host *h, const struct fg_rules_port
 /** fg_rules_port_ipv4(), fg_rules_port_ipv6() - is it published on addresses of that family? */
 bool fg_rules_port_ipv4(const struct fg_net_port *p);
 bool fg_rules_port_ipv6(const struct fg_net_port *p);
-/** fg_rules_host_gone() - remove that table, if it is there. */
+/**
+ * fg_rules_forwarding() - a table that keeps the host from becoming a router between the devices
+ * @names, quoted and separated by commas. It is there while fgd has forwarding switched on.
+ */
+int fg_rules_forwarding(const char *names, struct fg_buf *out, struct fg_error *err);
+/** fg_rules_host_gone() - remove the table @table of the host's namespace, if it is there. */
 int fg_rules_host_gone(const char *table, struct fg_buf *out, struct fg_error *err);
 
 /**

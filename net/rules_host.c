@@ -6,7 +6,7 @@
 #include "core/str.h"
 
 /*
- * The host's namespace gets one table and nothing else: what leaves the VPC takes the host's
+ * The host's namespace gets one table for a VPC: what leaves the VPC takes the host's
  * address, the VPC reaches no service of the host, and what comes to a published port goes to the
  * VPC's end of the pair. %1$s: the table, and the host's end.
  */
@@ -119,6 +119,21 @@ int fg_rules_host_port(const struct fg_rules_host *h, const struct fg_rules_port
 int fg_rules_host_gone(const char *table, struct fg_buf *out, struct fg_error *err)
 {
         return fg_buf_printf(out, err, "add table inet %s\ndelete table inet %s\n", table, table);
+}
+
+int fg_rules_forwarding(const char *names, struct fg_buf *out, struct fg_error *err)
+{
+        if (fg_rules_host_gone(FG_RULES_FORWARDING, out, err) < 0)
+                return -1;
+        return fg_buf_printf(out, err,
+                             "table inet " FG_RULES_FORWARDING " {\n"
+                             "  set before { type ifname; %s%s%s}\n"
+                             "  chain forward {\n"
+                             "    type filter hook forward priority -10; policy accept;\n"
+                             "    iifname @before oifname @before drop\n"
+                             "  }\n"
+                             "}\n",
+                             *names ? "elements = { " : "", names, *names ? " }; " : "");
 }
 
 static const char far_rules[] = "add table ip far\n"

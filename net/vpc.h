@@ -73,6 +73,11 @@ struct fg_net_attachment fg_vpc_known(const struct fg_vpc *vpc, const struct fg_
 /** fg_vpc_sweep() - remove TAPs that none of @enis claims; find the next free name. */
 int fg_vpc_sweep(struct fg_vpc *vpc, struct fg_eni *const *enis, int n, struct fg_error *err);
 
+/* forwarding.c: the host's switch. On while any fgd needs it; then as it was. */
+int fg_vpc_forward(struct fg_vpc *vpc, struct fg_error *err);
+/** fg_vpc_forward_no_more() - our own device is gone already. */
+int fg_vpc_forward_no_more(struct fg_vpc *vpc, struct fg_error *err);
+
 /* resolver.c */
 void fg_vpc_resolver(struct fg_vpc *vpc); /* start or take up; says so in vpc->resolver */
 int fg_vpc_resolver_start(struct fg_vpc *vpc, struct fg_error *err);

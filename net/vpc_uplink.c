@@ -13,9 +13,8 @@
  * The way out: a pair of devices between the VPC and the host's namespace. Both ends masquerade:
  * the VPC's, so that the host needs no route to the subnets, which may then be anything; the
  * host's, as any router at home. Whatever the host's namespace needs is in one table
- * (rules_host.c), but for one switch: forwarding, which is put back.
+ * (rules_host.c), but for one switch, forwarding (forwarding.c).
  */
-#define FORWARD4     "net/ipv4/ip_forward"
 #define FORWARD6     "/proc/sys/net/ipv6/conf/all/forwarding"
 #define CONNTRACK    "/proc/sys/net/netfilter/nf_conntrack_max"
 #define LINK_LOCAL   "169.254.0.0/16"
@@ -166,34 +165,7 @@ static int set_inside(void *userdata, struct fg_error *err)
                        : fg_rtnl_add_default_route(vpc->inside, FG_RULES_UPLINK, &via6, err);
 }
 
-/* ---- forwarding ---- */
-
-static int forward(struct fg_vpc *vpc, struct fg_error *err)
-{
-        fg_autofree char *life = NULL;
-        char now[8];
-
-        read_word("/proc/sys/" FORWARD4, now, sizeof(now));
-        if (fg_streq(now, "1"))
-                return 0;
-        life = fg_vpc_life(0);
-        if (fg_journal_set(&vpc->journal, "forwarding", life, err) < 0)
-                return -1;
-        return fg_ns_set(FORWARD4, "1", err);
-}
-
-static int forward_no_more(struct fg_vpc *vpc, struct fg_error *err)
-{
-        fg_autofree char *ours = fg_journal_get(&vpc->journal, "forwarding"), *life = NULL;
-
-        if (!ours)
-                return 0;
-        life = fg_vpc_life(0);
-        /* Since another boot somebody else may have switched it on. */
-        if (fg_streq(ours, life) && fg_ns_set(FORWARD4, "0", err) < 0)
-                return -1;
-        return fg_journal_unset(&vpc->journal, "forwarding", err);
-}
+/* ---- the whole ---- */
 
 static void look_at_ipv6(struct fg_vpc *vpc)
 {
@@ -205,8 +177,6 @@ static void look_at_ipv6(struct fg_vpc *vpc)
                                "the host does not forward IPv6, and switching it on would change "
                                "how it gets its own addresses");
 }
-
-/* ---- the whole ---- */
 
 static void set_host(struct fg_vpc *vpc)
 {
@@ -233,7 +203,7 @@ static int open_pair(struct fg_vpc *vpc, struct fg_error *err)
             fg_rtnl_add_veth(vpc->outside, vpc->name, FG_RULES_UPLINK, vpc->ns, err) < 0 ||
             set_outside(vpc, err) < 0)
                 return fg_wrap(err, "the way out of the VPC");
-        if (fg_netns_run(vpc->ns, set_inside, vpc, err) < 0 || forward(vpc, err) < 0)
+        if (fg_netns_run(vpc->ns, set_inside, vpc, err) < 0 || fg_vpc_forward(vpc, err) < 0)
                 return fg_wrap(err, "the way out of the VPC");
         set_host(vpc);
         return 0;
@@ -247,7 +217,7 @@ static int remove_pair(struct fg_vpc *vpc, struct fg_error *err)
             fg_nft_run(vpc->nft_outside, batch.data, err) < 0 ||
             fg_rtnl_remove(vpc->outside, vpc->name, err) < 0)
                 return -1;
-        return forward_no_more(vpc, err);
+        return fg_vpc_forward_no_more(vpc, err);
 }
 
 const struct fg_vpc_uplink fg_vpc_uplink_veth = { .host_rules = true,

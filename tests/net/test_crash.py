@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import time
+import types
 
 import netlab
 import ownnet
@@ -96,9 +97,9 @@ def test_facts_of_another_boot(lab):
     with contextlib.closing(sqlite3.connect(f"{lab.directory}/state/net.db")) as db, db:
         facts = dict(db.execute("SELECT name, value FROM fact"))
         other = "01234567-89ab-cdef-0123-456789abcdef"
-        for name in ("namespace", "forwarding"):
-            assert facts[name].split()[0] != other
-            db.execute("UPDATE fact SET value = ? WHERE name = ?", (f"{other} {facts[name].split()[1]}", name))
+        assert facts["namespace"].split()[0] != other
+        db.execute("UPDATE fact SET value = ? WHERE name = 'namespace'", (f"{other} {facts['namespace'].split()[1]}",))
+    netlab.run(lab.host, "nft", "delete", "table", "inet", "fgr_forwarding")  # as a boot does
     before = lab.vpc
     assert lab.net.start()["usable"]
     after = lab.vpc
@@ -112,7 +113,7 @@ def test_facts_of_another_boot(lab):
         with open(netlab.FORWARDING, "w", encoding="ascii") as file:
             file.write("0")
     with contextlib.closing(sqlite3.connect(f"{lab.directory}/state/net.db")) as db:
-        assert dict(db.execute("SELECT name, value FROM fact")).keys().isdisjoint(("namespace", "forwarding"))
+        assert dict(db.execute("SELECT name, value FROM fact")).get("namespace") is None
 
 
 def test_killed_while_it_starts(lab):
@@ -142,7 +143,7 @@ def test_a_thousand_in_a_row(lab):
     assert "proxy" not in lab.vpc_run("ip", "-6", "neigh", "show", "proxy")
     assert os.listdir(f"{lab.directory}/run/vpc/names") == []
     host = netlab.run(lab.host, "nft", "list", "ruleset").stdout
-    assert "elements" not in host
+    assert host.count("elements") == host.count("set before")  # the devices that do not forward to each other
 
 
 def test_a_mount_namespace_of_its_own(lab):
@@ -165,13 +166,74 @@ def test_rules_of_others_stay(lab):
     assert lab.left_over() == []
 
 
-def test_forwarding_is_put_back_only_if_it_was_off(lab):
+def forwarding(lab, value=None):
+    with ownnet.inside(lab.host), open(netlab.FORWARDING, "r" if value is None else "w", encoding="ascii") as file:
+        return file.write(value) if value else file.read().strip()
+
+
+def neighbours_of_the_host(lab, *numbers):
+    """Further networks that the host is in, and that the world outside believes it leads to."""
+    found = []
+    for n in numbers:
+        found.append(ownnet.new())
+        netlab.ip(lab.host, f"""
+            link add more{n} type veth peer name in0 netns /proc/{os.getpid()}/fd/{found[-1]}
+            addr add 10.99.{n}.1/24 dev more{n}
+            link set more{n} up""")
+        netlab.ip(found[-1], f"""
+            addr add 10.99.{n}.2/24 dev in0
+            link set in0 up
+            route add default via 10.99.{n}.1""")
+        netlab.run(lab.outside, "ip", "route", "add", f"10.99.{n}.0/24", "via", HOST)
+    return found
+
+
+def test_the_host_does_not_become_a_router(lab):
+    """But for us, and for devices that another program makes later, which may need it."""
     lab.net.stop()
-    netlab.run(lab.host, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+    spaces = neighbours_of_the_host(lab, 1)
     lab.net.start()
+    assert forwarding(lab) == "1"
+    spaces += neighbours_of_the_host(lab, 2)
+    servers = [netlab.Server(ns, f"10.99.{n}.2", 80) for n, ns in enumerate(spaces, 1)]
+    assert ask(lab.outside, "10.99.1.2", 80, timeout=0.5) is None and ask(lab.host, "10.99.1.2", 80)
+    assert ask(lab.outside, "10.99.2.2", 80)
+    a, outside = lab.guest(), Server(lab.outside, OUTSIDE, 80)
+    assert ask(a.ns, OUTSIDE, 80) == HOST and ask(a.ns, "10.99.1.2", 80)
+    lab.leave(a)
     lab.net.stop()
-    assert netlab.run(lab.host, "cat", "/proc/sys/net/ipv4/ip_forward").stdout == "1\n"
-    netlab.run(lab.host, "sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward")
+    assert forwarding(lab) == "0"
+    forwarding(lab, "1")  # the administrator's own will
+    lab.net.start()
+    assert ask(lab.outside, "10.99.1.2", 80)
+    lab.net.stop()
+    assert forwarding(lab) == "1"
+    forwarding(lab, "0")
+    for it in (*servers, outside):
+        it.close()
+    for ns in spaces:
+        os.close(ns)
+
+
+def test_two_on_one_host(lab, tool, tmp_path):
+    """With the same subnets. The first to leave does not take the other's way out along."""
+    for name in ("state", "run"):
+        os.mkdir(tmp_path / name)
+    second = netlab.Net(types.SimpleNamespace(config=lab.config, host=lab.host, directory=str(tmp_path)), tool)
+    assert second.start()["usable"]
+    b = second.do("attach", f"{1:032x}")
+    vpc = os.open(tmp_path / "run/vpc/net", os.O_RDONLY)
+    guest, server = netlab.Guest(vpc, b), Server(lab.outside, OUTSIDE, 80)
+    a = lab.guest()
+    assert a.ipv4 == guest.ipv4 and ask(a.ns, OUTSIDE, 80) and ask(guest.ns, OUTSIDE, 80)
+    lab.leave(a)
+    lab.net.stop()
+    assert ask(guest.ns, OUTSIDE, 80) == HOST
+    guest.close()
+    os.close(vpc)
+    assert second.do("detach", b["task"]) == {}
+    second.stop()
+    server.close()
 
 
 def test_what_is_missing_is_named(lab):

@@ -108,6 +108,8 @@ static void test_host(void **state)
                 for (int on = 1; on >= 0; on--)
                         assert_int_equal(fg_rules_host_port(&host, &ports[i], on, &out, &err), 0);
         assert_int_equal(fg_rules_host_gone(host.table, &out, &err), 0);
+        assert_int_equal(fg_rules_forwarding("\"eth0\", \"eth1\"", &out, &err), 0);
+        assert_int_equal(fg_rules_forwarding("", &out, &err), 0);
         assert_golden("host", &out);
 }
 
