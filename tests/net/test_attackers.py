@@ -232,6 +232,45 @@ def test_strange_frames_change_nothing(lab, attacker, sink):
     assert [line for line in after if "172.31.7." in line or "172.31.8." in line] == [] and len(after) <= len(before) + 1
 
 
+def neighbours(lab):
+    return lab.vpc_run("ip", "neigh").splitlines() + lab.vpc_run("ip", "-6", "neigh").splitlines()
+
+
+def test_a_scan_of_the_subnet_fills_no_table_of_neighbours(lab, attacker):
+    """All network namespaces share the room in it, the host's too; a /64 has more addresses than any table."""
+    before, other = neighbours(lab), lab.guest()
+    network = attacker.ipv6.rsplit("::", 1)[0]
+    for i in range(1500):
+        target = f"{network}::bad:{i + 1:x}"
+        solicit = struct.pack(">BBHI", 135, 0, 0, 0) + v6(target) + b"\x01\x01" + attacker.mac
+        attacker.send(0x86dd, icmp6(attacker.ipv6, target, struct.pack(">BBHHH", 128, 0, 0, 1, i)))
+        attacker.send(0x86dd, icmp6(attacker.ipv6, attacker.a["gateway6"], solicit))
+        attacker.send(0x86dd, icmp6(target, attacker.a["gateway6"], solicit))  # as if it were there
+        attacker.send(0x0800, udp4(attacker.ipv4, f"172.31.{8 + i // 250}.{i % 250 + 1}", 9))
+    after = neighbours(lab)
+    assert len(after) <= len(before) + 4, after  # the other task's, for good
+    assert other.ping(other.a["gateway6"]) and other.ping(other.a["gateway4"])
+
+
+def fragments(source, to, port):
+    """UDP whose port is seen only when it is whole again."""
+    whole = udp4(source, to, port, data=b"attack" * 4)
+    for offset, more, part in ((0, True, whole[20:28]), (1, False, whole[28:])):
+        head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(part), 7, more << 13 | offset, 64, 17, 0) + v4(source) + v4(to)
+        yield head[:10] + struct.pack(">H", checksum(head)) + head[12:] + part
+
+
+def test_fragments_are_what_they_make_together(lab, sink):
+    stranger = Attacker(lab, f"group={WEB}")
+    friend = Attacker(lab)
+    for it in (stranger, friend):
+        for part in fragments(it.ipv4, sink.ipv4, 9):
+            it.send(0x0800, part)
+    assert sink.heard() == [friend.ipv4]
+    stranger.close()
+    friend.close()
+
+
 def test_floods_of_arp_and_broadcasts_are_cut(lab, attacker):
     for _ in range(3000):
         attacker.send(0x0806, arp(1, attacker.mac, attacker.ipv4, b"\0" * 6, attacker.a["gateway4"]), to=BROADCAST)
