@@ -13,6 +13,7 @@
 
 #include "core/digest.h"
 #include "core/fs.h"
+#include "core/log.h"
 #include "core/netns.h"
 #include "core/str.h"
 #include "net/ns.h"
@@ -261,6 +262,37 @@ static int furnish(void *userdata, struct fg_error *err)
         return load_rules(vpc, f->enis, f->n, err);
 }
 
+/* ---- networks that both have ---- */
+
+static void on_host_address(void *userdata, const struct fg_ip *ip, unsigned bits)
+{
+        const struct fg_vpc *vpc = userdata;
+        const struct fg_cidr there = { .ip = *ip, .bits = bits };
+        char text[FG_NET_IP_MAX];
+        struct fg_cidr own;
+
+        fg_ip_format(ip, text);
+        for (size_t i = 0; i < vpc->config->n_subnets; i++) {
+                const struct fg_net_subnet *s = &vpc->config->subnets[i];
+                const char *cidr = ip->family == AF_INET ? s->cidr : s->cidr6;
+
+                if (!fg_cidr_parse(cidr, &own) ||
+                    (!fg_cidr_contains(&own, ip) && !fg_cidr_contains(&there, &own.ip)))
+                        continue;
+                fg_log_warn("subnet %s (%s) is in a network of the host too (%s/%u): tasks do not "
+                            "reach the machines there; network_config can name other subnets",
+                            s->id, cidr, text, bits);
+        }
+}
+
+/* No error: EC2's default VPC has the default subnet in it, and tasks work there. */
+static void warn_of_overlaps(struct fg_vpc *vpc)
+{
+        struct fg_error ignored;
+
+        (void)fg_rtnl_each_address(vpc->outside, on_host_address, vpc, &ignored);
+}
+
 static int bring_up(struct fg_vpc *vpc, struct fg_eni *const *enis, int n, struct fg_error *err)
 {
         struct furniture f = { .vpc = vpc, .enis = enis, .n = n };
@@ -297,8 +329,10 @@ int fg_vpc_open(struct fg_vpc *vpc, const struct fg_net_config *config, struct f
         for (int i = 0; i < n; i++)
                 fg_eni_free(enis[i]);
         free(enis);
-        if (r == 0)
+        if (r == 0) {
+                warn_of_overlaps(vpc);
                 fg_vpc_resolver(vpc);
+        }
         return r;
 }
 

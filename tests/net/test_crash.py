@@ -215,6 +215,19 @@ def test_the_host_does_not_become_a_router(lab):
         os.close(ns)
 
 
+def test_a_network_of_the_host_that_is_a_subnet_too(lab):
+    assert "network of the host" not in lab.net.said()
+    lab.net.stop()
+    netlab.ip(lab.host, "addr add 172.31.99.1/16 dev out0")
+    netlab.ip(lab.outside, "addr add 172.31.99.2/16 dev in0")
+    lab.net.start()
+    assert "(172.31.0.0/20) is in a network of the host too (172.31.99.1/16)" in lab.net.said()
+    assert "(172.31.16.0/28) is in a network of the host too (172.31.99.1/16)" in lab.net.said()
+    a, b, server = lab.guest(), lab.guest(), Server(lab.outside, OUTSIDE, 80)
+    assert a.ping(b.ipv4) and ask(a.ns, OUTSIDE, 80) == HOST
+    server.close()
+
+
 def test_two_on_one_host(lab, tool, tmp_path):
     """With the same subnets. The first to leave does not take the other's way out along."""
     for name in ("state", "run"):
