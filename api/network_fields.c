@@ -121,6 +121,22 @@ static void normalise(char **protocol)
                                           : fg_asprintf("%u", (unsigned)number);
 }
 
+static void check_icmp(struct fg_decode *d, const struct network_permission *p)
+{
+        bool six = fg_streq(p->protocol, "icmpv6");
+
+        if (!six && !fg_streq(p->protocol, "icmp"))
+                return;
+        if (p->from_port > UINT8_MAX)
+                fg_decode_problem(d, "fromPort", "-1 to 255", "is no type of %s", p->protocol);
+        if (p->to_port > UINT8_MAX)
+                fg_decode_problem(d, "toPort", "-1 to 255", "is no code of %s", p->protocol);
+        if (six && p->ranges4.n)
+                fg_decode_problem(d, "ipRanges", "ipv6Ranges", "IPv4 has no icmpv6");
+        if (!six && p->ranges6.n)
+                fg_decode_problem(d, "ipv6Ranges", "ipRanges", "IPv6 has icmpv6, not icmp");
+}
+
 static void check_permission(struct fg_decode *d, void *obj)
 {
         struct network_permission *p = obj;
@@ -128,6 +144,7 @@ static void check_permission(struct fg_decode *d, void *obj)
         if (!p->protocol)
                 return;
         normalise(&p->protocol);
+        check_icmp(d, p);
         if (network_has_ports(p->protocol) && p->to_port == 0)
                 fg_decode_problem(d, "toPort", NULL, "%s needs fromPort and toPort", p->protocol);
         else if (network_has_ports(p->protocol) && p->from_port > p->to_port)

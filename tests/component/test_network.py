@@ -177,7 +177,9 @@ def test_every_error_of_the_file_is_told(tmp_path):
                     {"subnetId": "subnet-x", "cidrBlock": "10.0.1.0/24"}, {"subnetId": "subnet-0a1b2c3e"}],
         "securityGroups": [{"groupId": "sg-0000aaaa", "groupName": "web", "ipPermissions": [
             {"ipProtocol": "tcp", "fromPort": 90, "toPort": 80, "userIdGroupPairs": [{"groupId": "sg-00000000"}]},
-            {"ipProtocol": "carrier", "fromPort": 1}, {"ipProtocol": "17", "ipRanges": [{"cidrIp": "10.0.0.0/8"}]}]}]}))
+            {"ipProtocol": "carrier", "fromPort": 1}, {"ipProtocol": "17", "ipRanges": [{"cidrIp": "10.0.0.0/8"}]},
+            {"ipProtocol": "1", "fromPort": 256, "toPort": -1, "ipv6Ranges": [{"cidrIpv6": "::/0"}]},
+            {"ipProtocol": "58", "fromPort": 1, "toPort": 256, "ipRanges": [{"cidrIp": "10.0.0.0/8"}]}]}]}))
     done = subprocess.run([PROGRAM, f"--state-dir={tmp_path}/s", f"--cache-dir={tmp_path}/c", f"--run-dir={tmp_path}/r",
                            f"--hypervisor={HYPERVISOR}", f"--network-config={path}"], capture_output=True, text=True,
                           timeout=60, check=False, env={**os.environ})
@@ -185,5 +187,7 @@ def test_every_error_of_the_file_is_told(tmp_path):
     for what in ("$.subnets[1].subnetId: 'subnet-x' is not an id", "$.subnets[1].cidrBlock: 10.0.1.0/24 overlaps",
                  "$.subnets[2].cidrBlock: is required", "ipPermissions[0].toPort: is below fromPort",
                  "userIdGroupPairs[0].groupId: there is no group sg-00000000", "'carrier' is not a protocol",
-                 "ipPermissions[2].toPort: udp needs fromPort and toPort"):
+                 "ipPermissions[2].toPort: udp needs fromPort and toPort", "ipPermissions[3].fromPort: is no type of icmp",
+                 "ipPermissions[3].ipv6Ranges: IPv6 has icmpv6, not icmp", "ipPermissions[4].toPort: is no code of icmpv6",
+                 "ipPermissions[4].ipRanges: IPv4 has no icmpv6"):
         assert what in done.stderr, done.stderr
