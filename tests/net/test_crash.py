@@ -7,7 +7,6 @@ import random
 import signal
 import sqlite3
 import time
-import types
 
 import netlab
 import ownnet
@@ -228,25 +227,21 @@ def test_a_network_of_the_host_that_is_a_subnet_too(lab):
     server.close()
 
 
-def test_two_on_one_host(lab, tool, tmp_path):
+def test_two_on_one_host(lab, tool):
     """With the same subnets. The first to leave does not take the other's way out along."""
-    for name in ("state", "run"):
-        os.mkdir(tmp_path / name)
-    second = netlab.Net(types.SimpleNamespace(config=lab.config, host=lab.host, directory=str(tmp_path)), tool)
-    assert second.start()["usable"]
-    b = second.do("attach", f"{1:032x}")
-    vpc = os.open(tmp_path / "run/vpc/net", os.O_RDONLY)
-    guest, server = netlab.Guest(vpc, b), Server(lab.outside, OUTSIDE, 80)
-    a = lab.guest()
-    assert a.ipv4 == guest.ipv4 and ask(a.ns, OUTSIDE, 80) and ask(guest.ns, OUTSIDE, 80)
-    lab.leave(a)
-    lab.net.stop()
-    assert ask(guest.ns, OUTSIDE, 80) == HOST
-    guest.close()
-    os.close(vpc)
-    assert second.do("detach", b["task"]) == {}
-    second.stop()
-    server.close()
+    second = netlab.Lab(tool, open(lab.config, encoding="ascii").read())
+    os.dup2(lab.host, second.host)  # on the same host
+    try:
+        assert second.net.start()["usable"]
+        a, b, server = lab.guest(), second.guest(), Server(lab.outside, OUTSIDE, 80)
+        assert a.ipv4 == b.ipv4 and ask(a.ns, OUTSIDE, 80) and ask(b.ns, OUTSIDE, 80)
+        lab.leave(a)
+        lab.net.stop()
+        assert ask(b.ns, OUTSIDE, 80) == HOST
+        second.leave(b)
+        server.close()
+    finally:
+        second.close()
 
 
 def test_what_is_missing_is_named(lab):
