@@ -61,83 +61,89 @@ static void print_section(struct json_object *rows, const struct member *members
         (void)fputc('\n', out);
 }
 
+static const struct member rate[] = {
+        { "RATE", "name" },     { "AT A TIME", "concurrency" }, { "STARTS/S", "perSecond", "1" },
+        { "STARTS", "starts" }, { "FAILED", "failed" },
+};
+static const struct member memory[] = {
+        { "MEMORY", "name" },
+        { "INSTANCES", "instances" },
+        { "PSS MIB EACH", "pssMiB", "1" },
+        { "RSS", "rssMiB", "1" },
+        { "LESS AVAILABLE", "availableMiB", "1" },
+        { "IN THE BUDGET", "inBudget" },
+};
+static const struct member efficiency[] = {
+        { "EFFICIENCY", "name" },
+        { "EMULATED", "emulated" },
+        { "INTEGER/S", "integerPerSecond", "0" },
+        { "MEMORY MB/S", "memoryMBPerSecond", "0" },
+        { "RANDOM/S", "memoryRandomPerSecond", "0" },
+        { "SYSCALLS/S", "syscallsPerSecond", "0" },
+        { "DISK WRITE MB/S", "diskWriteMBPerSecond", "0" },
+        { "READ MB/S", "diskReadMBPerSecond", "0" },
+};
+static const struct member network[] = {
+        { "NETWORK", "name" },
+        { "EMULATED", "emulated" },
+        { "ROUND TRIP US", "roundTripUs", "1" },
+        { "FROM IT MB/S", "fromMBPerSecond", "0" },
+        { "TO IT MB/S", "toMBPerSecond", "0" },
+};
+static const struct member noise[] = {
+        { "NOISY NEIGHBOUR", "name" },
+        { "IT TAKES", "neighbour" },
+        { "P50", "p50_ms", "2" },
+        { "P99", "p99_ms", "2" },
+        { "P99 / ALONE", "timesAlone", "2" },
+};
+static const struct member images[] = {
+        { "IMAGE", "image" },
+        { "MB", "sizeMB", "0" },
+        { "BY", "name" },
+        { "FIRST RUN", "first", "p50_ms" },
+        { "LATER", "later", "p50_ms" },
+        { "ACCEPT TO START", "accepted", "p50_ms" },
+};
+static const struct member loaded[] = {
+        { "LOADED", "name" },
+        { "INSTANCES", "instances" },
+        { "START BESIDE NONE", "alone", "p50_ms" },
+        { "BESIDE THEM", "beside", "p50_ms" },
+};
+static const struct member targets[] = {
+        { "TARGET", "measure" },     { "", "bound" },    { "IS", "target", "2" },
+        { "CAME", "measured", "2" }, { "UNIT", "unit" }, { "MET", "met" },
+        { "NOTE", "note" },
+};
+static const struct member isolation[] = {
+        { "ISOLATION", "name" },        { "KERNEL", "kernel" },
+        { "RELEASE", "kernelRelease" }, { "UPTIME S", "uptimeSeconds" },
+        { "PROCESSES", "processes" },   { "KERNEL LOG", "kernelLog" },
+        { "MODULES", "modules" },       { "DEVICES", "devices" },
+        { "SYSCTL", "sysctlWritable" }, { "CAPABILITIES", "capabilities" },
+        { "SECCOMP", "seccomp" },       { "SYSCALLS", "syscalls" },
+};
+
+static const struct {
+        const char *name;
+        const struct member *members;
+        size_t n;
+} sections[] = {
+        { "rate", rate, FG_ARRAY_SIZE(rate) },
+        { "memory", memory, FG_ARRAY_SIZE(memory) },
+        { "loaded", loaded, FG_ARRAY_SIZE(loaded) },
+        { "efficiency", efficiency, FG_ARRAY_SIZE(efficiency) },
+        { "network", network, FG_ARRAY_SIZE(network) },
+        { "noise", noise, FG_ARRAY_SIZE(noise) },
+        { "images", images, FG_ARRAY_SIZE(images) },
+        { "isolation", isolation, FG_ARRAY_SIZE(isolation) },
+        { "targets", targets, FG_ARRAY_SIZE(targets) },
+};
+
 void bench_print_more(struct json_object *result, FILE *out)
 {
-        static const struct member rate[] = {
-                { "RATE", "name" },
-                { "AT A TIME", "concurrency" },
-                { "STARTS/S", "perSecond", "1" },
-                { "STARTS", "starts" },
-                { "FAILED", "failed" },
-        };
-        static const struct member memory[] = {
-                { "MEMORY", "name" },
-                { "INSTANCES", "instances" },
-                { "PSS MIB EACH", "pssMiB", "1" },
-                { "RSS", "rssMiB", "1" },
-                { "LESS AVAILABLE", "availableMiB", "1" },
-                { "IN THE BUDGET", "inBudget" },
-        };
-        static const struct member efficiency[] = {
-                { "EFFICIENCY", "name" },
-                { "EMULATED", "emulated" },
-                { "INTEGER/S", "integerPerSecond", "0" },
-                { "MEMORY MB/S", "memoryMBPerSecond", "0" },
-                { "RANDOM/S", "memoryRandomPerSecond", "0" },
-                { "SYSCALLS/S", "syscallsPerSecond", "0" },
-                { "DISK WRITE MB/S", "diskWriteMBPerSecond", "0" },
-                { "READ MB/S", "diskReadMBPerSecond", "0" },
-        };
-        static const struct member network[] = {
-                { "NETWORK", "name" },
-                { "EMULATED", "emulated" },
-                { "ROUND TRIP US", "roundTripUs", "1" },
-                { "FROM IT MB/S", "fromMBPerSecond", "0" },
-                { "TO IT MB/S", "toMBPerSecond", "0" },
-        };
-        static const struct member noise[] = {
-                { "NOISY NEIGHBOUR", "name" },
-                { "IT TAKES", "neighbour" },
-                { "P50", "p50_ms", "2" },
-                { "P99", "p99_ms", "2" },
-                { "P99 / ALONE", "timesAlone", "2" },
-        };
-        static const struct member images[] = {
-                { "IMAGE", "image" },
-                { "MB", "sizeMB", "0" },
-                { "BY", "name" },
-                { "FIRST RUN", "first", "p50_ms" },
-                { "LATER", "later", "p50_ms" },
-                { "ACCEPT TO START", "accepted", "p50_ms" },
-        };
-        static const struct member loaded[] = {
-                { "LOADED", "name" },
-                { "INSTANCES", "instances" },
-                { "START BESIDE NONE", "alone", "p50_ms" },
-                { "BESIDE THEM", "beside", "p50_ms" },
-        };
-        static const struct member targets[] = {
-                { "TARGET", "measure" },     { "", "bound" },    { "IS", "target", "2" },
-                { "CAME", "measured", "2" }, { "UNIT", "unit" }, { "MET", "met" },
-                { "NOTE", "note" },
-        };
-        static const struct member isolation[] = {
-                { "ISOLATION", "name" },        { "KERNEL", "kernel" },
-                { "RELEASE", "kernelRelease" }, { "UPTIME S", "uptimeSeconds" },
-                { "PROCESSES", "processes" },   { "KERNEL LOG", "kernelLog" },
-                { "MODULES", "modules" },       { "DEVICES", "devices" },
-                { "SYSCTL", "sysctlWritable" }, { "CAPABILITIES", "capabilities" },
-                { "SECCOMP", "seccomp" },       { "SYSCALLS", "syscalls" },
-        };
-
-        print_section(fg_json_arr(result, "rate"), rate, FG_ARRAY_SIZE(rate), out);
-        print_section(fg_json_arr(result, "memory"), memory, FG_ARRAY_SIZE(memory), out);
-        print_section(fg_json_arr(result, "loaded"), loaded, FG_ARRAY_SIZE(loaded), out);
-        print_section(fg_json_arr(result, "efficiency"), efficiency, FG_ARRAY_SIZE(efficiency),
-                      out);
-        print_section(fg_json_arr(result, "network"), network, FG_ARRAY_SIZE(network), out);
-        print_section(fg_json_arr(result, "noise"), noise, FG_ARRAY_SIZE(noise), out);
-        print_section(fg_json_arr(result, "images"), images, FG_ARRAY_SIZE(images), out);
-        print_section(fg_json_arr(result, "isolation"), isolation, FG_ARRAY_SIZE(isolation), out);
-        print_section(fg_json_arr(result, "targets"), targets, FG_ARRAY_SIZE(targets), out);
+        for (size_t i = 0; i < FG_ARRAY_SIZE(sections); i++)
+                print_section(fg_json_arr(result, sections[i].name), sections[i].members,
+                              sections[i].n, out);
 }

@@ -206,7 +206,7 @@ static void test_replay_after_a_boot(void **state)
 
         assert_int_equal(note(r, 1, 1300, 1000), FG_REPLAY_NEW);
         fg_replay_free(r);
-        file = fopen(path, "r+");
+        file = fopen(path, "r+e");
         assert_non_null(file);
         assert_int_equal(fseek(file, 8, SEEK_SET), 0);
         assert_int_equal(fputs("another", file) < 0, 0); /* the boot's id */

@@ -216,7 +216,7 @@ static void test_want_of_descriptors(void **state)
         (void)close(task);
         client = tcp();
         assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-        lowest = dup(client);
+        lowest = fcntl(client, F_DUPFD_CLOEXEC, 0);
         (void)close(lowest);
         scarce = (struct rlimit){ .rlim_cur = (rlim_t)lowest + 1, .rlim_max = before.rlim_max };
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &scarce), 0);
