@@ -71,15 +71,15 @@ static void on_accepted(void *userdata, const struct fg_error *err)
         free(submit);
 }
 
-/* What the definition publishes, unless the request says so itself. */
-static void publish_as_defined(struct fg_submission *s)
+/* What the definition says of the network, unless the request says so itself. */
+static void network_as_defined(struct fg_submission *s)
 {
         const struct fg_extensions *e = s->def->fgrun;
         struct fg_task_network *asked = s->network;
 
-        if (!e || e->publish.n == 0 || (asked && asked->publish.n > 0))
+        if (!e || (e->publish.n == 0 && e->network_bytes_per_second == 0))
                 return;
-        s->network = fg_task_network_publishing(asked, e->publish.v, e->publish.n);
+        s->network = fg_task_network_defined(asked, e);
         fg_task_network_free(asked);
 }
 
@@ -177,7 +177,7 @@ void fg_engine_submit(struct fg_daemon *d, struct fg_submission *s, fg_submit_do
         struct fg_token token = { .token = s->client_token, .hash = s->request_hash };
         struct submit *submit = fg_calloc(1, sizeof(*submit));
 
-        publish_as_defined(s);
+        network_as_defined(s);
         assert(s->count >= 1 && s->count <= FG_SUBMIT_MAX);
         *submit = (struct submit){ .d = d, .done = done, .userdata = userdata };
         for (size_t i = 0;

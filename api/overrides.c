@@ -215,6 +215,8 @@ static void apply_extensions(struct fg_taskdef *def, const struct fg_extensions 
                 def->fgrun = fg_calloc(1, sizeof(*def->fgrun));
         if (with->max_run_time > 0)
                 def->fgrun->max_run_time = with->max_run_time;
+        if (with->network_bytes_per_second > 0)
+                def->fgrun->network_bytes_per_second = with->network_bytes_per_second;
         replace(&def->fgrun->image_pull, with->image_pull);
         replace(&def->fgrun->isolation, with->isolation);
         replace(&def->fgrun->start, with->start);

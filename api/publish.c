@@ -16,10 +16,10 @@ static bool check_address(struct fg_decode *d, const char *s)
         struct in6_addr ip6;
         struct in_addr ip;
 
-        if (inet_pton(AF_INET, s, &ip) == 1)
+        if (inet_pton(AF_INET, s, &ip) == 1 && ntohl(ip.s_addr) >> 29 != 7) /* multicast and on */
                 return true;
         if (inet_pton(AF_INET6, s, &ip6) == 1 && !IN6_IS_ADDR_V4MAPPED(&ip6) &&
-            !IN6_IS_ADDR_LINKLOCAL(&ip6))
+            !IN6_IS_ADDR_LINKLOCAL(&ip6) && !IN6_IS_ADDR_MULTICAST(&ip6))
                 return true;
         fg_decode_problem(d, NULL, NULL,
                           "'%.*s' is not an address of this host: IPv4, or IPv6 without a zone",

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "api/field_row.h"
+#include "api/taskdef.h"
 #include "core/json.h"
 #include "core/str.h"
-
-#define RATE_MIN 16384 /* bytes a second: less would not carry a handshake */
 
 /* ---- what may be asked for ---- */
 
@@ -39,8 +38,8 @@ static const struct fg_field network_fields[] = {
                       &fg_network_configuration_object),
         FG_ROW_OBJECTS(fg_task_network, publish, "publish", &fg_publish_object,
                        .max = FG_NET_PORTS_MAX),
-        FG_ROW_INT(fg_task_network, bytes_per_second, "networkBytesPerSecond", .min = RATE_MIN,
-                   .max = INT64_C(1) << 40),
+        FG_ROW_INT(fg_task_network, bytes_per_second, "networkBytesPerSecond",
+                   .min = FG_TASK_RATE_MIN, .max = INT64_C(1) << 40),
 };
 static const struct fg_object network_object = FG_OBJECT(fg_task_network, network_fields);
 
@@ -178,15 +177,19 @@ struct fg_task_network *fg_task_network_copy(const struct fg_task_network *n)
         return fg_task_network_restore(snapshot);
 }
 
-struct fg_task_network *fg_task_network_publishing(const struct fg_task_network *n,
-                                                   const struct fg_publish *ports, size_t n_ports)
+struct fg_task_network *fg_task_network_defined(const struct fg_task_network *n,
+                                                const struct fg_extensions *e)
 {
         struct fg_task_network borrowed = { .bytes_per_second = 0 };
 
         if (n)
                 borrowed = *n;
-        borrowed.publish.v = (struct fg_publish *)(uintptr_t)ports;
-        borrowed.publish.n = n_ports;
+        if (borrowed.publish.n == 0) {
+                borrowed.publish.v = e->publish.v;
+                borrowed.publish.n = e->publish.n;
+        }
+        if (borrowed.bytes_per_second == 0)
+                borrowed.bytes_per_second = e->network_bytes_per_second;
         return fg_task_network_copy(&borrowed);
 }
 

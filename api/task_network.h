@@ -5,6 +5,8 @@
 #include "core/cleanup.h"
 #include "core/id.h"
 
+struct fg_extensions;
+
 /* A task's network as it was asked for (RunTask's networkConfiguration, and ours) and as it is. */
 
 struct fg_awsvpc {
@@ -37,9 +39,10 @@ struct fg_task_network *fg_task_network_decode(struct json_object *body,
                                                struct fg_problems *problems);
 /** fg_task_network_of() - from a decoded configuration, which stays the caller's. */
 struct fg_task_network *fg_task_network_of(const struct fg_network_configuration *c);
-/** fg_task_network_publishing() - a copy of @n (NULL: an empty one) that publishes @ports. */
-struct fg_task_network *fg_task_network_publishing(const struct fg_task_network *n,
-                                                   const struct fg_publish *ports, size_t n_ports);
+/** fg_task_network_defined() - a copy of @n (NULL: an empty one), with what it does not say itself
+ * from the definition. */
+struct fg_task_network *fg_task_network_defined(const struct fg_task_network *n,
+                                                const struct fg_extensions *e);
 struct fg_task_network *fg_task_network_copy(const struct fg_task_network *n);
 void fg_task_network_free(struct fg_task_network *n);
 FG_DEFINE_CLEANUP(struct fg_task_network *, fg_task_network_free)

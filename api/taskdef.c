@@ -76,6 +76,8 @@ static bool check_start(struct fg_decode *d, const char *s)
 
 static const struct fg_field extension_fields[] = {
         FG_ROW_INT(fg_extensions, max_run_time, "maxRunTime", .min = 1),
+        FG_ROW_INT(fg_extensions, network_bytes_per_second, "networkBytesPerSecond",
+                   .min = FG_TASK_RATE_MIN),
         FG_ROW_STRING(fg_extensions, image_pull, "imagePull", .check = check_image_pull),
         FG_ROW_STRING(fg_extensions, isolation, "isolation", .check = check_isolation),
         FG_ROW_STRING(fg_extensions, start, "start", .check = check_start),

@@ -14,14 +14,14 @@
 #define FG_CONTAINERS_MAX        10
 #define FG_STOP_TIMEOUT_DEFAULT  30 /* s */
 #define FG_EPHEMERAL_DEFAULT_GIB 20
+#define FG_TASK_RATE_MIN         16384 /* bytes a second: less would not carry a handshake */
 
 struct fg_dependency {
         char *container_name, *condition; /* START, COMPLETE, SUCCESS or HEALTHY */
 };
 
 struct fg_mount_point {
-        char *source_volume;
-        char *container_path;
+        char *source_volume, *container_path;
         bool read_only;
 };
 
@@ -31,8 +31,7 @@ struct fg_volume_from {
 };
 
 struct fg_system_control {
-        char *name; /* "namespace": dotted or slashed, below /proc/sys */
-        char *value;
+        char *name, *value; /* "namespace": dotted or slashed, below /proc/sys */
 };
 
 struct fg_ulimit {
@@ -141,10 +140,11 @@ struct fg_runtime_platform {
 
 /* What ECS does not have, in one member of its own: "fgrun". */
 struct fg_extensions {
-        int64_t max_run_time; /* s from the start of the first container; 0: no limit */
-        char *image_pull;     /* "prepared" or "guest"; NULL: as the configuration has it */
-        char *isolation;      /* "microvm", also when absent, or "container" */
-        char *start;          /* the fastest way that it may start, fg_way_name(); NULL: any */
+        int64_t max_run_time;             /* s from the start of the first container; 0: no limit */
+        int64_t network_bytes_per_second; /* each way; 0: as the configuration has it */
+        char *image_pull; /* "prepared" or "guest"; NULL: as the configuration has it */
+        char *isolation;  /* "microvm", also when absent, or "container" */
+        char *start;      /* the fastest way that it may start, fg_way_name(); NULL: any */
         FG_LIST(struct fg_publish) publish; /* of a task that asks for none itself */
 };
 

@@ -75,8 +75,10 @@ static void print_lists(struct json_object *subnets, struct json_object *groups)
         for (size_t i = 0; subnets && i < json_object_array_length(subnets); i++) {
                 struct json_object *s = json_object_array_get_idx(subnets, i);
                 const char *id = fg_json_str(s, "subnetId"), *cidr = fg_json_str(s, "cidrBlock");
+                const char *cidr6 = fg_json_str(s, "ipv6CidrBlock");
 
-                (void)printf("%s %s, %d addresses free%s\n", id ? id : "", cidr ? cidr : "",
+                (void)printf("%s %s%s%s, %d addresses free%s\n", id ? id : "", cidr ? cidr : "",
+                             cidr6 ? ", " : "", cidr6 ? cidr6 : "",
                              (int)fg_json_int(s, "availableIpAddressCount", 0),
                              fg_json_bool(s, "default", false) ? " (default)" : "");
         }

@@ -148,6 +148,9 @@ int fg_ports_hold(struct fg_net *net, struct fg_net_member *m, struct fg_error *
                         continue;
                 if (errno == EADDRINUSE)
                         return fail_port(p, "by another program", err);
+                if (errno == EADDRNOTAVAIL)
+                        return fg_fail(err, FG_ERR_INVALID,
+                                       "publish: %s: the host has no such address", text);
                 return fg_fail_errno(err, errno, "port %s of the host", text);
         }
         return 0;

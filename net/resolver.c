@@ -14,6 +14,7 @@
 
 #include "core/buf.h"
 #include "core/fs.h"
+#include "core/log.h"
 #include "core/str.h"
 #include "net/helper.h"
 
@@ -106,6 +107,9 @@ static char *resolv_file(struct fg_vpc *vpc)
                 if (look_into(vpc, resolv_files[i], hidden))
                         return fg_strdup(resolv_files[i]);
         memcpy(vpc->host_resolver, hidden, sizeof(hidden));
+        if (!*hidden)
+                fg_log_warn("tasks know no names from outside: the host's resolv.conf has no "
+                            "resolver with an IPv4 address");
         text = *hidden ? fg_asprintf("nameserver %s\n", vpc->outside4)
                        : fg_strdup("# the host has no resolver\n");
         (void)fg_write_file(own, text, strlen(text), 0644, &ignored);

@@ -59,6 +59,19 @@ def test_port_conflicts_are_refused_before_anything_starts(vpc, task):
     vpc.run(task("wait"), publish=[{"hostPort": 8080, "containerPort": 80}])
 
 
+def test_an_address_of_nobody_is_the_users_mistake(vpc, task):
+    with pytest.raises(harness.Failure, match="the host has no such address") as refused:
+        vpc.run(task("wait"), publish=[{"hostPort": 8080, "containerPort": 80, "hostAddress": "192.0.2.77"}])
+    assert refused.value.status == 400
+
+
+def test_a_definition_has_a_rate(vpc, task):
+    definition = task("wait", fgrun={"networkBytesPerSecond": 65536})
+    for request in ({}, {"networkBytesPerSecond": 32768}):
+        vpc.get(vpc.run(definition, **request)["fgrun"]["id"], wait="RUNNING")
+    assert sorted(i["bytesPerSecond"] for i in interfaces(vpc)) == [32768, 65536]
+
+
 def test_a_definition_publishes(vpc, task):
     """Unless who runs it says otherwise; and what RunTask starts."""
     defined = {"hostAddress": "127.0.0.1", "hostPort": 8080, "containerPort": 80}
