@@ -13,7 +13,8 @@
 #include "core/log.h"
 #include "core/str.h"
 
-#define BOOT_SECONDS 120 /* emulation on a loaded machine is slow; a hang is still noticed */
+#define RESTORE_SECONDS 30  /* then it is booted */
+#define BOOT_SECONDS    120 /* emulation on a loaded machine is slow; a hang is still noticed */
 
 /* ---- images ---- */
 
@@ -312,6 +313,11 @@ static void on_down(void *userdata, const struct fg_error *err)
         end_session_down(userdata, err);
 }
 
+static unsigned patience(const struct fg_run *run)
+{
+        return run->template[0] ? RESTORE_SECONDS : BOOT_SECONDS;
+}
+
 static int on_boot_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct fg_run *run = userdata;
@@ -319,8 +325,8 @@ static int on_boot_deadline(sd_event_source *source, uint64_t usec, void *userda
 
         (void)source;
         (void)usec;
-        fg_fail(&err, FG_ERR_TIMEOUT, "the guest did not answer within %d s; its console: %s",
-                BOOT_SECONDS, fg_vmm_console_tail(run->d->vmm, run->task->id));
+        fg_fail(&err, FG_ERR_TIMEOUT, "the guest did not answer within %u s; its console: %s",
+                patience(run), fg_vmm_console_tail(run->d->vmm, run->task->id));
         end_failed(run, "ResourceInitializationError", &err);
         return 0;
 }
@@ -342,7 +348,7 @@ void start_session(struct fg_run *run)
                 end_failed(run, "ResourceInitializationError", &err);
                 return;
         }
-        run_set_deadline(run, BOOT_SECONDS, on_boot_deadline);
+        run_set_deadline(run, patience(run), on_boot_deadline);
 }
 
 static struct json_object *metadata_of(const struct fg_run *run)
