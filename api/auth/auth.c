@@ -10,10 +10,25 @@
 #include "core/secret.h"
 #include "core/str.h"
 
+/*
+ * AWS's SDKs and CLI do not sign what differs from call to call: two equal ones of a second, or one
+ * that is tried again at once, have one signature. So long after it came first they are let
+ * through.
+ */
+#define REPEAT_SEC 2
+#define RECENT_MAX 4096
+
+struct recent {
+        uint64_t print; /* of a signature: as good as random */
+        uint64_t at_sec;
+};
+
 struct fg_auth {
         struct fg_keys *keys;
         struct fg_sigv4 *sigv4;
         struct fg_replay *replay;
+        struct recent recent[RECENT_MAX]; /* the youngest are written over the oldest */
+        size_t next_recent;
         struct fg_secret token;
         char *region, *account;
 };
@@ -229,6 +244,29 @@ void fg_auth_forget(struct fg_auth *a, const char *key_id)
         fg_sigv4_forget(a->sigv4, key_id);
 }
 
+static struct recent recent_of(const struct fg_identity *who, uint64_t now)
+{
+        struct recent r = { .at_sec = now };
+
+        memcpy(&r.print, who->signature, sizeof(r.print));
+        return r;
+}
+
+static void note_recent(struct fg_auth *a, const struct fg_identity *who, uint64_t now)
+{
+        a->recent[a->next_recent++ % RECENT_MAX] = recent_of(who, now);
+}
+
+static bool is_recent(const struct fg_auth *a, const struct fg_identity *who, uint64_t now)
+{
+        const struct recent r = recent_of(who, now);
+
+        for (size_t i = 0; i < RECENT_MAX; i++)
+                if (a->recent[i].print == r.print && now <= a->recent[i].at_sec + REPEAT_SEC)
+                        return true;
+        return false;
+}
+
 enum fg_auth_result fg_auth_repeated(struct fg_auth *a, const struct fg_identity *who,
                                      const struct fg_act *act, struct fg_error *err)
 {
@@ -246,13 +284,15 @@ enum fg_auth_result fg_auth_repeated(struct fg_auth *a, const struct fg_identity
         }
         switch (fg_replay_note(a->replay, who->signature, who->signed_sec, now, err)) {
         case FG_REPLAY_NEW:
+                note_recent(a, who, now);
                 return FG_AUTH_OK;
         case FG_REPLAY_FULL:
                 fg_wrap(err, "the request cannot be noted as carried out");
                 return FG_AUTH_UNAVAILABLE;
         case FG_REPLAY_SEEN:
-                why = "This signed request was carried out already. To do the same again, sign "
-                      "again: a second later, or with another header amz-sdk-invocation-id.";
+                if (is_recent(a, who, now))
+                        return FG_AUTH_OK;
+                why = "This signed request was carried out already; sign it again to repeat it.";
                 break;
         case FG_REPLAY_LOST:
                 why = "This request was signed before fgd started, which cannot know whether it "

@@ -9,9 +9,8 @@
 
 /*
  * Signatures of requests that changed something, so that each is carried out once, also by the fgd
- * that comes after this one. A signature is over the whole request: an equal one is the same
- * request. Who wants one thing twice in a second says so with a header that differs, as AWS's SDKs
- * do (amz-sdk-invocation-id).
+ * that comes after this one. A signature is over the whole request: an equal one is the
+ * same request, but for the two seconds that auth.c says more of.
  *
  * What is remembered is in a file, which every signature is added to before its request is carried
  * out. That outlives the process. The end of the machine it outlives only when it was synced, which
