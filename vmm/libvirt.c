@@ -82,6 +82,7 @@ static void lv_free(struct fg_vmm *vmm)
         /* First the calls that are under way, then the source of events, then their carrier. */
         fg_lane_free(lv->lane);
         lv->gone = NULL;
+        fg_lv_forget_ends(lv);
         if (lv->lifecycle >= 0)
                 (void)virConnectDomainEventDeregisterAny(lv->conn, lv->lifecycle);
         if (lv->disk_errors >= 0)
@@ -95,7 +96,6 @@ static void lv_free(struct fg_vmm *vmm)
         sd_event_source_disable_unref(lv->room);
         HASH_ITER (hh, lv->vms, vm, next)
                 fg_lv_vm_free(lv, vm);
-        fg_lv_forget_ends(lv);
         fg_boot_files_finish(&lv->boot);
         free(lv->owner);
         free(lv->cmdline);

@@ -101,7 +101,7 @@ void fg_lv_vm_free(struct fg_libvirt *lv, struct fg_lv_vm *vm);
 struct fg_lv_vm *fg_lv_vm_find(struct fg_libvirt *lv, const char *id);
 /** fg_lv_submit_ends() - the ends that @vm was to have need not wait any more */
 void fg_lv_submit_ends(struct fg_lv_vm *vm);
-/** fg_lv_forget_ends() - at the end: what libvirt would say of them is of no interest. */
+/** fg_lv_forget_ends() - at the end: wait until libvirt is through with them. Blocks. */
 void fg_lv_forget_ends(struct fg_libvirt *lv);
 /** fg_lv_vm_ended() - tell of the end of a VM, once. @reason: static text. Loop only. */
 void fg_lv_vm_ended(struct fg_libvirt *lv, const char *id, bool crashed, const char *reason);

@@ -126,9 +126,13 @@ static void end_free(struct fg_libvirt *lv, struct fg_lv_end *end)
 void fg_lv_forget_ends(struct fg_libvirt *lv)
 {
         struct fg_lv_end *end, *next;
+        struct fg_error ignored;
 
-        HASH_ITER (hh, lv->ends, end, next)
+        HASH_ITER (hh, lv->ends, end, next) {
+                if (lv->conn)
+                        (void)fg_lv_end_domain(lv, end->id, &ignored);
                 end_free(lv, end);
+        }
 }
 
 static void destroy_done(struct fg_job *base)
