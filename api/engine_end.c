@@ -117,12 +117,17 @@ void end_failed(struct fg_run *run, const char *what, const struct fg_error *err
                                                err->msg);
         enum fg_stop_code code = ran ? FG_STOP_TERMINATION_NOTICE : FG_STOP_FAILED_TO_START;
 
-        if (run->ending ||
-            (fg_streq(what, "ResourceInitializationError") && restore_failed(run, err->msg)))
+        if (run->ending)
                 return;
         fg_log_warn("task=%s failed: %s", run->task->id, reason);
         fg_task_want_stop(run->task, code, reason, fg_now_ns());
         end_run(run);
+}
+
+void end_vm_failed(struct fg_run *run, const struct fg_error *err)
+{
+        if (!restore_failed(run, err->msg))
+                end_failed(run, "ResourceInitializationError", err);
 }
 
 static int on_stop_deadline(sd_event_source *source, uint64_t usec, void *userdata)
@@ -184,7 +189,7 @@ static void vm_ended(struct fg_run *run)
 
         fg_fail(&err, FG_ERR_INTERNAL, "the task's microVM ended unexpectedly: %s",
                 run->end_reason ? run->end_reason : "its channel was closed");
-        end_failed(run, "ResourceInitializationError", &err);
+        end_vm_failed(run, &err);
 }
 
 static int on_last_words(sd_event_source *source, uint64_t usec, void *userdata)
@@ -215,7 +220,7 @@ void end_session_down(struct fg_run *run, const struct fg_error *err)
         if (run->ending)
                 return;
         if (err->code == FG_ERR_INVALID || err->code == FG_ERR_CAPACITY) {
-                end_failed(run, "ResourceInitializationError", err);
+                end_vm_failed(run, err);
         } else if (run->vm_gone) {
                 vm_ended(run);
         } else {

@@ -36,6 +36,8 @@ int restore_disks(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX])
                 struct fg_vm_disk disk = { 0 };
                 int at = n;
 
+                if (!run->task->containers[i].disk[0]) /* it could not be pinned */
+                        return -1;
                 disks_serial(run->task->containers[i].disk, disk.serial);
                 if (has(ret, n, &disk))
                         continue;

@@ -83,7 +83,7 @@ void start_vm_runs(struct fg_run *run, const struct fg_error *err)
                 return;
         }
         if (err) {
-                end_failed(run, "ResourceInitializationError", err);
+                end_vm_failed(run, err);
                 return;
         }
         fg_task_move(run->task, FG_TASK_ACTIVATING, fg_now_ns());
@@ -170,7 +170,7 @@ static void on_disk(void *userdata, const struct fg_error *err)
                 return;
         }
         if (err) {
-                end_failed(run, "ResourceInitializationError", err);
+                end_vm_failed(run, err);
                 return;
         }
         run->disk_made = true;
@@ -327,7 +327,7 @@ static int on_boot_deadline(sd_event_source *source, uint64_t usec, void *userda
         (void)usec;
         fg_fail(&err, FG_ERR_TIMEOUT, "the guest did not answer within %u s; its console: %s",
                 patience(run), fg_vmm_console_tail(run->d->vmm, run->task->id));
-        end_failed(run, "ResourceInitializationError", &err);
+        end_vm_failed(run, &err);
         return 0;
 }
 
@@ -345,7 +345,7 @@ void start_session(struct fg_run *run)
         struct fg_error err = FG_ERROR_INIT;
 
         if (fg_session_new(&parts, run->task, &ops, run, &run->session, &err) < 0) {
-                end_failed(run, "ResourceInitializationError", &err);
+                end_vm_failed(run, &err);
                 return;
         }
         run_set_deadline(run, patience(run), on_boot_deadline);

@@ -157,7 +157,8 @@ void pool_fail(struct pool_guest *g, const char *why)
 {
         if (g->state == POOL_ENDING)
                 return;
-        pool_template_failed(g, why);
+        if (g->state < POOL_READY) /* what becomes of it later is no fault of where it came from */
+                pool_template_failed(g, why);
         g->pool->failures++;
         fg_log_warn("warm guest %s is given up: %s", g->id, why);
         pool_end(g);
@@ -321,7 +322,6 @@ static void made(struct pool_guest *g, const struct fg_error *err)
 {
         if (err && !g->unwanted) {
                 g->unwanted = true;
-                pool_template_failed(g, err->msg);
                 g->pool->failures++;
                 fg_log_warn("warm guest %s is given up: %s", g->id, err->msg);
         }
@@ -341,6 +341,8 @@ static void on_disk(void *userdata, const struct fg_error *err)
         if (!g)
                 return;
         g->disk_made = true;
+        if (err && !g->makes)
+                pool_template_failed(g, err->msg);
         made(g, err);
 }
 

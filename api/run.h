@@ -126,6 +126,8 @@ void guest_event(struct fg_run *run, uint64_t seq, struct json_object *event);
 
 /* engine_end.c */
 void end_failed(struct fg_run *run, const char *what, const struct fg_error *err);
+/** end_vm_failed() - its VM or what that is made of; one that was to be restored boots instead */
+void end_vm_failed(struct fg_run *run, const struct fg_error *err);
 void end_run(struct fg_run *run);      /* whatever it is doing: tear down, then STOPPED */
 void end_continue(struct fg_run *run); /* after something that could not be interrupted */
 void end_expect(struct fg_run *run);   /* from now on the guest has only so much time */

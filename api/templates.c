@@ -23,10 +23,9 @@
 #define SEAL       "seal"
 #define SEAL_MAX   256
 
-enum state { MAKING, READY, BAD };
+enum state { MAKING, READY, GOING, BAD };
 
-struct template
-{
+struct kept {
         char name[FG_TEMPLATE_NAME_LEN + 1]; /* key */
         enum state state;
         uint64_t used_ns; /* CLOCK_MONOTONIC */
@@ -38,7 +37,7 @@ struct fg_templates {
         char *dir;
         char prefix[PREFIX_LEN + 1];
         unsigned max; /* 0 also when the hypervisor has none */
-        struct template *all;
+        struct kept *all;
         char why[256]; /* the last one was dropped; "": none was */
 };
 
@@ -48,17 +47,17 @@ static const char *const files[] = {
         [FG_TEMPLATE_SCRATCH] = "scratch.img",
 };
 
-static struct template *find(const struct fg_templates *t, const char *name)
+static struct kept *find(const struct fg_templates *t, const char *name)
 {
-        struct template *found;
+        struct kept *found;
 
         HASH_FIND_STR(t->all, name, found);
         return found;
 }
 
-static struct template *add(struct fg_templates *t, const char *name, enum state state)
+static struct kept *add(struct fg_templates *t, const char *name, enum state state)
 {
-        struct template *new = fg_calloc(1, sizeof(*new));
+        struct kept *new = fg_calloc(1, sizeof(*new));
 
         (void)snprintf(new->name, sizeof(new->name), "%s", name);
         new->state = state;
@@ -74,7 +73,7 @@ static char *directory(const struct fg_templates *t, const char *name, bool unfi
 
 char *fg_templates_path(const struct fg_templates *t, const char *name, enum fg_template_file file)
 {
-        const struct template *found = find(t, name);
+        const struct kept *found = find(t, name);
         fg_autofree char *dir = directory(t, name, found && found->state == MAKING);
 
         return fg_asprintf("%s/%s", dir, files[file]);
@@ -141,7 +140,7 @@ static char *seal_of(const struct fg_templates *t, const char *name)
 
 static char *seal_path(const struct fg_templates *t, const char *name)
 {
-        const struct template *found = find(t, name);
+        const struct kept *found = find(t, name);
         fg_autofree char *dir = directory(t, name, found && found->state == MAKING);
 
         return fg_asprintf("%s/" SEAL, dir);
@@ -159,51 +158,59 @@ static bool sealed(const struct fg_templates *t, const char *name)
 
 /* ---- life ---- */
 
+struct removal {
+        struct fg_templates *templates;
+        char name[FG_TEMPLATE_NAME_LEN + 1];
+};
+
+/* Now it may be made again, unless it was bad. */
 static void on_removed(void *userdata, const struct fg_error *err)
 {
-        (void)userdata;
+        struct removal *r = userdata;
+        struct kept *found = find(r->templates, r->name);
+
         if (err)
                 fg_log_warn("a template cannot be removed: %s", err->msg);
+        if (found && found->state == GOING) {
+                HASH_DEL(r->templates->all, found);
+                free(found);
+        }
+        free(r);
 }
 
-static void remove_files(struct fg_templates *t, const char *name)
+static void remove_files(struct fg_templates *t, struct kept *one, enum state to)
 {
-        fg_autofree char *made = directory(t, name, false), *unfinished = directory(t, name, true);
+        fg_autofree char *dir = directory(t, one->name, one->state == MAKING);
+        struct removal *r = fg_calloc(1, sizeof(*r));
 
-        fg_disk_remove(t->io, made, on_removed, NULL);
-        fg_disk_remove(t->io, unfinished, on_removed, NULL);
+        one->state = to;
+        r->templates = t;
+        (void)snprintf(r->name, sizeof(r->name), "%s", one->name);
+        fg_disk_remove(t->io, dir, on_removed, r);
 }
 
 void fg_templates_drop(struct fg_templates *t, const char *name, const char *why)
 {
-        struct template *found = find(t, name);
+        struct kept *found = find(t, name);
 
-        if (!found || found->state == BAD)
+        if (!found || found->state == BAD || found->state == GOING)
                 return;
-        found->state = BAD;
         (void)snprintf(t->why, sizeof(t->why), "%s", why);
         fg_log_warn("template %s is dropped, guests boot instead: %s", name, why);
-        remove_files(t, name);
-}
-
-static void forget(struct fg_templates *t, struct template *one)
-{
-        remove_files(t, one->name);
-        HASH_DEL(t->all, one);
-        free(one);
+        remove_files(t, found, BAD);
 }
 
 void fg_templates_abandon(struct fg_templates *t, const char *name)
 {
-        struct template *found = find(t, name);
+        struct kept *found = find(t, name);
 
         if (found && found->state == MAKING)
-                forget(t, found);
+                remove_files(t, found, GOING);
 }
 
 bool fg_templates_find(struct fg_templates *t, const char *name)
 {
-        struct template *found = find(t, name);
+        struct kept *found = find(t, name);
 
         if (!found || found->state != READY)
                 return false;
@@ -218,11 +225,11 @@ bool fg_templates_find(struct fg_templates *t, const char *name)
 /* The one that was not used for the longest time makes room. Return: false when there is none. */
 static bool make_room(struct fg_templates *t)
 {
-        struct template *one, *next, *oldest = NULL;
+        struct kept *one, *next, *oldest = NULL;
         unsigned kept = 0;
 
         HASH_ITER (hh, t->all, one, next) {
-                kept += one->state != BAD;
+                kept += one->state == MAKING || one->state == READY;
                 if (one->state == READY && (!oldest || one->used_ns < oldest->used_ns))
                         oldest = one;
         }
@@ -230,7 +237,7 @@ static bool make_room(struct fg_templates *t)
                 return true;
         if (!oldest)
                 return false;
-        forget(t, oldest);
+        remove_files(t, oldest, GOING);
         return true;
 }
 
@@ -262,7 +269,7 @@ static int finish(struct fg_templates *t, const char *name, struct fg_error *err
 
 void fg_templates_commit(struct fg_templates *t, const char *name)
 {
-        struct template *found = find(t, name);
+        struct kept *found = find(t, name);
         struct fg_error err = FG_ERROR_INIT;
 
         if (!found || found->state != MAKING)
@@ -317,7 +324,7 @@ int fg_templates_new(const struct fg_templates_config *config, struct fg_templat
 
 void fg_templates_free(struct fg_templates *t)
 {
-        struct template *one, *next;
+        struct kept *one, *next;
 
         if (!t)
                 return;
@@ -332,7 +339,7 @@ void fg_templates_free(struct fg_templates *t)
 struct json_object *fg_templates_to_json(const struct fg_templates *t)
 {
         struct json_object *obj = json_object_new_object();
-        const struct template *one;
+        const struct kept *one;
         unsigned ready = 0;
 
         for (one = t->all; one; one = one->hh.next)

@@ -16,8 +16,7 @@
  * complete once its directory has its name, and is not used once anybody has written to its RAM.
  * They are kept in the cache, for as long as the host runs. Loop only.
  */
-#define FG_TEMPLATE_NAME_LEN    49
-#define FG_TEMPLATES_IMAGES_MAX 3
+#define FG_TEMPLATE_NAME_LEN 49
 
 struct fg_templates;
 

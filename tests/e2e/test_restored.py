@@ -99,6 +99,16 @@ def test_a_changed_memory_is_not_used(image):
         assert "written to" in templates(lab)["dropped"]
 
 
+def test_what_is_the_tasks_own_fault_is_not_the_templates(image):
+    with lab_module.lab(warm_memory_mib=1024) as lab:
+        ready_to_restore(lab, image)
+        task = restored(image, "true")
+        task["containerDefinitions"][0]["secrets"] = [{"name": "SECRET", "valueFrom": "there-is-none"}]
+        done = lab.wait(lab.detach(task))
+        assert done["stopCode"] == "TaskFailedToStart" and "there-is-none" in done["stoppedReason"], done
+        assert start_of(done)["way"] == "restored" and "dropped" not in templates(lab)
+
+
 def test_killed_while_one_is_made(image):
     with lab_module.lab(warm_memory_mib=1024) as lab:
         lab.wait(lab.detach(definition(image, "true")))
