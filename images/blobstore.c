@@ -23,11 +23,12 @@ static char *make_dir(const char *dir, const char *name, mode_t mode, struct fg_
 {
         char *path = fg_asprintf("%s/%s", dir, name);
 
-        if (fg_mkdir_p(path, mode, err) < 0) {
-                free(path);
-                return NULL;
-        }
-        return path;
+        /* One of an earlier version may be there, which let nobody pass to what QEMU reads. */
+        if (fg_mkdir_p(path, mode, err) == 0 &&
+            (chmod(path, mode) == 0 || fg_fail_errno(err, errno, "chmod %s", path) == 0))
+                return path;
+        free(path);
+        return NULL;
 }
 
 static const char *hex_of(const char *digest)

@@ -100,6 +100,21 @@ static void test_write(void **state)
         assert_int_equal(believed(f), 0);
 }
 
+/* A version that nobody else had to read images with made it for itself alone. */
+static void test_store_of_an_earlier_version(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *blobs = fg_asprintf("%s/blobs/sha256", f->dir);
+        struct stat st;
+
+        fg_blobstore_free(f->store);
+        f->store = NULL;
+        assert_int_equal(chmod(blobs, 0700), 0);
+        assert_int_equal(fg_blobstore_open(f->dir, &f->store, &f->err), 0);
+        assert_int_equal(stat(blobs, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0711);
+}
+
 static void test_wrong_content(void **state)
 {
         struct fixture *f = *state;
@@ -272,6 +287,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_write, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_store_of_an_earlier_version, set_up,
+                                                tear_down),
                 cmocka_unit_test_setup_teardown(test_wrong_content, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_damaged_part, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_kill_anywhere, set_up, tear_down),
