@@ -145,13 +145,16 @@ static struct fg_run *run_of(struct fg_daemon *d, const struct fg_submission *s,
 /* A task may be stricter than the configuration, not laxer. */
 static int check_pull(const struct fg_daemon *d, const struct fg_taskdef *def, struct fg_error *err)
 {
-        const char *wish = def->fgrun ? def->fgrun->image_pull : NULL;
+        for (size_t i = 0; i < def->containers.n && !disks_allowed(d); i++) {
+                const char *wish = fg_taskdef_image_pull(def, i);
 
-        if (wish && fg_streq(wish, "prepared") && !disks_allowed(d, NULL))
-                return fg_fail(
-                        err, FG_ERR_INVALID,
-                        "fgrun.imagePull: 'prepared' is refused: the host prepares no images "
-                        "(image_pull, kernel in fgd.conf); 'guest' is allowed");
+                if (wish && fg_streq(wish, "prepared"))
+                        return fg_fail(err, FG_ERR_INVALID,
+                                       "fgrun.imagePull: 'prepared' is refused for container %s: "
+                                       "the host prepares no images (image_pull, kernel in "
+                                       "fgd.conf); 'guest' is allowed",
+                                       def->containers.v[i].name);
+        }
         return 0;
 }
 

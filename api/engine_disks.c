@@ -29,20 +29,29 @@ static struct fg_container *container_of(const struct run_image *image)
         return &image->run->task->containers[image - image->run->images];
 }
 
-bool disks_allowed(const struct fg_daemon *d, const struct fg_taskdef *def)
+bool disks_allowed(const struct fg_daemon *d)
 {
         const struct fg_config *config = &d->config;
         /* has EROFS as a module only, which its guests do not load */
         bool stock = config->kernel && fg_streq(config->kernel, FG_KERNEL_STOCK);
 
-        return !stock && !fg_streq(config->image_pull, "guest") &&
-               !(def && def->fgrun && def->fgrun->image_pull &&
-                 fg_streq(def->fgrun->image_pull, "guest"));
+        return !stock && !fg_streq(config->image_pull, "guest");
 }
 
-static bool wanted(const struct fg_run *run)
+bool disks_allowed_to_all(const struct fg_daemon *d, const struct fg_taskdef *def)
 {
-        return disks_allowed(run->d, run->task->def);
+        for (size_t i = 0; i < def->containers.n; i++) {
+                const char *pull = fg_taskdef_image_pull(def, i);
+
+                if (pull && fg_streq(pull, "guest"))
+                        return false;
+        }
+        return disks_allowed(d);
+}
+
+static bool wanted(const struct fg_run *run, size_t container)
+{
+        return disks_allowed(run->d) && !fg_task_strict(run->task, container);
 }
 
 bool disks_settled(const struct fg_run *run)
@@ -120,11 +129,13 @@ void disks_begin(struct fg_run *run)
 {
         if (run->mounted)
                 return;
-        for (size_t i = 0; i < run->task->n_containers && wanted(run); i++) {
+        for (size_t i = 0; i < run->task->n_containers; i++) {
                 struct run_image *image = &run->images[i];
                 const struct fg_container *c = container_of(image);
                 struct fg_image known;
 
+                if (!wanted(run, i))
+                        continue;
                 if (!fg_images_known(run->d->images, c->def->image, &known))
                         image->undecided = !image->ready;
                 else if (!image->ready && !known.prepared)
@@ -215,12 +226,13 @@ void disks_prepare_rest(struct fg_run *run)
 {
         struct fg_error ignored;
 
-        for (size_t i = 0; i < run->task->n_containers && wanted(run); i++) {
+        for (size_t i = 0; i < run->task->n_containers; i++) {
                 const struct fg_container *c = &run->task->containers[i];
                 struct fg_image known;
 
-                if (c->disk[0] || !fg_images_known(run->d->images, c->def->image, &known) ||
-                    known.prepared || known.unprepared_why)
+                if (c->disk[0] || !wanted(run, i) ||
+                    !fg_images_known(run->d->images, c->def->image, &known) || known.prepared ||
+                    known.unprepared_why)
                         continue;
                 (void)fg_images_prepare(run->d->images, known.manifest, NULL, NULL, &ignored);
         }

@@ -400,7 +400,7 @@ static struct json_object *task_message(const struct fg_run *run)
 
                 images[i] = (struct fg_spec_image){ .reference = c->def->image,
                                                     .manifest = c->manifest };
-                if (!c->disk[0] || !fg_streq(c->disk, c->manifest))
+                if (!fg_task_disk(t, i))
                         continue;
                 disks_serial(c->disk, serials[i]);
                 images[i].disk = serials[i];

@@ -198,8 +198,8 @@ static struct pool_demand *with_images(struct fg_pool *pool, const struct fg_tas
         struct pool_demand *demand;
         size_t n;
 
-        *ret_why = "the host does not prepare its images";
-        if (!disks_allowed(pool->d, def))
+        *ret_why = "the host does not prepare all of its images";
+        if (!disks_allowed_to_all(pool->d, def))
                 return NULL;
         *ret_why = "it has more images than a warm guest has";
         if (pool_references(def, references, &n) < 0)
@@ -347,7 +347,7 @@ int fg_pool_keep(struct fg_pool *pool, const struct fg_pool_wish *wish, struct f
                 fg_pool_refill(pool);
                 return 0;
         }
-        if (!disks_allowed(pool->d, NULL))
+        if (!disks_allowed(pool->d))
                 return fg_fail(err, FG_ERR_CONFLICT,
                                "this fgd prepares no images (image_pull, kernel in fgd.conf)");
         if (room > pool->d->config.warm_memory_mib)

@@ -109,8 +109,9 @@ bool disks_settled(const struct fg_run *run);
 void disks_sized(struct run_image *image, uint64_t bytes);
 void disks_pulled(struct run_image *image, const struct fg_image *result);
 size_t disks_attach(struct fg_run *run, struct fg_vm_disk ret[FG_VM_DISKS_MAX]);
-/** disks_allowed() - may VMs have images as disks? @def: of a task; NULL: of any */
-bool disks_allowed(const struct fg_daemon *d, const struct fg_taskdef *def);
+bool disks_allowed(const struct fg_daemon *d); /* may VMs have images as disks? */
+/** disks_allowed_to_all() - ... also all images of such a task? */
+bool disks_allowed_to_all(const struct fg_daemon *d, const struct fg_taskdef *def);
 void disks_mounted(struct fg_run *run); /* the guest has all of them already */
 /** disks_serial() - by which the guest knows the disk with the image of @manifest */
 void disks_serial(const char *manifest, char ret[FG_VM_SERIAL_LEN + 1]);

@@ -153,6 +153,32 @@ enum fg_health fg_task_health(const struct fg_task *t)
         return health;
 }
 
+static bool same_image(const struct fg_container *a, const struct fg_container *b)
+{
+        return fg_streq(a->def->image, b->def->image) ||
+               (a->manifest[0] && fg_streq(a->manifest, b->manifest));
+}
+
+bool fg_task_strict(const struct fg_task *t, size_t container)
+{
+        for (size_t i = 0; i < t->n_containers; i++) {
+                const char *pull = fg_taskdef_image_pull(t->def, i);
+
+                if (pull && fg_streq(pull, "guest") &&
+                    same_image(&t->containers[i], &t->containers[container]))
+                        return true;
+        }
+        return false;
+}
+
+const char *fg_task_disk(const struct fg_task *t, size_t container)
+{
+        const struct fg_container *c = &t->containers[container];
+        const bool has = c->disk[0] && fg_streq(c->disk, c->manifest);
+
+        return has && !fg_task_strict(t, container) ? c->disk : NULL;
+}
+
 struct fg_container *fg_task_container(struct fg_task *t, const char *name)
 {
         for (size_t i = 0; name && i < t->n_containers; i++)

@@ -99,6 +99,13 @@ const char *fg_way_name(enum fg_way way);
 bool fg_way_parse(const char *name, enum fg_way *ret);
 /** fg_task_health() - as ECS has it: of the essential containers; the worst one counts */
 enum fg_health fg_task_health(const struct fg_task *t);
+/**
+ * fg_task_strict() - may only the guest open the layers of a container's image?
+ * So say the container, or another one of the task with the same image.
+ */
+bool fg_task_strict(const struct fg_task *t, size_t container);
+/** fg_task_disk() - the manifest of its image, if it finds it on a disk of the VM; or NULL */
+const char *fg_task_disk(const struct fg_task *t, size_t container);
 struct fg_container *fg_task_container(struct fg_task *t, const char *name);
 
 /** fg_task_to_ecs() - as DescribeTasks answers, without the tags (which a task does not own). */

@@ -118,10 +118,9 @@ static struct json_object *images_json(const struct fg_task *t)
         for (size_t i = 0; i < t->n_containers && t->state >= FG_TASK_ACTIVATING; i++) {
                 const struct fg_container *c = &t->containers[i];
                 struct json_object *image = json_object_new_object();
-                bool prepared = c->disk[0] && fg_streq(c->disk, c->manifest);
 
                 fg_json_set_str(image, "container", c->def->name);
-                fg_json_set_str(image, "pull", prepared ? "prepared" : "guest");
+                fg_json_set_str(image, "pull", fg_task_disk(t, i) ? "prepared" : "guest");
                 json_object_array_add(array, image);
         }
         return array;

@@ -42,7 +42,7 @@ static const struct fg_field ephemeral_fields[] = {
 const struct fg_object fg_ephemeral_storage_object = FG_OBJECT(fg_ephemeral_storage,
                                                                ephemeral_fields);
 
-static bool check_image_pull(struct fg_decode *d, const char *s)
+bool fg_check_image_pull(struct fg_decode *d, const char *s)
 {
         static const char *const ways[] = { "prepared", "guest", NULL };
 
@@ -78,7 +78,7 @@ static const struct fg_field extension_fields[] = {
         FG_ROW_INT(fg_extensions, max_run_time, "maxRunTime", .min = 1),
         FG_ROW_INT(fg_extensions, network_bytes_per_second, "networkBytesPerSecond",
                    .min = FG_TASK_RATE_MIN),
-        FG_ROW_STRING(fg_extensions, image_pull, "imagePull", .check = check_image_pull),
+        FG_ROW_STRING(fg_extensions, image_pull, "imagePull", .check = fg_check_image_pull),
         FG_ROW_STRING(fg_extensions, isolation, "isolation", .check = check_isolation),
         FG_ROW_STRING(fg_extensions, start, "start", .check = check_start),
         FG_ROW_OBJECTS(fg_extensions, publish, "publish", &fg_publish_object,
@@ -277,6 +277,15 @@ int fg_taskdef_find(const struct fg_taskdef *def, const char *container)
                 if (def->containers.v[i].name && fg_streq(def->containers.v[i].name, container))
                         return (int)i;
         return -1;
+}
+
+const char *fg_taskdef_image_pull(const struct fg_taskdef *def, size_t container)
+{
+        const struct fg_container_extensions *own = def->containers.v[container].fgrun;
+
+        if (own && own->image_pull)
+                return own->image_pull;
+        return def->fgrun ? def->fgrun->image_pull : NULL;
 }
 
 int64_t fg_taskdef_storage_gib(const struct fg_taskdef *def)

@@ -194,6 +194,13 @@ static void check_container(struct fg_decode *d, void *obj)
 
 static const char *const consistencies[] = { "enabled", "disabled", NULL };
 
+static const struct fg_field container_extension_fields[] = {
+        FG_ROW_STRING(fg_container_extensions, image_pull, "imagePull",
+                      .check = fg_check_image_pull),
+};
+static const struct fg_object container_extensions_object = FG_OBJECT(fg_container_extensions,
+                                                                      container_extension_fields);
+
 #define REFUSED(name)                                                                              \
         FG_ROW_REFUSED(name, "Fargate compatible task definitions do not support " name)
 
@@ -239,6 +246,7 @@ static const struct fg_field container_fields[] = {
         FG_ROW_MAP(fg_container_def, docker_labels, "dockerLabels", .status = FG_FIELD_RECORDED),
         FG_ROW_OBJECT(fg_container_def, log_configuration, "logConfiguration",
                       &fg_log_configuration_object),
+        FG_ROW_OBJECT(fg_container_def, fgrun, "fgrun", &container_extensions_object),
         FG_ROW_LATER("credentialSpecs"),
         FG_ROW_LATER("firelensConfiguration"),
         FG_ROW_LATER("repositoryCredentials"),

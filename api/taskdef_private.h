@@ -30,6 +30,7 @@ extern const struct fg_object fg_extensions_object;
 /* Checks of one string; false when a problem was reported. */
 bool fg_check_name(struct fg_decode *d, const char *s);
 bool fg_check_path(struct fg_decode *d, const char *s);
+bool fg_check_image_pull(struct fg_decode *d, const char *s);
 
 /** fg_same_path() - do two absolute paths name the same place? (extra slashes do not count) */
 bool fg_same_path(const char *a, const char *b);

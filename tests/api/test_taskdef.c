@@ -172,7 +172,7 @@ static void everything_survives_a_round_trip(void **state)
                 "\"mountPoints\":[{\"sourceVolume\":\"v\",\"containerPath\":\"/v\","
                 "\"readOnly\":true}],\"dockerLabels\":{\"a.b\":\"c\"},"
                 "\"logConfiguration\":{\"logDriver\":\"json-file\",\"options\":{\"max-file\":\"2\"}"
-                "}}";
+                "},\"fgrun\":{\"imagePull\":\"prepared\"}}";
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(task, container);
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *copy = fg_taskdef_copy(def);
         fg_autojson *before = fg_taskdef_to_json(def);
@@ -182,6 +182,32 @@ static void everything_survives_a_round_trip(void **state)
         assert_int_equal(copy->memory_mib, 1024);
         assert_string_equal(fg_json_text(before), fg_json_text(after));
         fg_test_golden(before, "taskdef.json");
+}
+
+static void a_container_s_own_image_pull_counts_more(void **state)
+{
+        static const struct {
+                const char *task, *container, *wanted;
+        } cases[] = {
+                { NULL, NULL, NULL },
+                { "guest", NULL, "guest" },
+                { NULL, "guest", "guest" },
+                { "prepared", "guest", "guest" },
+                { "guest", "prepared", "prepared" },
+        };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(cases); i++) {
+                static const char member[] = "{\"fgrun\":{\"imagePull\":\"%s\"}}";
+                fg_autofree char *task = cases[i].task ? fg_asprintf(member, cases[i].task) : NULL;
+                fg_autofree char *container = cases[i].container
+                                                      ? fg_asprintf(member, cases[i].container)
+                                                      : NULL;
+                fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(task,
+                                                                                     container);
+                const char *found = fg_taskdef_image_pull(def, 0);
+
+                assert_string_equal(found ? found : "", cases[i].wanted ? cases[i].wanted : "");
+        }
 }
 
 static void both_spellings_of_sizes_are_read(void **state)
@@ -280,6 +306,7 @@ int main(void)
                 cmocka_unit_test(defaults_are_those_of_ecs),
                 cmocka_unit_test(null_and_empty_members_count_as_absent),
                 cmocka_unit_test(everything_survives_a_round_trip),
+                cmocka_unit_test(a_container_s_own_image_pull_counts_more),
                 cmocka_unit_test(both_spellings_of_sizes_are_read),
                 cmocka_unit_test(the_size_table_is_fargates),
                 cmocka_unit_test(dependencies_may_not_wait_for_themselves),

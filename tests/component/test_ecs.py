@@ -196,6 +196,17 @@ def test_what_was_answered_can_be_registered(ecs):
     assert again["taskDefinition"]["revision"] == 2
 
 
+def test_what_is_not_of_ecs_is_told_as_it_came(fgd):
+    own = {"fgrun": {"imagePull": "guest"}}
+    body = {"family": "web", "cpu": "256", "memory": "512", "fgrun": {"imagePull": "prepared"},
+            "containerDefinitions": [container(**own), container(name="other")]}
+    aws, target = awsapi.Aws(fgd), awsapi.TARGETS["ecs"]
+    aws.target(f"{target}.RegisterTaskDefinition", body)
+    found = aws.target(f"{target}.DescribeTaskDefinition", {"taskDefinition": "web"})["taskDefinition"]
+    assert found["fgrun"] == body["fgrun"]
+    assert [c.get("fgrun") for c in found["containerDefinitions"]] == [own["fgrun"], None]
+
+
 def test_wrong_definitions(ecs):
     error = refused(ecs, "RegisterTaskDefinition", family="x", containerDefinitions=[
         container(cpu=-1, privileged=True), {"name": "b"}], memory="1GB", pidMode="host")

@@ -265,10 +265,30 @@ def refusing():
         yield daemon
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_one_container_that_is_strict(fgd, task, image, tmp_path, same):
+    """The host prepares the images of the others; where they are the same, it prepares none."""
+    subprocess.run([sys.executable, ROOT / "scripts" / "mkimage.py", tmp_path / "layout"], check=True)
+    definition = task("print x", fgrun={"imagePull": "guest"},
+                      container={"essential": False, "fgrun": {"imagePull": "prepared"}})
+    definition["containerDefinitions"].append({
+        "name": "strict", "image": image if same else f"oci:{tmp_path}/layout:latest", "command": ["print", "y"]})
+
+    def prepared():
+        return {i["reference"] for i in fgd.call("GET", "/v1/images")["images"] if i["prepared"]}
+
+    for way in ("guest", "guest" if same else "prepared"):
+        done = fgd.stopped(fgd.run(definition))
+        assert [i["pull"] for i in done["fgrun"]["images"]] == [way, "guest"]
+        assert same or wait_for(prepared, "the image is prepared") == {image}
+    assert not same or prepared() == set()
+
+
 def test_strict_configuration(start, task, image):
     with start(warm_memory_mib="4096", image_pull="guest") as fgd:
-        with pytest.raises(fgd_harness.Failure, match="fgrun.imagePull: 'prepared' is refused"):
-            fgd.run(task("print x", fgrun={"imagePull": "prepared"}))
+        for where in ({"fgrun": {"imagePull": "prepared"}}, {"container": {"fgrun": {"imagePull": "prepared"}}}):
+            with pytest.raises(fgd_harness.Failure, match="'prepared' is refused for container app"):
+                fgd.run(task("print x", **where))
         with pytest.raises(fgd_harness.Failure, match="prepares no images"):
             fgd.call("POST", "/v1/warm", {"image": image})
         done = fgd.stopped(fgd.run(task("print x", fgrun={"imagePull": "guest"})))

@@ -70,21 +70,23 @@ def test_strict(image):
 
 
 def test_two_containers_and_a_volume(image):
+    ways = []
     with lab_module.lab() as lab:
-        for _ in range(2):
+        for side in (None, None, "guest"):
             reference = f"{image}:large"
             task = definition(reference, "echo from app >/v/app; sleep 0.2; cat /v/*", user="0",
                               mountPoints=[{"sourceVolume": "v", "containerPath": "/v"}],
                               dependsOn=[{"containerName": "side", "condition": "SUCCESS"}])
             task["volumes"] = [{"name": "v"}]
             task["containerDefinitions"].append({
-                "name": "side", "image": f"{image}:latest", "essential": False,
+                "name": "side", "image": f"{image}:latest", "essential": False, "fgrun": {"imagePull": side},
                 "command": ["sh", "-c", "echo from side >/v/side"],
                 "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}]})
             done = lab.wait(lab.detach(task))
             assert lab.fgd.output_of(done["fgrun"]["id"]) == b"from app\nfrom side\n", done["stoppedReason"]
             wait_for(lambda: prepared(lab, f"{image}:latest"), "prepared", 60)
-        assert [i["pull"] for i in done["fgrun"]["images"]] == ["prepared", "prepared"]
+            ways.append([i["pull"] for i in done["fgrun"]["images"]])
+        assert ways == [["prepared", "guest"], ["prepared", "prepared"], ["prepared", "guest"]]
 
 
 def test_warm_guest_gets_the_disk_while_it_runs(image):
