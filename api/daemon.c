@@ -351,13 +351,13 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
                     info->accel, info->accel_reason);
         if (*info->warning)
                 fg_log_warn("%s", info->warning);
-        d->pool = fg_pool_new(d);
-        if (open_templates(d, err) < 0 || fg_webhook_new(d, &d->webhook, err) < 0 ||
-            fg_engine_adopt(d, err) < 0 || open_http(d, err) < 0 ||
-            fg_housekeeping_start(d, err) < 0)
+        if (fg_pool_new(d, &d->pool, err) < 0 || open_templates(d, err) < 0 ||
+            fg_webhook_new(d, &d->webhook, err) < 0 || fg_engine_adopt(d, err) < 0 ||
+            open_http(d, err) < 0 || fg_housekeeping_start(d, err) < 0)
                 return -1;
         fg_log_info("fgd %s serves on %s", FG_VERSION, d->config.listen);
         tell_ready(d);
+        fg_pool_refill(d->pool);
         r = sd_event_loop(d->event);
         tell_systemd("STOPPING=1");
         return r < 0 ? fg_fail_errno(err, -r, "event loop") : 0;

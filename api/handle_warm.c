@@ -12,7 +12,7 @@
 #define COUNT_MAX      64
 
 /* The smallest size unless it is said. */
-static int read_size(struct fg_pool_wish *wish, const char *cpu, const char *memory,
+static int read_size(struct fg_wish *wish, const char *cpu, const char *memory,
                      struct fg_error *err)
 {
         fg_autofree char *list = NULL;
@@ -33,7 +33,7 @@ static int read_size(struct fg_pool_wish *wish, const char *cpu, const char *mem
                 return fg_fail(err, FG_ERR_INVALID, "memory: '%.*s' does not go with cpu %s: %s",
                                FG_CLIP(memory), cpu, list);
         wish->vcpus = (unsigned)((units + 1023) / 1024);
-        wish->memory_mib = (uint64_t)mib;
+        wish->memory_mib = (unsigned)mib;
         return 0;
 }
 
@@ -45,7 +45,7 @@ static void reply_list(struct fg_daemon *d, struct fg_request *r)
         fg_reply_json(r, 200, body);
 }
 
-static int read_wish(struct fg_pool_wish *wish, struct json_object *body, struct fg_error *err)
+static int read_wish(struct fg_wish *wish, struct json_object *body, struct fg_error *err)
 {
         const int64_t count = fg_json_int(body, "count", 1);
 
@@ -60,18 +60,41 @@ static int read_wish(struct fg_pool_wish *wish, struct json_object *body, struct
         return read_size(wish, fg_json_str(body, "cpu"), fg_json_str(body, "memory"), err);
 }
 
+struct keep {
+        struct fg_daemon *d;
+        struct fg_request *r;
+};
+
+static void on_kept(void *userdata, const struct fg_error *err)
+{
+        struct keep *k = userdata;
+
+        if (err)
+                fg_reply_error(k->r, err);
+        else
+                reply_list(k->d, k->r);
+        free(k);
+}
+
+static void keep(struct fg_daemon *d, struct fg_request *r, const struct fg_wish *wish)
+{
+        struct keep *k = fg_calloc(1, sizeof(*k));
+
+        *k = (struct keep){ .d = d, .r = r };
+        fg_pool_keep(d->pool, wish, on_kept, k);
+}
+
 void handle_warm_keep(void *daemon, struct fg_request *r)
 {
         static const char *const members[] = { "image", "count", "cpu", "memory", NULL };
-        struct fg_daemon *d = daemon;
         struct fg_error err = FG_ERROR_INIT;
         struct json_object *body = fg_request_members(r, members, &err);
-        struct fg_pool_wish wish = { 0 };
+        struct fg_wish wish = { 0 };
 
-        if (!body || read_wish(&wish, body, &err) < 0 || fg_pool_keep(d->pool, &wish, &err) < 0)
+        if (!body || read_wish(&wish, body, &err) < 0)
                 fg_reply_error(r, &err);
         else
-                reply_list(d, r);
+                keep(daemon, r, &wish);
 }
 
 void handle_warm_list(void *daemon, struct fg_request *r)
@@ -81,16 +104,14 @@ void handle_warm_list(void *daemon, struct fg_request *r)
 
 void handle_warm_end(void *daemon, struct fg_request *r)
 {
-        struct fg_daemon *d = daemon;
         struct fg_error err = FG_ERROR_INIT;
-        struct fg_pool_wish wish = { .image = fg_request_query(r, "image") };
+        struct fg_wish wish = { .image = fg_request_query(r, "image") };
 
         if (!wish.image)
                 fg_fail(&err, FG_ERR_INVALID, "the query parameter image is required");
         if (!wish.image ||
-            read_size(&wish, fg_request_query(r, "cpu"), fg_request_query(r, "memory"), &err) < 0 ||
-            fg_pool_keep(d->pool, &wish, &err) < 0)
+            read_size(&wish, fg_request_query(r, "cpu"), fg_request_query(r, "memory"), &err) < 0)
                 fg_reply_error(r, &err);
         else
-                reply_list(d, r);
+                keep(daemon, r, &wish);
 }

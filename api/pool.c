@@ -23,8 +23,8 @@ static bool serves(const struct pool_guest *g, const struct pool_demand *demand,
                memcmp(&g->images, images, sizeof(*images)) == 0;
 }
 
-static size_t count(const struct fg_pool *pool, const struct pool_demand *demand,
-                    const struct pool_images *images, bool ready_only)
+size_t pool_count(const struct fg_pool *pool, const struct pool_demand *demand,
+                  const struct pool_images *images, bool ready_only)
 {
         const struct pool_guest *g;
         size_t n = 0;
@@ -121,6 +121,8 @@ static void prepare(struct fg_pool *pool, const struct pool_demand *demand)
         struct fg_error ignored;
         struct fg_image known;
 
+        if (!disks_allowed(pool->d))
+                return;
         for (size_t i = 0; i < demand->n_references && !pool->preparing; i++) {
                 fg_autofree char *path = NULL;
 
@@ -145,7 +147,7 @@ static bool fill(struct fg_pool *pool, const struct pool_demand *demand, uint64_
                 prepare(pool, demand);
                 return false;
         }
-        if (count(pool, demand, &images, false) >= pool_demand_wanted(demand, now))
+        if (pool_count(pool, demand, &images, false) >= pool_demand_wanted(demand, now))
                 return false;
         while (!pool_make(pool, demand, &images))
                 if (pool->failures > failures || !replace(pool, pool_demand_rank(demand), now))
@@ -324,51 +326,7 @@ void fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
         pool_forget(g);
 }
 
-/* ---- what somebody asks for ---- */
-
-int fg_pool_keep(struct fg_pool *pool, const struct fg_pool_wish *wish, struct fg_error *err)
-{
-        const uint64_t room = wish->count *
-                              (wish->memory_mib + fg_vmm_info(pool->d->vmm)->overhead_mib);
-        char *reference = fg_reference_normalize(wish->image, err);
-        fg_autofree char *owned = reference;
-        struct pool_demand *demand;
-        struct fg_image known;
-
-        if (!reference)
-                return -1;
-        demand = pool_demand_of(pool, wish->vcpus, (unsigned)wish->memory_mib, &reference, 1,
-                                wish->count > 0);
-        if (wish->count == 0) {
-                if (!demand || demand->kept == 0)
-                        return fg_fail(err, FG_ERR_NOT_FOUND,
-                                       "no guests of this size are kept with %s", reference);
-                pool_demand_forget(demand);
-                fg_pool_refill(pool);
-                return 0;
-        }
-        if (!disks_allowed(pool->d))
-                return fg_fail(err, FG_ERR_CONFLICT,
-                               "this fgd prepares no images (image_pull, kernel in fgd.conf)");
-        if (room > pool->d->config.warm_memory_mib)
-                return fg_fail(err, FG_ERR_CAPACITY,
-                               "%u guests take %llu MiB; warm_memory_mib in fgd.conf allows %llu",
-                               wish->count, (unsigned long long)room,
-                               (unsigned long long)pool->d->config.warm_memory_mib);
-        if (!fg_images_known(pool->d->images, reference, &known))
-                return fg_fail(err, FG_ERR_NOT_FOUND, "%s is not in the store: pull it first",
-                               reference);
-        if (known.unprepared_why)
-                return fg_fail(err, FG_ERR_CONFLICT, "%s cannot be prepared: %s", reference,
-                               known.unprepared_why);
-        if (!demand)
-                return fg_fail(err, FG_ERR_CAPACITY, "%d kinds of guests are kept already",
-                               POOL_DEMANDS_MAX);
-        demand->kept = wish->count;
-        pool->failures = 0;
-        fg_pool_refill(pool);
-        return 0;
-}
+/* ---- as the daemon has it ---- */
 
 void fg_pool_yield(struct fg_pool *pool, uint64_t memory_mib)
 {
@@ -407,46 +365,6 @@ void fg_pool_leave(struct fg_pool *pool, void (*done)(void *userdata), void *use
         pool_end(g);
 }
 
-static struct json_object *demand_json(const struct fg_pool *pool, const struct pool_demand *demand,
-                                       uint64_t now)
-{
-        struct json_object *obj = json_object_new_object(), *list;
-        struct pool_images images;
-        const char *why = pool_demand_images(pool, demand, &images);
-        const size_t ready = why ? 0 : count(pool, demand, &images, true);
-
-        fg_json_set_int(obj, "vcpus", demand->vcpus);
-        fg_json_set_int(obj, "memoryMiB", demand->memory_mib);
-        if (demand->n_references > 0) {
-                list = json_object_new_array();
-                for (size_t i = 0; i < demand->n_references; i++)
-                        json_object_array_add(list, json_object_new_string(demand->references[i]));
-                fg_json_set(obj, "images", list);
-                fg_json_set_bool(obj, "kept", demand->kept > 0);
-        }
-        fg_json_set_int(obj, "wanted", pool_demand_wanted(demand, now));
-        fg_json_set_int(obj, "ready", (int64_t)ready);
-        fg_json_set_int(obj, "booting",
-                        why ? 0 : (int64_t)(count(pool, demand, &images, false) - ready));
-        fg_json_set_str(obj, "reason", why);
-        return obj;
-}
-
-struct json_object *fg_pool_to_json(const struct fg_pool *pool, bool with_images_only)
-{
-        struct json_object *array = json_object_new_array();
-        const uint64_t now = fg_mono_ns();
-
-        for (size_t i = 0; i < POOL_DEMANDS_MAX; i++) {
-                const struct pool_demand *demand = &pool->demands[i];
-
-                if (pool_demand_wanted(demand, now) > 0 &&
-                    (demand->n_references > 0 || !with_images_only))
-                        json_object_array_add(array, demand_json(pool, demand, now));
-        }
-        return array;
-}
-
 size_t fg_pool_ready(const struct fg_pool *pool)
 {
         const struct pool_guest *g;
@@ -457,12 +375,16 @@ size_t fg_pool_ready(const struct fg_pool *pool)
         return n;
 }
 
-struct fg_pool *fg_pool_new(struct fg_daemon *d)
+int fg_pool_new(struct fg_daemon *d, struct fg_pool **ret, struct fg_error *err)
 {
-        struct fg_pool *pool = fg_calloc(1, sizeof(*pool));
+        fg_cleanup(fg_pool_freep) struct fg_pool *pool = fg_calloc(1, sizeof(*pool));
 
         pool->d = d;
-        return pool;
+        if (fg_wishes_new(d->event, d->config.state_dir, pool_wish_load, pool, &pool->wishes, err) <
+            0)
+                return -1;
+        *ret = fg_take_ptr(pool);
+        return 0;
 }
 
 void fg_pool_close(struct fg_pool *pool)
@@ -473,6 +395,7 @@ void fg_pool_close(struct fg_pool *pool)
                 return;
         pool->leaving = true;
         pool->left = NULL;
+        fg_wishes_free(fg_take_ptr(pool->wishes));
         LL_FOREACH_SAFE(pool->guests, g, next)
         pool_forget(g);
 }

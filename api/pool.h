@@ -6,6 +6,7 @@
 
 #include "api/task.h"
 #include "api/templates.h"
+#include "api/wishes.h"
 #include "core/error.h"
 #include "core/id.h"
 #include "core/json.h"
@@ -18,19 +19,21 @@ struct fg_taskdef;
  * Warm guests: booted VMs that wait for a task, some with the images of certain tasks mounted. A
  * task that finds one of its size takes it over,
  * its id included: the task's id is then the one the VM was made with, so that VM, sockets and disk
- * are named by it as if it had been started cold. A guest is used once. Nothing of the pool is
- * stored: what a killed daemon leaves is claimed by no task, and removed like any such VM. Loop
- * only.
+ * are named by it as if it had been started cold. A guest is used once. Of the pool only wishes are
+ * stored: a guest that a killed daemon leaves is claimed by no task, and removed like any such VM.
+ * Loop only.
  */
 struct fg_pool;
 
-struct fg_pool *fg_pool_new(struct fg_daemon *d);
+/** fg_pool_new() - with the wishes of former daemons. Blocks. */
+int fg_pool_new(struct fg_daemon *d, struct fg_pool **ret, struct fg_error *err);
 /**
  * fg_pool_close() - forget all guests, whatever is under way for them; NULL is fine
  * Jobs of theirs may still come back: free it after the lanes of disks, VMs and the network.
  */
 void fg_pool_close(struct fg_pool *pool);
 void fg_pool_free(struct fg_pool *pool);
+FG_DEFINE_CLEANUP(struct fg_pool *, fg_pool_free)
 
 struct fg_pool_claim {
         enum fg_way way;
@@ -48,18 +51,15 @@ struct fg_pool_claim {
 void fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
                    const struct fg_net_request *network, struct fg_pool_claim *ret);
 
-struct fg_pool_wish {
-        const char *image;     /* a reference */
-        unsigned vcpus, count; /* count 0: no more */
-        uint64_t memory_mib;
-};
-
+/** @err: NULL when it is durable; else INVALID (the reference), NOT_FOUND (not in the store; not
+ * kept), CONFLICT (cannot be prepared), CAPACITY */
+typedef void (*fg_pool_kept_fn)(void *userdata, const struct fg_error *err);
 /**
- * fg_pool_keep() - from now on keep so many guests with an image, as long as the daemon lives
- * Errors: INVALID (the reference), NOT_FOUND (not in the store; not kept), CONFLICT (cannot be
- * prepared), CAPACITY
+ * fg_pool_keep() - from now on keep so many guests with an image, also when the daemon is another
+ * @wish: its count is 0: no more. @done may be called from within.
  */
-int fg_pool_keep(struct fg_pool *pool, const struct fg_pool_wish *wish, struct fg_error *err);
+void fg_pool_keep(struct fg_pool *pool, const struct fg_wish *wish, fg_pool_kept_fn done,
+                  void *userdata);
 /** fg_pool_discard() - end a claimed guest that no task came to use after all. */
 void fg_pool_discard(struct fg_pool *pool, const char *id);
 /** fg_pool_yield() - give up guests until so much memory is free, or none is left. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/pool_private.h"
+#include "api/run.h"
 #include "api/taskdef.h"
 #include "core/clock.h"
 #include "core/str.h"
@@ -171,6 +172,8 @@ const char *pool_demand_images(const struct fg_pool *pool, const struct pool_dem
         struct fg_image known;
 
         *ret = (struct pool_images){ 0 };
+        if (demand->n_references > 0 && !disks_allowed(pool->d))
+                return "this fgd prepares no images (image_pull, kernel in fgd.conf)";
         for (size_t i = 0; i < demand->n_references; i++) {
                 fg_autofree char *path = NULL;
 

@@ -8,7 +8,7 @@
 #include "api/templates.h"
 
 /* The inside of the pool: pool_demand.c knows what tasks came, pool.c decides how many guests there
- * are, pool_guest.c is the life of one. */
+ * are, pool_guest.c is the life of one, pool_wish.c takes what somebody asks for. */
 
 #define POOL_DEMANDS_MAX 24
 #define POOL_IMAGES_MAX  FG_VM_DISKS_MAX
@@ -65,6 +65,8 @@ struct fg_pool {
         struct fg_daemon *d;
         struct pool_guest *guests;
         struct pool_demand demands[POOL_DEMANDS_MAX];
+        struct fg_wishes *wishes;
+        unsigned wishing;  /* being stored */
         bool preparing;    /* an image that guests are to have */
         unsigned failures; /* in a row */
         bool leaving;
@@ -87,6 +89,13 @@ const char *pool_demand_images(const struct fg_pool *pool, const struct pool_dem
 /** pool_references() - of a task's images, normalised, for the caller to free each. -1: too many.
  */
 int pool_references(const struct fg_taskdef *def, char *ret[POOL_IMAGES_MAX], size_t *ret_n);
+
+/* pool.c */
+size_t pool_count(const struct fg_pool *pool, const struct pool_demand *demand,
+                  const struct pool_images *images, bool ready_only);
+
+/* pool_wish.c */
+void pool_wish_load(void *pool, const struct fg_wish *wish); /* of a former daemon */
 
 /* pool_template.c: guests that are restored, or made to be. */
 /** pool_template_choose() - where a new guest comes from: sets @g->template, @g->makes */

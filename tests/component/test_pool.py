@@ -212,12 +212,42 @@ def test_image_that_is_removed_ends_its_guests(fgd, task, image):
     assert fgd.stop() == 0 and nothing_left(fgd)
 
 
-def test_killed_with_guests_that_have_an_image(fgd, task, image):
-    keep(fgd, task, image)
+def test_wishes_outlive_the_daemon(fgd, task, image):
+    keep(fgd, task, image, count=2)
+    fgd.call("POST", "/v1/warm", {"image": image, "memory": "1024"})
+    fgd.call("POST", "/v1/warm", {"image": image, "memory": "2048"})
+    fgd.call("DELETE", f"/v1/warm?image={image}&memory=2048")
+    before = {(entry["memoryMiB"], entry["wanted"], entry["kept"]) for entry in fgd.call("GET", "/v1/warm")["warm"]}
+    guests = set(vms(fgd))
     fgd.kill()
     fgd.start()
-    wait_for(lambda: vms(fgd) == [], "nobody claims them")
-    assert nothing_left(fgd)
+    entries = wait_for(lambda: fgd.call("GET", "/v1/warm")["warm"], "the wishes")
+    assert {(e["memoryMiB"], e["wanted"], e["kept"]) for e in entries} == before == {(512, 2, True), (1024, 1, True)}
+    wait_for(lambda: sorted(e["ready"] for e in fgd.call("GET", "/v1/warm")["warm"]) == [1, 2], "new guests")
+    assert not guests & set(vms(fgd)), "nobody claims those of the former daemon"
+    done = fgd.stopped(fgd.run(task("print again")))
+    assert done["fgrun"]["start"] == {"way": "warm-image"}
+
+    for memory in (512, 1024):
+        fgd.call("DELETE", f"/v1/warm?image={image}&memory={memory}")
+    assert fgd.stop() == 0 and nothing_left(fgd)
+    fgd.start()
+    assert fgd.call("GET", "/v1/warm")["warm"] == []
+
+
+@pytest.mark.parametrize("change, reason", [
+    (None, "its image is not in the store"), ({"image-pull": "guest"}, "prepares no images"),
+    ({"warm-memory-mib": "400"}, "warm_memory_mib"), ({"warm-memory-mib": "0"}, "warm_memory_mib")])
+def test_wishes_that_cannot_be_met_any_more(fgd, task, image, change, reason):
+    keep(fgd, task, image)
+    if not change:
+        fgd.call("POST", "/v1/prune", {"images": True})
+    assert fgd.stop() == 0
+    fgd.settings.update(change or {})
+    fgd.start()
+    assert with_image(fgd, image)["wanted"] == 1 and reason in with_image(fgd, image)["reason"]
+    fgd.stopped(fgd.run(task("print on")))
+    assert fgd.call("DELETE", f"/v1/warm?image={image}")["warm"] == []
 
 
 def test_by_demand(fgd, task, image):
