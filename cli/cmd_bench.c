@@ -9,10 +9,12 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define FILE_MODE 0644
+#define FILE_MODE  0644
+#define RESULT_MAX (16U << 20)
+#define VERSION    1 /* of a result that is read */
 
 static struct bench_options arg_options = { .budget_mib = 4096 };
-static const char *arg_json, *arg_html;
+static const char *arg_json, *arg_html, *arg_from;
 
 static void set_budget(const char *value, struct argp_state *state)
 {
@@ -39,6 +41,8 @@ static const struct fg_option options[] = {
           .set = add_image },
         { "json", 0, "FILE", "Write every sample to FILE", .text = &arg_json },
         { "html", 0, "FILE", "Write a page with plots to FILE", .text = &arg_html },
+        { "from", 0, "FILE", "Measure nothing: show the result that --json wrote to FILE",
+          .text = &arg_from },
         { 0 },
 };
 
@@ -55,6 +59,17 @@ static int write_files(struct json_object *result, struct fg_error *err)
         return page ? fg_write_file(arg_html, page, strlen(page), FILE_MODE, err) : -1;
 }
 
+static int show(struct fg_cli *cli, struct json_object *result, struct fg_error *err)
+{
+        if (write_files(result, err) < 0)
+                return -1;
+        if (cli->json)
+                fg_cli_print_json(result);
+        else
+                bench_print(result, stdout);
+        return 0;
+}
+
 static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
 {
         if (bench_open(b, cli, &arg_options, err) < 0)
@@ -69,22 +84,38 @@ static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
         bench_images(b);
         bench_targets(b->result);
         bench_describe(b); /* also of what an interruption left undone */
-        if (write_files(b->result, err) < 0)
+        return show(cli, b->result, err);
+}
+
+/* A result that is there already: to look at it again, or at what another machine measured. */
+static int show_file(struct fg_cli *cli, struct fg_error *err)
+{
+        fg_autojson *result = NULL;
+
+        if (arg_options.quick || arg_options.n_images > 0 || arg_json)
+                return fg_fail(err, FG_ERR_INVALID,
+                               "--from measures nothing: only --html goes with it");
+        result = fg_json_parse_file(arg_from, RESULT_MAX, err);
+        if (!result)
                 return -1;
-        if (cli->json)
-                fg_cli_print_json(b->result);
-        else
-                bench_print(b->result, stdout);
-        return 0;
+        if (fg_json_int(result, "version", 0) != VERSION || !fg_json_arr(result, "start"))
+                return fg_fail(err, FG_ERR_INVALID,
+                               "%s is no result of fgrun bench: 'version' must be %d, and 'start' "
+                               "an array",
+                               arg_from, VERSION);
+        return show(cli, result, err);
 }
 
 static int run(struct fg_cli *cli, char **args, struct fg_error *err)
 {
         struct fg_error at_end = FG_ERROR_INIT;
         struct bench b = { 0 };
-        int r = measure(&b, cli, err);
+        int r;
 
         (void)args;
+        if (arg_from)
+                return show_file(cli, err);
+        r = measure(&b, cli, err);
         if (bench_close(&b, &at_end) < 0 && r == 0) {
                 *err = at_end;
                 r = -1;

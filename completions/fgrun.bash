@@ -36,7 +36,7 @@ _fgrun() {
         secret:*) COMPREPLY=($(compgen -W "create get list rm" -- "$cur")) ;;
         keys:-*) COMPREPLY=($(compgen -W "$global --name= --policy= --allow= --deny= --cluster=" -- "$cur")) ;;
         keys:*) COMPREPLY=($(compgen -W "create list revoke" -- "$cur")) ;;
-        bench:-*) COMPREPLY=($(compgen -W "$global --quick --budget= --image= --json= --html=" -- "$cur")) ;;
+        bench:-*) COMPREPLY=($(compgen -W "$global --quick --budget= --image= --json= --html= --from=" -- "$cur")) ;;
         info:-*) COMPREPLY=($(compgen -W "$global --aws-env" -- "$cur")) ;;
         image:*) COMPREPLY=($(compgen -W "rm" -- "$cur")) ;;
         help:*) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

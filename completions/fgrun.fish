@@ -71,6 +71,7 @@ complete -c fgrun -f -n '__fish_seen_subcommand_from bench' -l budget -x -d 'MiB
 complete -c fgrun -f -n '__fish_seen_subcommand_from bench' -l image -x -d 'Measure its first run too'
 complete -c fgrun -n '__fish_seen_subcommand_from bench' -l json -r -d 'Write every sample'
 complete -c fgrun -n '__fish_seen_subcommand_from bench' -l html -r -d 'Write a page'
+complete -c fgrun -n '__fish_seen_subcommand_from bench' -l from -r -d 'Show this result, measure nothing'
 complete -c fgrun -f -n '__fish_seen_subcommand_from info' -l aws-env -d 'Assignments for the AWS CLI'
 complete -c fgrun -f -n '__fish_seen_subcommand_from image' -a rm
 complete -c fgrun -f -n '__fish_seen_subcommand_from secret' -a 'create get list rm'

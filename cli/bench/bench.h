@@ -66,7 +66,5 @@ void bench_describe(struct bench *b);
 void bench_targets(struct json_object *result);
 /** bench_print() - a result for people. */
 void bench_print(struct json_object *result, FILE *out);
-/** bench_print_more() - the sections after "start". */
-void bench_print_more(struct json_object *result, FILE *out);
 /** bench_html() - one page that needs nothing else; the caller frees it. NULL: too large. */
 char *bench_html(struct json_object *result, struct fg_error *err);

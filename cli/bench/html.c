@@ -1,184 +1,146 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The result as one page: no script, no font, no picture from elsewhere. */
-#include <math.h>
-#include <string.h>
-
 #include "cli/bench/bench.h"
-#include "core/buf.h"
+#include "cli/bench/page.h"
+#include "cli/bench/plot.h"
+#include "cli/bench/tables.h"
 #include "core/cleanup.h"
 #include "core/json.h"
+#include "core/str.h"
 
-#define PAGE_MAX (8U << 20)
-#define LEFT     170 /* of the plot's axis, in pixels */
-#define WIDTH    700
-#define ROW      34
-#define DOT_MIN  0.5 /* ms at the left end of the scale */
-#define SLOWEST  0.0
+static const struct section {
+        const char *name, *title, *words;
+        void (*plot)(struct bench_page *page, struct json_object *rows);
+} sections[] = {
+        { "targets", "Targets",
+          "What the project set out for on two cores without hardware virtualisation. A bar longer "
+          "than there is room for is torn.",
+          bench_plot_targets },
+        { "start", "Start",
+          "Every dot is one start; all peers took turns, so that a drift of the machine hits all "
+          "alike. The band is from the fastest to p90.",
+          bench_plot_start },
+        { "rate", "Rate",
+          "Starts that end in a second while so many are always under way. A microVM that finds no "
+          "guest waiting starts a slower way, and counts.",
+          bench_plot_rate },
+        { "memory", "Memory",
+          "What an idle instance takes, with all processes that are there for it.",
+          bench_plot_memory },
+        { "loaded", "Starts beside others", "Does a start take longer where many tasks idle?",
+          bench_plot_loaded },
+        { "efficiency", "Efficiency",
+          "Work done inside, the line is the host's. What runs on an emulated processor says what "
+          "emulation costs, not what a microVM does.",
+          bench_plot_efficiency },
+        { "network", "Network",
+          "A program behind a published port, asked over the host's loopback.",
+          bench_plot_network },
+        { "noise", "Noisy neighbour",
+          "How late a victim's work is done, one time in a hundred, beside a neighbour of its kind "
+          "that takes all it can get; and how many times later than beside none.",
+          bench_plot_noise },
+        { "images", "Images", "From the typed command to the first byte.", bench_plot_images },
+        { "isolation", "Isolation", "What one and the same program sees and reaches from inside.",
+          bench_plot_isolation },
+};
 
-static const char head[] =
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>fgrun "
-        "bench</title>\n"
-        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 "
-        "1em}"
-        "table{border-collapse:collapse}td,th{padding:.2em .8em;text-align:right;border-bottom:1px "
-        "solid #ddd}td:first-child,th:first-child{text-align:left}svg text{font:13px system-ui,"
-        "sans-serif}.dot{fill:#2a6fb0;fill-opacity:.35}.typed{fill:#d9822b;fill-opacity:.35}"
-        ".p50{stroke:#12395c;stroke-width:2}.grid{stroke:#ddd}pre{white-space:pre-wrap}</style>"
-        "</head><body>\n<h1>fgrun bench</h1>\n";
-
-static const char *entity(char c)
+static void put_machine(struct bench_page *page, struct json_object *result)
 {
-        switch (c) {
-        case '<':
-                return "&lt;";
-        case '>':
-                return "&gt;";
-        case '&':
-                return "&amp;";
-        case '"':
-                return "&quot;";
-        default:
-                return NULL;
+        struct json_object *host = fg_json_obj(result, "host");
+        struct json_object *settings = fg_json_obj(result, "settings");
+
+        bench_putf(page, "<p>%d CPUs (", (int)fg_json_int(host, "cpus", 0));
+        bench_put_text(page, bench_name(host, "cpuModel"));
+        bench_putf(page, "), %d MiB, Linux ", (int)fg_json_int(host, "memoryMiB", 0));
+        bench_put_text(page, bench_name(host, "kernel"));
+        bench_put(page, "; guests under ");
+        bench_put_text(page, bench_name(host, "hypervisor"));
+        bench_put(page, ", ");
+        bench_put_text(page, bench_name(host, "accelerator"));
+        bench_put(page, ". fgrun ");
+        bench_put_text(page, bench_name(result, "fgrun"));
+        bench_put(page, ", ");
+        bench_put_text(page, bench_name(result, "startedAt"));
+        bench_putf(page,
+                   ". %d rounds, in turn, after %d that do not count%s. Load average before "
+                   "%.1f, at the end %.1f.</p>\n",
+                   (int)fg_json_int(settings, "rounds", 0), (int)fg_json_int(settings, "warmUp", 0),
+                   fg_json_bool(settings, "quick", false) ? " (--quick)" : "",
+                   bench_value(host, "loadAverageBefore"), bench_value(host, "loadAverage"));
+        if (fg_json_bool(host, "emulated", false))
+                bench_put(page, "<p><strong>Emulated:</strong> there is no hardware virtualisation "
+                                "here, so QEMU emulates the guests' processor. Nothing on this "
+                                "page says how microVMs do under KVM.</p>\n");
+        if (fg_json_bool(settings, "interrupted", false))
+                bench_put(page, "<p><strong>The run was interrupted:</strong> what follows is not "
+                                "all.</p>\n");
+}
+
+static void put_peers(struct bench_page *page, struct json_object *peers)
+{
+        bench_put(page, "<details><summary>Who takes part</summary><div class=\"wide\">"
+                        "<table class=\"words\">\n");
+        for (size_t i = 0; i < bench_length(peers); i++) {
+                struct json_object *peer = json_object_array_get_idx(peers, i);
+
+                bench_put(page, "<tr>");
+                bench_put_element(page, "th scope=\"row\"", bench_name(peer, "name"));
+                bench_put_element(page, "td",
+                                  fg_json_bool(peer, "works", false) ? "measured" : "not measured");
+                bench_put_element(page, "td", fg_json_str(peer, "version"));
+                bench_put_element(page, "td", fg_json_str(peer, "reason"));
+                bench_put(page, "</tr>\n");
         }
+        bench_put(page, "</table></div></details>\n");
 }
 
-/* Everything that was not written by us goes through here. */
-static int put_text(struct fg_buf *page, const char *text, struct fg_error *err)
+static void put_section(struct bench_page *page, const struct section *s,
+                        struct json_object *result)
 {
-        for (; text && *text; text++) {
-                const char *instead = entity(*text);
+        struct json_object *rows = fg_json_arr(result, s->name);
 
-                if (fg_buf_append(page, instead ? instead : text, instead ? strlen(instead) : 1,
-                                  err) < 0)
-                        return -1;
-        }
-        return 0;
+        if (bench_length(rows) == 0)
+                return;
+        bench_putf(page, "<section id=\"%s\"><h2>%s</h2><p>%s</p>\n", s->name, s->title, s->words);
+        s->plot(page, rows);
+        bench_put_table(page, bench_table_of(s->name), rows);
+        bench_put(page, "</section>\n");
 }
 
-static double number(struct json_object *obj, const char *key)
-{
-        return json_object_get_double(fg_json_get(obj, key));
-}
-
-static size_t length(struct json_object *array)
-{
-        return array ? json_object_array_length(array) : 0;
-}
-
-/* Logarithmic, so that a container and a boot have room on one scale. */
-static double x_of(double ms, double max_ms)
-{
-        double low = log10(DOT_MIN), high = log10(max_ms > 1 ? max_ms : 1);
-
-        return LEFT + WIDTH * (log10(ms > DOT_MIN ? ms : DOT_MIN) - low) / (high - low);
-}
-
-static double slowest(struct json_object *rows)
-{
-        double max = 0;
-
-        for (size_t i = 0; i < length(rows); i++) {
-                struct json_object *row = json_object_array_get_idx(rows, i);
-
-                max = fmax(max, fmax(number(row, "p99_ms"),
-                                     number(fg_json_obj(row, "typed"), "p99_ms")));
-        }
-        return max * 1.1;
-}
-
-static int put_dots(struct fg_buf *page, struct json_object *samples, const char *class, double y,
-                    double max_ms, struct fg_error *err)
-{
-        for (size_t i = 0; i < length(samples); i++) {
-                double ms = json_object_get_double(json_object_array_get_idx(samples, i));
-
-                if (fg_buf_printf(page, err,
-                                  "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>", class,
-                                  x_of(ms, max_ms), y) < 0)
-                        return -1;
-        }
-        return 0;
-}
-
-static int put_row(struct fg_buf *page, struct json_object *row, double y, double max_ms,
-                   struct fg_error *err)
-{
-        struct json_object *typed = fg_json_obj(row, "typed");
-        const double p50 = x_of(number(row, "p50_ms"), max_ms);
-
-        if (fg_buf_printf(page, err, "<text x=\"0\" y=\"%.1f\">", y + 4) < 0 ||
-            put_text(page, fg_json_str(row, "name"), err) < 0 ||
-            fg_buf_puts(page, "</text>", err) < 0 ||
-            put_dots(page, fg_json_arr(row, "samples_ms"), "dot", y - 5, max_ms, err) < 0 ||
-            put_dots(page, fg_json_arr(typed, "samples_ms"), "typed", y + 7, max_ms, err) < 0)
-                return -1;
-        return fg_buf_printf(
-                page, err,
-                "<line class=\"p50\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", p50, p50,
-                y - 12, y + 2);
-}
-
-static int put_grid(struct fg_buf *page, size_t rows, double max_ms, struct fg_error *err)
-{
-        for (unsigned ms = 1; ms <= max_ms; ms *= 10) {
-                const double x = x_of(ms, max_ms);
-
-                if (fg_buf_printf(
-                            page, err,
-                            "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%zu\"/>"
-                            "<text x=\"%.1f\" y=\"%zu\">%u ms</text>\n",
-                            x, x, rows * ROW, x - 12, rows * ROW + 16, ms) < 0)
-                        return -1;
-        }
-        return 0;
-}
-
-static int put_plot(struct fg_buf *page, struct json_object *rows, struct fg_error *err)
-{
-        const double max_ms = slowest(rows);
-
-        if (fg_buf_printf(page, err, "<svg viewBox=\"0 0 %d %zu\" role=\"img\">\n",
-                          LEFT + WIDTH + 20, length(rows) * ROW + 24) < 0 ||
-            put_grid(page, length(rows), max_ms, err) < 0)
-                return -1;
-        for (size_t i = 0; i < length(rows); i++)
-                if (put_row(page, json_object_array_get_idx(rows, i), ROW * ((double)i + 0.5),
-                            max_ms, err) < 0)
-                        return -1;
-        return fg_buf_puts(
-                page,
-                "</svg>\n<p>Every dot is one start. Blue: from the request to the first "
-                "instruction; the bar is the median. Orange: from the typed command to the "
-                "first byte that was read.</p>\n",
-                err);
-}
-
-/* The tables as they are printed: one text for the terminal and the page. */
-static int put_tables(struct fg_buf *page, struct json_object *result, struct fg_error *err)
-{
-        char *text = NULL;
-        size_t size = 0;
-        FILE *out = open_memstream(&text, &size);
-        int r;
-
-        if (!out)
-                return fg_fail_errno(err, errno, "memory");
-        bench_print(result, out);
-        (void)fclose(out);
-        r = fg_buf_puts(page, "<pre>", err);
-        if (r == 0)
-                r = put_text(page, text, err);
-        free(text);
-        return r < 0 ? -1 : fg_buf_puts(page, "</pre>\n", err);
-}
+static const char worth[] =
+        "<section id=\"worth\"><h2>What each boundary is worth</h2>\n"
+        "<p><strong>A container</strong> shares the kernel of the host: one error in any of "
+        "several "
+        "hundred system calls can be a way out of it. Filters and fewer capabilities make that "
+        "smaller, not another thing. It costs next to nothing: work is done as on the host, and an "
+        "idle one takes a few MiB.</p>\n"
+        "<p><strong>A microVM</strong> has a kernel of its own, which its task may well take over. "
+        "The way out leads through QEMU's devices or the processor's virtualisation, which are far "
+        "smaller, and then through QEMU's own sandbox. It costs the memory of a kernel and of "
+        "QEMU, "
+        "a card and a disk that are read by a program, and a start that is fast only where a guest "
+        "waits or a template is there.</p>\n"
+        "<p>Neither keeps caches and other shared parts of the processor apart: side channels are "
+        "not measured here, and nothing is claimed about them.</p></section>\n";
 
 char *bench_html(struct json_object *result, struct fg_error *err)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf page = FG_BUF_INIT(PAGE_MAX);
+        struct bench_page page = bench_page_new(err);
+        char *text;
 
-        if (fg_buf_puts(&page, head, err) < 0 || fg_buf_puts(&page, "<h2>Start</h2>\n", err) < 0 ||
-            put_plot(&page, fg_json_arr(result, "start"), err) < 0 ||
-            put_tables(&page, result, err) < 0 || fg_buf_puts(&page, "</body></html>\n", err) < 0)
-                return NULL;
-        return fg_buf_take(&page);
+        bench_put(&page, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                         "<meta name=\"viewport\" content=\"width=device-width\">"
+                         "<title>fgrun bench</title>\n<style>");
+        bench_put(&page, bench_page_style);
+        bench_put(&page, "</style></head><body>\n<h1>fgrun bench</h1>\n");
+        put_machine(&page, result);
+        put_peers(&page, fg_json_arr(result, "peers"));
+        for (size_t i = 0; i < FG_ARRAY_SIZE(sections); i++)
+                put_section(&page, &sections[i], result);
+        bench_put(&page, worth);
+        bench_put(&page, "</body></html>\n");
+        text = bench_page_ok(&page) ? fg_buf_take(&page.text) : NULL;
+        fg_buf_finish(&page.text);
+        return text;
 }

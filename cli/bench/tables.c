@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/bench/tables.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "core/cleanup.h"
+#include "core/json.h"
+#include "core/str.h"
+
+size_t bench_length(struct json_object *array)
+{
+        return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+double bench_positive(struct json_object *number)
+{
+        const double value = json_object_get_double(number);
+
+        return value > 0 ? fmin(value, BENCH_LARGE) : 0; /* NaN is 0, too */
+}
+
+double bench_value(struct json_object *obj, const char *key)
+{
+        return bench_positive(fg_json_get(obj, key));
+}
+
+const char *bench_name(struct json_object *obj, const char *key)
+{
+        const char *text = fg_json_str(obj, key);
+
+        return text ? text : "?";
+}
+
+static const struct bench_column start[] = {
+        { "START", "name" },
+        { "P50", "p50_ms", "1" },
+        { "P90", "p90_ms", "1" },
+        { "P99", "p99_ms", "1" },
+        { "FIRST BYTE P50", "typed", "p50_ms" },
+        { "P99", "typed", "p99_ms" },
+        { "END P50", "whole", "p50_ms" },
+        { "RUNS", "samples_ms" },
+};
+static const struct bench_column rate[] = {
+        { "RATE", "name" },     { "AT A TIME", "concurrency" }, { "STARTS/S", "perSecond", "1" },
+        { "STARTS", "starts" }, { "FAILED", "failed" },
+};
+static const struct bench_column memory[] = {
+        { "MEMORY", "name" },
+        { "INSTANCES", "instances" },
+        { "PSS MIB EACH", "pssMiB", "1" },
+        { "RSS", "rssMiB", "1" },
+        { "LESS AVAILABLE", "availableMiB", "1" },
+        { "IN THE BUDGET", "inBudget" },
+};
+static const struct bench_column efficiency[] = {
+        { "EFFICIENCY", "name" },
+        { "EMULATED", "emulated" },
+        { "INTEGER/S", "integerPerSecond", "0" },
+        { "MEMORY MB/S", "memoryMBPerSecond", "0" },
+        { "RANDOM/S", "memoryRandomPerSecond", "0" },
+        { "SYSCALLS/S", "syscallsPerSecond", "0" },
+        { "DISK WRITE MB/S", "diskWriteMBPerSecond", "0" },
+        { "READ MB/S", "diskReadMBPerSecond", "0" },
+};
+static const struct bench_column network[] = {
+        { "NETWORK", "name" },
+        { "EMULATED", "emulated" },
+        { "ROUND TRIP US", "roundTripUs", "1" },
+        { "FROM IT MB/S", "fromMBPerSecond", "0" },
+        { "TO IT MB/S", "toMBPerSecond", "0" },
+};
+static const struct bench_column noise[] = {
+        { "NOISY NEIGHBOUR", "name" },
+        { "IT TAKES", "neighbour" },
+        { "P50", "p50_ms", "2" },
+        { "P99", "p99_ms", "2" },
+        { "P99 / ALONE", "timesAlone", "2" },
+};
+static const struct bench_column images[] = {
+        { "IMAGE", "image" },
+        { "MB", "sizeMB", "0" },
+        { "BY", "name" },
+        { "FIRST RUN", "first", "p50_ms" },
+        { "LATER", "later", "p50_ms" },
+        { "ACCEPT TO START", "accepted", "p50_ms" },
+};
+static const struct bench_column loaded[] = {
+        { "LOADED", "name" },
+        { "INSTANCES", "instances" },
+        { "START BESIDE NONE", "alone", "p50_ms" },
+        { "BESIDE THEM", "beside", "p50_ms" },
+};
+static const struct bench_column targets[] = {
+        { "TARGET", "measure" },     { "", "bound" },    { "IS", "target", "2" },
+        { "CAME", "measured", "2" }, { "UNIT", "unit" }, { "MET", "met" },
+        { "NOTE", "note" },
+};
+static const struct bench_column isolation[] = {
+        { "ISOLATION", "name" },        { "KERNEL", "kernel" },
+        { "RELEASE", "kernelRelease" }, { "UPTIME S", "uptimeSeconds" },
+        { "PROCESSES", "processes" },   { "KERNEL LOG", "kernelLog" },
+        { "MODULES", "modules" },       { "DEVICES", "devices" },
+        { "SYSCTL", "sysctlWritable" }, { "CAPABILITIES", "capabilities" },
+        { "SECCOMP", "seccomp" },       { "SYSCALLS", "syscalls" },
+};
+
+#define TABLE(section)                                                                             \
+        {                                                                                          \
+#section, section, FG_ARRAY_SIZE(section)                                          \
+        }
+const struct bench_table bench_tables[] = {
+        TABLE(start),      TABLE(rate),    TABLE(memory), TABLE(loaded),
+        TABLE(efficiency), TABLE(network), TABLE(noise),  TABLE(images),
+        TABLE(isolation),  TABLE(targets), { 0 },
+};
+
+const struct bench_table *bench_table_of(const char *name)
+{
+        const struct bench_table *t = bench_tables;
+
+        while (t->name && !fg_streq(t->name, name))
+                t++;
+        assert(t->name);
+        return t;
+}
+
+char *bench_cell(struct json_object *row, const struct bench_column *column)
+{
+        struct json_object *value = fg_json_get(row, column->key);
+        const char *format = column->format;
+
+        if (json_object_is_type(value, json_type_object)) { /* samples: one percentile of them */
+                value = format ? fg_json_get(value, format) : NULL;
+                format = "1";
+        }
+        if (!value)
+                return fg_strdup("-");
+        if (json_object_is_type(value, json_type_array))
+                return fg_asprintf("%zu", json_object_array_length(value));
+        if (json_object_is_type(value, json_type_boolean))
+                return fg_strdup(json_object_get_boolean(value) ? "yes" : "no");
+        if (!format)
+                return fg_strdup(json_object_get_string(value));
+        return fg_asprintf("%.*f", *format - '0', json_object_get_double(value));
+}

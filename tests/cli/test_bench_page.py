@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of fgrun bench: from a result with everything in it, as golden/bench.html has it (FG_REGEN=1 writes that again)."""
+
+import html.parser
+import json
+import os
+import pathlib
+import re
+import subprocess
+import xml.etree.ElementTree
+
+import pytest
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+LETTER, BOLD, ABOVE, BELOW = 6.5, 8, 9, 2  # pixels of a text
+SECTIONS = ["targets", "start", "rate", "memory", "loaded", "efficiency", "network", "noise", "images", "isolation"]
+
+
+def bench(*args, status=0):
+    done = subprocess.run([os.environ["FGRUN"], "bench", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == status, done
+    return done
+
+
+@pytest.fixture(name="page", scope="module")
+def _page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    bench(f"--from={GOLDEN}/bench.json", f"--html={path}")
+    text = path.read_text("utf-8")
+    if os.environ.get("FG_REGEN"):
+        (GOLDEN / "bench.html").write_text(text, "utf-8")
+    return text
+
+
+def figures(page):
+    return [xml.etree.ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, re.S)]
+
+
+def test_the_page_is_the_golden_one(page):
+    assert page == (GOLDEN / "bench.html").read_text("utf-8")
+
+
+def test_every_section_is_drawn_and_has_its_numbers(page):
+    assert re.findall(r'<section id="(\w+)"', page) == [*SECTIONS, "worth"]
+    parts = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', page, re.S))
+    for name in SECTIONS:
+        assert ('class="matrix"' if name in ("noise", "isolation") else "<svg") in parts[name]
+        assert "<summary>The numbers</summary>" in parts[name]
+    for figure in figures(page):  # and says what it is to those who do not see it
+        named = {each.get("id") for each in figure if each.tag in ("title", "desc") and each.text}
+        assert figure.get("role") == "img" and set(figure.get("aria-labelledby").split()) == named
+
+
+class Balance(html.parser.HTMLParser):
+    """Elements that are opened are closed, in their order; nothing is fetched, nothing runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        assert tag not in ("script", "img", "link", "iframe", "object", "b<")
+        assert not [name for name, value in attrs if name.startswith("on") or name in ("src", "href") or "url(" in (value or "")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_it_needs_nothing_else_and_what_others_said_is_text(page):
+    parser = Balance()
+    parser.feed(page)
+    assert not parser.open and "http" not in page and "@import" not in page and "url(" not in page
+    for said in ('podman &quot;4&quot; &lt;script&gt;alert(1)&lt;/script&gt;', "&lt;b&gt;such&lt;/b&gt; luck &amp; none", "Linux 6.1.0 &lt;&amp;&gt;"):
+        assert said in page
+    assert not re.search(r"\b(nan|inf|null)\b", page)
+
+
+def boxes(figure):
+    for text in figure.iter("text"):
+        words, x, y, place = text.text or "", float(text.get("x")), float(text.get("y")), text.get("class").split()
+        width = len(words) * (BOLD if "strong" in place else LETTER)
+        left = x - (width if "end" in place else width / 2 if "mid" in place else 0)
+        yield words, left, y - ABOVE, left + width, y + BELOW
+
+
+def test_no_label_lies_over_another_or_outside(page):
+    for figure in figures(page):
+        width, height = (float(n) for n in figure.get("viewBox").split()[2:])
+        found = list(boxes(figure))
+        for i, (a, left, top, right, bottom) in enumerate(found):
+            assert left >= -5 and right <= width + 5 and top >= -2 and bottom <= height + 2, a
+            for b, left2, top2, right2, bottom2 in found[:i]:
+                assert left >= right2 or left2 >= right or top >= bottom2 or top2 >= bottom, (a, b)
+
+
+def test_bars_are_as_long_as_their_numbers(page):
+    """The microVM's share of the host's integer work, by the pixels of its bar."""
+    rows = {row["name"]: row["integerPerSecond"] for row in json.loads((GOLDEN / "bench.json").read_text("utf-8"))["efficiency"]}
+    figure = next(each for each in figures(page) if each[0].text == "Work done inside, beside the host")
+    bars = [each for each in figure if each.tag == "rect" and float(each.get("height")) > 12]
+    host, microvm = (float(each.get("width")) for each in bars[:2])
+    assert microvm / host == pytest.approx(rows["microvm-warm-image"] / rows["host"], rel=0.01)
+
+
+def test_a_result_that_is_none_and_options_that_do_not_fit(tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text('{"version": 2, "start": []}', "ascii")
+    assert "'version' must be 1" in bench(f"--from={other}", status=64).stderr
+    assert "No such file" in bench(f"--from={tmp_path}/none", status=66).stderr
+    assert "--from measures nothing" in bench(f"--from={other}", "--quick", status=64).stderr
+
+
+HOSTILE = [None, True, -5, 1e308, "\u0000\u001b]0;x\u0007<b>", [], {}, [[]], [{}], {"p50_ms": "x", "samples_ms": [None, "x", -1, 1e308]}]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_whatever_a_file_holds_gives_a_page(tmp_path, value):
+    """Each member of each section in turn is something that it should not be."""
+    whole = json.loads((GOLDEN / "bench.json").read_text("utf-8"))
+    for name in whole:
+        if isinstance(whole[name], list):
+            whole[name] = [value, *({**row, **{key: value for key in list(row)[i::3]}} for i, row in enumerate(whole[name][:3]))]
+        elif name != "version":
+            whole[name] = value
+    (tmp_path / "in.json").write_text(json.dumps(whole), "utf-8")
+    bench(f"--from={tmp_path}/in.json", f"--html={tmp_path}/out.html")
+    text = (tmp_path / "out.html").read_text("utf-8")
+    parser = Balance()
+    parser.feed(text)
+    assert not parser.open and not re.search(r"[\x00-\x08\x0e-\x1f]", text) and not re.search(r"\b(nan|inf)\b", text)
+    figures(text)
