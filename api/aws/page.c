@@ -12,7 +12,7 @@
 /* Version and hexadecimal text: nobody takes it for something to be made by hand. */
 #define PREFIX "v1-"
 
-int fg_page_cursor(const char *token, char ret[FG_PAGE_CURSOR_MAX + 1])
+static int decode(const char *token, char ret[FG_PAGE_CURSOR_MAX + 1])
 {
         const char *hex = token ? token + strlen(PREFIX) : "";
         size_t len;
@@ -35,7 +35,7 @@ int fg_page_cursor(const char *token, char ret[FG_PAGE_CURSOR_MAX + 1])
         return strlen(ret) == len && fg_utf8_valid(ret, len) ? 0 : -1;
 }
 
-char *fg_page_token(const char *cursor)
+static char *encode(const char *cursor)
 {
         char hex[2 * FG_PAGE_CURSOR_MAX + 1];
 
@@ -63,7 +63,7 @@ int fg_page_cursor_of(const char *list, const char *token, char ret[FG_PAGE_CURS
 {
         char mark[MARK_LEN + 1];
 
-        if (fg_page_cursor(token, ret) < 0)
+        if (decode(token, ret) < 0)
                 return -1;
         if (!token)
                 return 0;
@@ -83,5 +83,5 @@ char *fg_page_token_of(const char *list, const char *cursor)
 
         make_mark(list, cursor, mark);
         marked = fg_asprintf("%s%s", mark, cursor);
-        return fg_page_token(marked);
+        return encode(marked);
 }

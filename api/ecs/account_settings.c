@@ -204,7 +204,7 @@ int ecs_list_account_settings(struct fg_aws_call *call, sqlite3 *db, struct fg_e
         if (ecs_page_start(call, in->next_token, cursor) < 0)
                 return -1;
         for (size_t i = 0; i < FG_ARRAY_SIZE(settings); i++) {
-                fg_autofree char *value = NULL, *token = NULL;
+                fg_autofree char *value = NULL;
 
                 if (strcmp(settings[i].name, cursor) <= 0 ||
                     (in->name && !fg_streq(in->name, settings[i].name)))
@@ -216,8 +216,7 @@ int ecs_list_account_settings(struct fg_aws_call *call, sqlite3 *db, struct fg_e
                 if (json_object_array_length(list) == limit) {
                         struct json_object *last = json_object_array_get_idx(list, limit - 1);
 
-                        token = fg_page_token(fg_json_str(last, "name"));
-                        fg_json_set_str(call->output, "nextToken", token);
+                        ecs_page_next(call, fg_json_str(last, "name"));
                         break;
                 }
                 json_object_array_add(list, show(settings[i].name, value, principal_of(call)));

@@ -68,7 +68,7 @@ int ecs_describe_capacity_providers(struct fg_aws_call *call, sqlite3 *db, struc
         const struct describe_capacity_providers *in = call->in;
         size_t n = in->providers.n > 0 ? in->providers.n : PROVIDERS;
         size_t limit = in->max_results ? (size_t)in->max_results : PAGE_DEFAULT;
-        fg_autofree char *cursor = NULL, *token = NULL;
+        fg_autofree char *cursor = NULL;
         fg_autojson *cluster = NULL;
         uint64_t start;
 
@@ -84,7 +84,6 @@ int ecs_describe_capacity_providers(struct fg_aws_call *call, sqlite3 *db, struc
         if (n - start <= limit)
                 return 0;
         cursor = fg_asprintf("%zu", (size_t)start + limit);
-        token = fg_page_token(cursor);
-        fg_json_set_str(call->output, "nextToken", token);
+        ecs_page_next(call, cursor);
         return 0;
 }

@@ -136,14 +136,20 @@ void ecs_fail_item(struct json_object *failures, const char *arn, const char *re
                    const char *detail);
 /** ecs_page_limit() - of maxResults, which is 0 when absent. */
 int64_t ecs_page_limit(int64_t max_results);
-/** ecs_page_start() - the cursor of nextToken; -1: raised. */
+/** ecs_question() - the decoded input, but for the place in a list and the client's token; the same
+ * however the cluster is named. The caller puts it. */
+struct json_object *ecs_question(const struct fg_aws_call *call);
+/** ecs_page_start() - the cursor of nextToken, which this operation gave for the same question; -1:
+ * raised. */
 int ecs_page_start(struct fg_aws_call *call, const char *token,
                    char cursor[FG_PAGE_CURSOR_MAX + 1]);
+/** ecs_page_next() - there is more behind @cursor: set output's nextToken. */
+void ecs_page_next(struct fg_aws_call *call, const char *cursor);
 /**
  * ecs_page_end() - @list was read with one more than @limit: cut it and set output's nextToken
  * The cursor is the last element that stays.
  */
-void ecs_page_end(struct json_object *output, struct json_object *list, int64_t limit);
+void ecs_page_end(struct fg_aws_call *call, struct json_object *list, int64_t limit);
 /** ecs_arns() - ARNs "TYPE/NAME" of a list of names. */
 struct json_object *ecs_arns(const struct fg_aws_call *call, const char *type,
                              struct json_object *names);

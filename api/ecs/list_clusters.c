@@ -55,7 +55,7 @@ static int list(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
                                 json_object_get_string(json_object_array_get_idx(batch, n - 1)));
         } while (policy && (int64_t)n > limit && (int64_t)json_object_array_length(names) <= limit);
         call->output = json_object_new_object();
-        ecs_page_end(call->output, names, limit);
+        ecs_page_end(call, names, limit);
         fg_json_set(call->output, "clusterArns", ecs_arns(call, "cluster", names));
         return 0;
 }

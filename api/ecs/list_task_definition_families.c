@@ -33,7 +33,7 @@ int ecs_list_task_definition_families(struct fg_aws_call *call, sqlite3 *db, str
         if (!names)
                 return -1;
         call->output = json_object_new_object();
-        ecs_page_end(call->output, names, limit);
+        ecs_page_end(call, names, limit);
         fg_json_set(call->output, "families", fg_take_ptr(names));
         return 0;
 }

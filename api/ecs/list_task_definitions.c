@@ -41,7 +41,7 @@ int ecs_list_task_definitions(struct fg_aws_call *call, sqlite3 *db, struct fg_e
         if (!names)
                 return -1;
         call->output = json_object_new_object();
-        ecs_page_end(call->output, names, limit);
+        ecs_page_end(call, names, limit);
         fg_json_set(call->output, "taskDefinitionArns", ecs_arns(call, "task-definition", names));
         return 0;
 }

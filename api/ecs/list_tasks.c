@@ -56,7 +56,7 @@ int ecs_list_tasks(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct list_tasks *in = call->in;
         const char *cluster = ecs_open_cluster(call, db, in->cluster, err);
-        fg_autofree char *next = NULL, *token = NULL, *type = NULL, *group = NULL;
+        fg_autofree char *next = NULL, *type = NULL, *group = NULL;
         char cursor[FG_PAGE_CURSOR_MAX + 1];
         fg_autojson *ids = NULL;
         struct fg_task_filter filter;
@@ -78,7 +78,7 @@ int ecs_list_tasks(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
         type = fg_asprintf("task/%s", cluster);
         call->output = json_object_new_object();
         fg_json_set(call->output, "taskArns", ecs_arns(call, type, ids));
-        token = next ? fg_page_token(next) : NULL;
-        fg_json_set_str(call->output, "nextToken", token);
+        if (next)
+                ecs_page_next(call, next);
         return 0;
 }

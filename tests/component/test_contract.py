@@ -138,6 +138,36 @@ def test_every_list_has_pages(aws, image):
             assert error and error.status == 400, (operation, bad, error)
 
 
+# operation, the question, others that it is not
+QUESTIONS = [
+    ("ListClusters", {}, []),
+    ("ListTaskDefinitions", {"familyPrefix": "f0"}, [{}, {"familyPrefix": "f1"}, {"sort": "DESC"}, {"status": "INACTIVE"}]),
+    ("ListTaskDefinitionFamilies", {"familyPrefix": "f"}, [{}, {"status": "ALL"}]),
+    ("ListTasks", {"family": "f0"}, [{}, {"cluster": "c0"}, {"family": "f1"}, {"desiredStatus": "STOPPED"}]),
+    ("ListAccountSettings", {"effectiveSettings": True}, [{"effectiveSettings": False}]),
+    ("DescribeCapacityProviders", {}, [{"capacityProviders": ["FARGATE", "FARGATE_SPOT"]}]),
+]
+
+
+def test_a_token_belongs_to_its_question(aws, image):
+    make_things(aws.call, image)
+    aws.call("ecs", "RegisterTaskDefinition", family="f0", cpu="256", memory="512",
+             containerDefinitions=[{"name": "app", "image": image}])
+    tokens = {}
+    for operation, question, others in QUESTIONS:
+        token = tokens[operation] = aws.call("ecs", operation, maxResults=1, **question)["nextToken"]
+        assert aws.call("ecs", operation, maxResults=10, nextToken=token, **question), "of another size"
+        for other in others:
+            error = failure(aws, "ecs", operation, {**(question if other else {}), **other, "nextToken": token})
+            assert error and (error.name, error.message) == ("InvalidParameterException", "Invalid token."), (operation, other)
+    for name in ("default", f"{ACCOUNT}:cluster/default"):
+        assert aws.call("ecs", "ListTasks", family="f0", cluster=name, nextToken=tokens["ListTasks"])["taskArns"]
+    for operation, question, _ in QUESTIONS:
+        for owner, token in tokens.items():
+            error = failure(aws, "ecs", operation, {**question, "nextToken": token})
+            assert (error is None) == (owner == operation), (operation, owner, error)
+
+
 # ---- names ----
 
 ACCOUNT = "arn:aws:ecs:local-1:000000000000"
