@@ -75,6 +75,8 @@ uint64_t fg_http_total_requests(const struct fg_http *http);
 const char *fg_request_id(const struct fg_request *r); /* a UUID, also in every answer's headers */
 /** fg_request_flag() - 1, true, 0 or false; absent is false. -1: INVALID. */
 int fg_request_flag(const struct fg_request *r, const char *name, bool *ret, struct fg_error *err);
+/** fg_request_header_twice() - is there more than one of that name? */
+bool fg_request_header_twice(const struct fg_request *r, const char *name);
 const char *fg_request_header(const struct fg_request *r, const char *name); /* NULL: absent */
 const char *fg_request_arg(const struct fg_request *r);                      /* the "*" segment */
 const char *fg_request_query(const struct fg_request *r, const char *name);  /* NULL: absent */

@@ -49,6 +49,30 @@ const char *fg_request_header(const struct fg_request *r, const char *name)
         return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
+struct counted {
+        const char *name;
+        size_t n;
+};
+
+static enum MHD_Result count(void *userdata, enum MHD_ValueKind kind, const char *name,
+                             const char *value)
+{
+        struct counted *c = userdata;
+
+        (void)kind;
+        (void)value;
+        c->n += strcasecmp(name, c->name) == 0;
+        return MHD_YES;
+}
+
+bool fg_request_header_twice(const struct fg_request *r, const char *name)
+{
+        struct counted c = { .name = name };
+
+        (void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND, count, &c);
+        return c.n > 1;
+}
+
 const char *fg_request_body(const struct fg_request *r, size_t *ret_len)
 {
         *ret_len = r->body.len;

@@ -118,6 +118,28 @@ static enum fg_auth_result check_scope(const struct fg_auth *a, const struct fg_
         return FG_AUTH_SIGNATURE;
 }
 
+/* What may stand in a request once: of two, one would be checked and another believed. */
+static enum fg_auth_result check_single(const struct fg_sigv4_message *m, struct fg_error *err)
+{
+        static const char *const names[] = { "Authorization", "Date",
+                                             "Host",          "X-Amz-Content-Sha256",
+                                             "X-Amz-Date",    "X-Amz-Security-Token",
+                                             "X-Amz-Target" };
+
+        for (size_t n = 0; n < FG_ARRAY_SIZE(names); n++) {
+                size_t found = 0;
+
+                for (size_t i = 0; i < m->n_headers; i++)
+                        found += strcasecmp(m->headers[i].name, names[n]) == 0;
+                if (found > 1) {
+                        fg_fail(err, FG_ERR_DENIED, "The header '%s' is given %zu times.", names[n],
+                                found);
+                        return FG_AUTH_INCOMPLETE;
+                }
+        }
+        return FG_AUTH_OK;
+}
+
 enum fg_auth_result fg_auth_begin(struct fg_auth *a, const struct fg_sigv4_message *m,
                                   struct fg_sigv4_claim *ret_claim, struct fg_error *err)
 {
@@ -126,6 +148,9 @@ enum fg_auth_result fg_auth_begin(struct fg_auth *a, const struct fg_sigv4_messa
         struct fg_key key;
 
         *ret_claim = (struct fg_sigv4_claim){ 0 };
+        r = check_single(m, err);
+        if (r != FG_AUTH_OK)
+                return r;
         if (given)
                 return check_bearer(a, given, err);
         r = fg_sigv4_parse(m, ret_claim, err);

@@ -210,6 +210,11 @@ void handle_aws(void *daemon, struct fg_request *r)
         const char *body;
         size_t len;
 
+        if (target && fg_request_header_twice(r, "X-Amz-Target")) {
+                fg_aws_refuse(r, 400, "UnknownOperationException",
+                              "X-Amz-Target is given more than once");
+                return;
+        }
         if (target) {
                 dispatch_target(daemon, r, target);
                 return;

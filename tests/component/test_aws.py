@@ -9,6 +9,7 @@ import pytest
 
 import awsapi
 from awsapi import AwsError
+from fgd import UnixConnection
 
 
 @pytest.fixture
@@ -38,6 +39,18 @@ def test_unknown_operations_and_services(aws):
     assert error.name == "UnknownOperationException" and "Amazon ECR" in error.message
     for target in ("", ".", "AmazonEC2ContainerServiceV20141113", "AmazonEC2ContainerServiceV20141113."):
         assert refused(aws.target, target, {}).name == "UnknownOperationException"
+
+
+def test_two_operations_are_none(fgd):
+    connection = UnixConnection(fgd.socket)
+    connection.putrequest("POST", "/")
+    for operation in ("ListTasks", "ListClusters"):
+        connection.putheader("X-Amz-Target", f"{awsapi.TARGETS['ecs']}.{operation}")
+    connection.putheader("Content-Length", "2")
+    connection.endheaders(b"{}")
+    response = connection.getresponse()
+    assert response.status == 400 and json.load(response) == {
+        "__type": "UnknownOperationException", "message": "X-Amz-Target is given more than once"}
 
 
 def elements(text):

@@ -67,6 +67,22 @@ def test_forged_requests(tcp):
     assert signed(tcp, key, "GET", "/v1/info")[1]["__type"] == "InvalidSignatureException"
 
 
+def test_a_header_that_counts_is_given_once(tcp):
+    key = create(tcp)
+    target = ("X-Amz-Target", f"{TARGET}.ListTasks")
+    good = signer(key, service="ecs").sign("POST", "/", [("Host", "x"), target], b"{}")
+    for name in ("Authorization", "X-Amz-Date", "Host", target[0]):
+        twice = next(header for header in good if header[0].lower() == name.lower())
+        for headers in ([*good, twice], [twice, *good], [(twice[0], "Bearer x"), *good], [*good, (twice[0].lower(), "")]):
+            status, answer = send(tcp, "POST", "/", headers, b"{}")
+            assert (status, answer["__type"]) == (400, "IncompleteSignatureException"), (name, answer)
+            assert answer["message"] == f"The header '{name}' is given 2 times."
+    assert send(tcp, "POST", "/", good, b"{}")[0] == 200
+    two = [("Host", "x"), target, ("X-Amz-Security-Token", "a"), ("X-Amz-Security-Token", "b")]
+    status, answer = send(tcp, "POST", "/", signer(key, service="ecs").sign("POST", "/", two, b"{}"), b"{}")
+    assert (status, answer["message"]) == (400, "The header 'X-Amz-Security-Token' is given 2 times.")
+
+
 def test_a_signature_is_for_five_minutes_and_one_place(tcp):
     key = create(tcp)
     for at, text in ((-400, "Signature expired: "), (400, "Signature not yet current: ")):
