@@ -8,6 +8,13 @@
                 .name = operation, .handle = logs_##function, .input = &logs_##table##_input       \
         }
 
+/* Of the old form, whose model has no exception for input that is not valid. */
+#define OLD_OPERATION(operation, function)                                                         \
+        {                                                                                          \
+                .name = operation, .handle = logs_##function, .input = &logs_##function##_input,   \
+                .invalid = "ResourceNotFoundException"                                             \
+        }
+
 static const struct fg_aws_operation operations[] = {
         OPERATION("CreateLogGroup", create_log_group, create_log_group),
         OPERATION("CreateLogStream", create_log_stream, stream),
@@ -19,12 +26,12 @@ static const struct fg_aws_operation operations[] = {
         OPERATION("FilterLogEvents", filter_log_events, filter_log_events),
         OPERATION("GetLogEvents", get_log_events, get_log_events),
         OPERATION("ListTagsForResource", list_tags_for_resource, resource),
-        OPERATION("ListTagsLogGroup", list_tags_log_group, list_tags_log_group),
+        OLD_OPERATION("ListTagsLogGroup", list_tags_log_group),
         OPERATION("PutLogEvents", put_log_events, put_log_events),
         OPERATION("PutRetentionPolicy", put_retention_policy, retention),
         OPERATION("TagLogGroup", tag_log_group, tag_log_group),
         OPERATION("TagResource", tag_resource, tag_resource),
-        OPERATION("UntagLogGroup", untag_log_group, untag_log_group),
+        OLD_OPERATION("UntagLogGroup", untag_log_group),
         OPERATION("UntagResource", untag_resource, untag_resource),
         { 0 },
 };

@@ -76,6 +76,9 @@ def test_tags(logs):
     assert logs("ListTagsForResource", resourceArn=arn) == {"tags": {"a": "4"}}
     assert refused(logs, "ListTagsForResource", resourceArn=arn + "x").name == "ResourceNotFoundException"
     assert refused(logs, "ListTagsForResource", resourceArn="arn:aws:ecs:x").name == "InvalidParameterException"
+    for bad in ({}, {"logGroupName": "a b"}, {"logGroupName": 5}, {"logGroupName": "x"}):  # all that their models have
+        for operation, more in (("ListTagsLogGroup", {}), ("UntagLogGroup", {"tags": ["a"]})):
+            assert refused(logs, operation, **bad, **more).name == "ResourceNotFoundException"
 
 
 def test_streams(logs):

@@ -10,7 +10,6 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
-import awsapi
 from fgd import Failure, UnixConnection
 from signed import create, operation, send, signed, signer
 
@@ -133,28 +132,34 @@ def test_the_audit_log_is_capped(start):
         fgd.start()
 
 
-def test_sdks_wait_when_they_are_throttled(start, image):
-    with start(launch_burst="1", launch_per_second="2") as fgd, awsapi.bridge(fgd.socket) as endpoint:
-        def client(attempts):
-            return boto3.client("ecs", endpoint_url=endpoint, region_name="local-1", aws_access_key_id="AKID",
-                                aws_secret_access_key="secret",
-                                config=botocore.config.Config(retries={"max_attempts": attempts}))
-        client(0).register_task_definition(family="f", cpu="256", memory="512", containerDefinitions=[
-            {"name": "app", "image": image, "command": ["exit 0"]}])
+def test_sdks_wait_when_they_are_throttled(tcp, image):
+    key = create(tcp)
+    tcp.stop()
+    tcp.settings |= {"launch-burst": "1", "launch-per-second": "10"}
+    tcp.start()
 
-        def run(ecs, **members):
-            answer = ecs.run_task(taskDefinition="f", **members, networkConfiguration={
-                "awsvpcConfiguration": {"subnets": ["default"]}})
-            return answer["ResponseMetadata"]["RetryAttempts"]
-        for _ in range(3):  # what starts nothing costs nothing
-            with pytest.raises(botocore.exceptions.ClientError, match="has no container 'b'"):
-                run(client(0), overrides={"containerOverrides": [{"name": "b"}]})
-        with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException.*Rate exceeded."):
-            for _ in range(50):
-                run(client(0))
-        assert sum(run(client(20)) for _ in range(4)) > 0
-        with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException"):
-            run(client(0), count=2)  # more than there can ever be
+    def client(attempts):
+        return boto3.client("ecs", endpoint_url=f"http://127.0.0.1:{tcp.port}", region_name="local-1",
+                            aws_access_key_id=key.accessKeyId, aws_secret_access_key=key.secretAccessKey,
+                            config=botocore.config.Config(retries={"mode": "standard", "total_max_attempts": attempts}))
+    client(1).register_task_definition(family="f", cpu="256", memory="512", containerDefinitions=[
+        {"name": "app", "image": image, "command": ["exit 0"]}])
+
+    def run(ecs, **members):
+        answer = ecs.run_task(taskDefinition="f", **members, networkConfiguration={
+            "awsvpcConfiguration": {"subnets": ["default"]}})
+        return answer["ResponseMetadata"]["RetryAttempts"]
+    for _ in range(3):  # what starts nothing costs nothing
+        with pytest.raises(botocore.exceptions.ClientError, match="has no container 'b'"):
+            run(client(1), overrides={"containerOverrides": [{"name": "b"}]})
+    with pytest.raises(client(1).exceptions.ClientError, match="ThrottlingException.*Rate exceeded.") as failure:
+        for _ in range(50):
+            run(client(1))
+    assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    patient = client(20)
+    assert sum(run(patient) for _ in range(3)) > 0
+    with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException"):
+        run(client(1), count=2)  # more than there can ever be
 
 
 def test_throttling(start, task):
