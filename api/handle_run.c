@@ -138,17 +138,15 @@ static int decode(struct order *o, struct fg_problems *problems)
                 o->token = fg_strdup(take_text(o->body, "clientToken", TOKEN_MAX, problems));
         }
         def = fg_taskdef_decode(bare ? o->body : json, fg_reference_check, problems);
-        if (!def)
+        overrides = fg_overrides_decode(bare ? NULL : fg_json_get(o->body, "overrides"), problems);
+        if (def)
+                o->s.def = fg_overrides_apply(overrides, def, problems);
+        if (problems->n > 0)
                 return -1;
-        overrides = fg_overrides_decode(bare ? NULL : fg_json_get(o->body, "overrides"), def,
-                                        problems);
-        if (!overrides || problems->n > 0)
-                return -1;
-        o->s.def = fg_overrides_apply(overrides, def, problems);
         o->s.overrides = fg_overrides_to_json(overrides, def);
         shape = fg_taskdef_to_json(def);
         o->s.tags = merge_tags(fg_json_arr(shape, "tags"), tags);
-        return o->s.def ? 0 : -1;
+        return 0;
 }
 
 /* ---- submitting ---- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/overrides.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,34 +52,10 @@ static const struct fg_container_override *find(const struct fg_overrides *overr
         return NULL;
 }
 
-static void check_names(struct fg_decode *d, const struct fg_overrides *overrides,
-                        const struct fg_taskdef *def)
+struct fg_overrides *fg_overrides_decode(struct json_object *json, struct fg_problems *problems)
 {
-        fg_autofree char *names = fg_taskdef_names(def);
-        char member[64];
-
-        for (size_t i = 0; i < overrides->containers.n; i++) {
-                const char *name = overrides->containers.v[i].name;
-
-                if (!name)
-                        continue;
-                (void)snprintf(member, sizeof(member), "containerOverrides[%zu].name", i);
-                if (fg_taskdef_find(def, name) < 0)
-                        fg_decode_problem(d, member, names,
-                                          "the task definition has no container '%.*s'",
-                                          FG_CLIP(name));
-                else if (find(overrides, name) != &overrides->containers.v[i])
-                        fg_decode_problem(d, member, NULL, "the container '%s' is overridden twice",
-                                          name);
-        }
-}
-
-struct fg_overrides *fg_overrides_decode(struct json_object *json, const struct fg_taskdef *def,
-                                         struct fg_problems *problems)
-{
-        fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = fg_calloc(
-                1, sizeof(*overrides));
-        size_t before = problems->n, size = json ? strlen(fg_json_text(json)) : 0;
+        struct fg_overrides *overrides = fg_calloc(1, sizeof(*overrides));
+        size_t size = json ? strlen(fg_json_text(json)) : 0;
         struct fg_decode d;
 
         fg_decode_init(&d, "$.overrides", problems);
@@ -88,9 +63,7 @@ struct fg_overrides *fg_overrides_decode(struct json_object *json, const struct 
                 fg_decode_problem(&d, NULL, "at most 8192", "the overrides have %zu bytes", size);
         else if (json)
                 fg_object_decode(&d, &fg_overrides_object, json, overrides);
-        if (def)
-                check_names(&d, overrides, def);
-        return problems->n == before ? fg_take_ptr(overrides) : NULL;
+        return overrides;
 }
 
 void fg_overrides_free(struct fg_overrides *overrides)
@@ -107,7 +80,7 @@ struct json_object *fg_overrides_to_json(const struct fg_overrides *overrides,
         struct json_object *json = fg_object_encode(&fg_overrides_object, overrides);
         struct json_object *list = fg_json_arr(json, "containerOverrides");
 
-        for (size_t i = 0; i < def->containers.n; i++) {
+        for (size_t i = 0; def && i < def->containers.n; i++) {
                 struct json_object *item;
 
                 if (find(overrides, def->containers.v[i].name))
@@ -158,8 +131,11 @@ static void merge_environment(struct fg_pairs *pairs, const struct fg_pairs *wit
         free(pairs->v);
         pairs->v = v;
         for (size_t i = 0; i < with->n; i++) {
-                struct fg_pair *pair = find_pair(pairs, with->v[i].name);
+                struct fg_pair *pair;
 
+                if (!with->v[i].name)
+                        continue; /* it was bad */
+                pair = find_pair(pairs, with->v[i].name);
                 if (!pair) {
                         pair = &pairs->v[pairs->n++];
                         pair->name = fg_strdup(with->v[i].name);
@@ -225,6 +201,68 @@ static void apply_extensions(struct fg_taskdef *def, const struct fg_extensions 
                                    with->publish.n);
 }
 
+static void apply_containers(struct fg_taskdef *def, const struct fg_overrides *overrides,
+                             struct fg_decode *d)
+{
+        fg_autofree char *names = fg_taskdef_names(def);
+
+        for (size_t i = 0; i < overrides->containers.n; i++) {
+                const struct fg_container_override *with = &overrides->containers.v[i];
+                int index = with->name ? fg_taskdef_find(def, with->name) : -1;
+                size_t mark = fg_decode_enter(d, ".containerOverrides[%zu]", i);
+
+                if (with->name && index < 0)
+                        fg_decode_problem(d, "name", names,
+                                          "the task definition has no container '%.*s'",
+                                          FG_CLIP(with->name));
+                else if (with->name && find(overrides, with->name) != with)
+                        fg_decode_problem(d, "name", NULL, "the container '%s' is overridden twice",
+                                          with->name);
+                else if (with->name)
+                        apply_container(&def->containers.v[index], with);
+                fg_decode_leave(d, mark);
+        }
+}
+
+/* The place in the overrides where the right value would stand for one in @def; caller frees. */
+static char *place_of(const char *path, const struct fg_overrides *overrides,
+                      const struct fg_taskdef *def)
+{
+        for (size_t i = 0; i < def->containers.n; i++) {
+                const struct fg_container_override *with = find(overrides,
+                                                                def->containers.v[i].name);
+                fg_autofree char *container = fg_asprintf("$.containerDefinitions[%zu].", i);
+                const char *member = path + strlen(container);
+
+                if (!with || !fg_starts_with(path, container))
+                        continue;
+                /* A secret is in the way of a variable that was added. */
+                return fg_asprintf("$.overrides.containerOverrides[%zu].%s",
+                                   (size_t)(with - overrides->containers.v),
+                                   fg_starts_with(member, "secrets") ? "environment" : member);
+        }
+        return fg_asprintf("$.overrides%s", fg_starts_with(path, "$.containerDefinitions")
+                                                    ? ".containerOverrides"
+                                                    : path + 1);
+}
+
+static void check_result(struct fg_taskdef *def, const struct fg_overrides *overrides,
+                         struct fg_problems *problems)
+{
+        fg_cleanup(fg_problems_finish) struct fg_problems found = FG_PROBLEMS_INIT;
+        struct fg_decode d;
+
+        fg_decode_init(&d, "$", &found);
+        fg_taskdef_check_sizes(&d, def);
+        fg_taskdef_check_secrets(&d, def);
+        for (size_t i = 0; i < found.n; i++) {
+                struct fg_problem *p = &found.list[i];
+
+                fg_problems_take(problems, place_of(p->path, overrides, def),
+                                 fg_take_ptr(p->message), fg_take_ptr(p->allowed));
+        }
+}
+
 struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,
                                       const struct fg_taskdef *def, struct fg_problems *problems)
 {
@@ -238,14 +276,8 @@ struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,
         replace(&copy->task_role_arn, overrides->task_role_arn);
         apply_storage(copy, overrides->ephemeral_storage);
         apply_extensions(copy, overrides->fgrun);
-        for (size_t i = 0; i < overrides->containers.n; i++) {
-                int index = fg_taskdef_find(copy, overrides->containers.v[i].name);
-
-                assert(index >= 0); /* decode() checked the names */
-                apply_container(&copy->containers.v[index], &overrides->containers.v[i]);
-        }
-        fg_decode_init(&d, "$", problems);
-        fg_taskdef_check_sizes(&d, copy);
-        fg_taskdef_check_secrets(&d, copy);
+        fg_decode_init(&d, "$.overrides", problems);
+        apply_containers(copy, overrides, &d);
+        check_result(copy, overrides, problems);
         return problems->n == before ? fg_take_ptr(copy) : NULL;
 }

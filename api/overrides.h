@@ -23,25 +23,26 @@ struct fg_overrides {
 };
 
 /**
- * fg_overrides_decode() - read and validate overrides for @def
+ * fg_overrides_decode() - read overrides, and say what is wrong with them for any definition
  * @json:     borrowed; NULL: no overrides
- * @def:      NULL: not known yet; the names of containers are not looked at
  * @problems: paths begin with "$.overrides"
- * Return: the overrides, or NULL exactly when @problems got something.
+ * Return: the overrides, without what was bad: enough for fg_overrides_apply() to say the rest.
  */
-struct fg_overrides *fg_overrides_decode(struct json_object *json, const struct fg_taskdef *def,
-                                         struct fg_problems *problems);
+struct fg_overrides *fg_overrides_decode(struct json_object *json, struct fg_problems *problems);
 void fg_overrides_free(struct fg_overrides *overrides);
 FG_DEFINE_CLEANUP(struct fg_overrides *, fg_overrides_free)
 
-/** fg_overrides_to_json() - ECS's TaskOverride; every container of @def is named, as in ECS. */
+/** fg_overrides_to_json() - ECS's TaskOverride; every container of @def, if any, is named, as in
+ * ECS.
+ */
 struct json_object *fg_overrides_to_json(const struct fg_overrides *overrides,
                                          const struct fg_taskdef *def);
 
 /**
  * fg_overrides_apply() - the definition that the task really runs
- * Sizes are checked again: problems have paths in the resulting definition ("$.memory").
- * Return: a copy of @def with the overrides applied, or NULL when @problems got something.
+ * Sizes are checked again: the path of a problem is where in the overrides the right value would
+ * stand ("$.overrides.memory").
+ * Return: a copy of @def with the overrides applied, or NULL when they do not fit.
  */
 struct fg_taskdef *fg_overrides_apply(const struct fg_overrides *overrides,
                                       const struct fg_taskdef *def, struct fg_problems *problems);

@@ -80,6 +80,14 @@ bool fg_size_cpu_exists(int64_t cpu)
         return find(cpu) != NULL;
 }
 
+bool fg_size_memory_exists(int64_t memory)
+{
+        for (size_t i = 0; i < FG_ARRAY_SIZE(sizes); i++)
+                if (fg_size_pair_exists(sizes[i].cpu, memory))
+                        return true;
+        return false;
+}
+
 bool fg_size_pair_exists(int64_t cpu, int64_t memory)
 {
         const struct size *size = find(cpu);

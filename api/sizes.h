@@ -15,6 +15,7 @@ bool fg_size_parse_cpu(const char *s, int64_t *ret_units);
 bool fg_size_parse_memory(const char *s, int64_t *ret_mib);
 
 bool fg_size_cpu_exists(int64_t cpu);
+bool fg_size_memory_exists(int64_t memory); /* with any CPU */
 bool fg_size_pair_exists(int64_t cpu, int64_t memory);
 /** fg_size_list_cpu() - "256, 512, …"; caller frees. */
 char *fg_size_list_cpu(void);

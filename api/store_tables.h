@@ -76,6 +76,8 @@ struct json_object *fg_family_list(sqlite3 *db, const char *prefix, const char *
  */
 int fg_task_find(sqlite3 *db, const char *cluster, const char *id, char **ret_document,
                  struct fg_error *err);
+/** fg_task_cluster() - its name, for the caller to free. Return: found. */
+int fg_task_cluster(sqlite3 *db, const char *id, char **ret, struct fg_error *err);
 struct fg_task_filter {
         const char *cluster;
         bool wants_stop;                         /* desiredStatus STOPPED, or RUNNING */

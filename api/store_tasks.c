@@ -24,6 +24,19 @@ int fg_task_find(sqlite3 *db, const char *cluster, const char *id, char **ret_do
         return r;
 }
 
+int fg_task_cluster(sqlite3 *db, const char *id, char **ret, struct fg_error *err)
+{
+        fg_autostmt *stmt = NULL;
+        int r;
+
+        if (fg_db_prepare(db, &stmt, err, "SELECT cluster FROM tasks WHERE id = ?", "s", id) < 0)
+                return -1;
+        r = fg_db_step(stmt, err);
+        if (r > 0)
+                *ret = fg_strdup(fg_db_text(stmt, 0));
+        return r;
+}
+
 /* A condition for what is asked for; what is not must not keep SQLite from its index. */
 static int add_filter(struct fg_buf *sql, const char *value, const char *condition, int number,
                       struct fg_error *err)

@@ -26,18 +26,28 @@ static int64_t normalise(struct fg_decode *d, const char *member, char **text, c
         return value;
 }
 
+/* 0: none, or not to be read, which has been said. */
 static void check_pair(struct fg_decode *d, int64_t cpu, int64_t memory)
 {
+        static const char text[] = "No Fargate configuration exists for given values: ";
         fg_autofree char *allowed = NULL;
-        bool cpu_exists = fg_size_cpu_exists(cpu);
 
-        if (cpu == 0 || memory == 0 || fg_size_pair_exists(cpu, memory))
-                return;
-        allowed = cpu_exists ? fg_size_list_memory(cpu) : fg_size_list_cpu();
-        fg_decode_problem(d, cpu_exists ? "memory" : "cpu", allowed,
-                          "No Fargate configuration exists for given values: %" PRId64
-                          " CPU, %" PRId64 " memory",
-                          cpu, memory);
+        if (cpu != 0 && !fg_size_cpu_exists(cpu)) {
+                allowed = fg_size_list_cpu();
+                if (memory != 0)
+                        fg_decode_problem(d, "cpu", allowed,
+                                          "%s%" PRId64 " CPU, %" PRId64 " memory", text, cpu,
+                                          memory);
+                else
+                        fg_decode_problem(d, "cpu", allowed, "%s%" PRId64 " CPU", text, cpu);
+        } else if (cpu != 0 && memory != 0 && !fg_size_pair_exists(cpu, memory)) {
+                allowed = fg_size_list_memory(cpu);
+                fg_decode_problem(d, "memory", allowed, "%s%" PRId64 " CPU, %" PRId64 " memory",
+                                  text, cpu, memory);
+        } else if (cpu == 0 && memory != 0 && !fg_size_memory_exists(memory)) {
+                fg_decode_problem(d, "memory", "512 to 122880, as goes with the CPU",
+                                  "%s%" PRId64 " memory", text, memory);
+        }
 }
 
 static void check_memory(struct fg_decode *d, const struct fg_taskdef *def,

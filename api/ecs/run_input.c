@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/ecs/run_input.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "api/ecs/run_plan.h"
 #include "api/engine.h"
-#include "api/overrides.h"
+#include "core/json.h"
 #include "core/str.h"
 
 /* ---- where the task is attached ---- */
@@ -138,29 +140,92 @@ static void check(struct fg_decode *d, void *obj)
         ecs_check_strategy(d, "capacityProviderStrategy", in->strategy.v, in->strategy.n);
         fg_tags_check(d, "tags", &in->tags);
         /* What can be said of them without the definition. */
-        fg_overrides_free(fg_overrides_decode(in->overrides, NULL, d->problems));
+        fg_overrides_free(fg_overrides_decode(in->overrides, d->problems));
 }
 
-/* Overrides that are good in themselves may not fit the definition. */
+/* What does not fit the definition, of what could be read of a bad request. */
 int ecs_run_task_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems told = FG_PROBLEMS_INIT;
         fg_cleanup(fg_definition_finish) struct fg_definition d = { 0 };
         fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = NULL;
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = NULL;
+        fg_autojson *def_tags = NULL, *tags = NULL;
         const struct ecs_run_input *in = call->in;
 
         if (!in->definition || ecs_definition_get(call, db, in->definition, &d, err) <= 0)
                 return 0;
         def = fg_taskdef_load(d.document, err);
-        overrides = fg_overrides_decode(in->overrides, NULL, &told);
-        if (!def || !overrides)
+        if (!def || ecs_run_task_tags(db, in, &d, &def_tags, err) < 0)
                 return 0;
-        fg_overrides_free(fg_take_ptr(overrides));
-        overrides = fg_overrides_decode(in->overrides, def, &call->problems);
-        if (overrides)
-                fg_taskdef_free(fg_overrides_apply(overrides, def, &call->problems));
+        tags = ecs_plan_tags(in, def_tags, "", &call->problems);
+        overrides = fg_overrides_decode(in->overrides, &told);
+        fg_taskdef_free(fg_overrides_apply(overrides, def, &call->problems));
         return 0;
+}
+
+int ecs_run_task_tags(sqlite3 *db, const struct ecs_run_input *in, const struct fg_definition *d,
+                      struct json_object **ret, struct fg_error *err)
+{
+        fg_autofree char *resource = NULL;
+
+        *ret = NULL;
+        if (!in->propagate || !fg_streq(in->propagate, "TASK_DEFINITION"))
+                return 0;
+        resource = fg_asprintf("task-definition/%s:%lld", d->family, (long long)d->revision);
+        *ret = fg_tags_get(db, resource, err);
+        return *ret ? 0 : -1;
+}
+
+/* ---- what it means ---- */
+
+static void set_last(struct json_object *json, const char *key, const char *value)
+{
+        json_object_object_del(json, key);
+        fg_json_set_str(json, key, value);
+}
+
+static void drop_default(struct json_object *json, const char *key, const char *value)
+{
+        const char *given = fg_json_str(json, key);
+
+        if (given && fg_streq(given, value))
+                json_object_object_del(json, key);
+}
+
+/* "web" stays "web", whatever revision that is: the same request must find its tasks again. */
+static char *definition_name(const struct fg_aws_call *call, char **ret_family)
+{
+        const struct ecs_run_input *in = call->in;
+        int64_t revision;
+
+        *ret_family = ecs_definition_split(call, in->definition, &revision);
+        if (!*ret_family || revision == 0)
+                return fg_strdup(*ret_family ? *ret_family : in->definition);
+        return fg_asprintf("%s:%" PRId64, *ret_family, revision);
+}
+
+void ecs_run_task_digest(const struct fg_aws_call *call, const struct fg_overrides *overrides,
+                         char ret[FG_DIGEST_LEN + 1])
+{
+        const struct ecs_run_input *in = call->in;
+        fg_autofree char *family = NULL, *definition = definition_name(call, &family);
+        fg_autofree char *group = fg_asprintf("family:%s", family ? family : "");
+        fg_autojson *json = ecs_question(call);
+        const char *text;
+
+        set_last(json, "taskDefinition", definition);
+        set_last(json, "group", in->group ? in->group : group);
+        set_last(json, "platformVersion", "LATEST"); /* there is one */
+        drop_default(json, "propagateTags", "NONE");
+        drop_default(fg_json_obj(fg_json_obj(json, "networkConfiguration"), "awsvpcConfiguration"),
+                     "assignPublicIp", "DISABLED");
+        json_object_object_del(json, "count");
+        fg_json_set_int(json, "count", in->count ? in->count : 1);
+        json_object_object_del(json, "overrides");
+        fg_json_set(json, "overrides", fg_overrides_to_json(overrides, NULL));
+        text = fg_json_text(json);
+        fg_digest_of(text, strlen(text), ret);
 }
 
 const struct fg_object ecs_run_task_input = FG_OBJECT(ecs_run_input, fields, .check = check);

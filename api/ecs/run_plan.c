@@ -98,7 +98,9 @@ struct json_object *ecs_plan_tags(const struct ecs_run_input *in, struct json_ob
                 add_tag(tags, fg_json_str(tag, "key"), fg_json_str(tag, "value"));
         }
         for (size_t i = 0; i < in->tags.n; i++)
-                add_tag(tags, in->tags.v[i].name, in->tags.v[i].value ? in->tags.v[i].value : "");
+                if (in->tags.v[i].name) /* it was good */
+                        add_tag(tags, in->tags.v[i].name,
+                                in->tags.v[i].value ? in->tags.v[i].value : "");
         if (json_object_array_length(tags) > FG_TAGS_MAX)
                 fg_problems_take(problems, fg_strdup("$.tags"),
                                  fg_asprintf("with those of the task definition there are %zu",

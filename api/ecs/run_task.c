@@ -6,9 +6,7 @@
 #include "api/ecs/run_input.h"
 #include "api/ecs/run_plan.h"
 #include "api/engine.h"
-#include "api/overrides.h"
 #include "core/clock.h"
-#include "core/digest.h"
 #include "core/json.h"
 #include "core/str.h"
 
@@ -20,11 +18,13 @@
 
 struct run_task {
         char *cluster;
+        struct fg_overrides *overrides;
         struct fg_taskdef *def;
         int64_t revision;
         struct json_object *strategy; /* of the cluster; NULL: none */
         struct json_object *def_tags; /* of the definition, when they are wanted; or NULL */
         struct json_object *known;    /* ids of the tasks that the client token made; or NULL */
+        struct json_object *arns;     /* of those; or NULL */
         char *known_hash;
         char hash[FG_DIGEST_LEN + 1];
 };
@@ -34,10 +34,12 @@ static void run_task_free(void *state)
         struct run_task *run = state;
 
         free(run->cluster);
+        fg_overrides_free(run->overrides);
         fg_taskdef_free(run->def);
         json_object_put(run->strategy);
         json_object_put(run->def_tags);
         json_object_put(run->known);
+        json_object_put(run->arns);
         free(run->known_hash);
         free(run);
 }
@@ -82,7 +84,6 @@ static int look_up_definition(struct fg_aws_call *call, sqlite3 *db, struct fg_e
         const struct ecs_run_input *in = call->in;
         fg_cleanup(fg_definition_finish) struct fg_definition d = { 0 };
         struct run_task *run = call->state;
-        fg_autofree char *resource = NULL;
         int found = ecs_definition_get(call, db, in->definition, &d, err);
 
         if (found < 0)
@@ -96,11 +97,7 @@ static int look_up_definition(struct fg_aws_call *call, sqlite3 *db, struct fg_e
         if (!run->def)
                 return fg_wrap(err, "stored task definition %s:%lld", d.family,
                                (long long)d.revision);
-        if (!in->propagate || !fg_streq(in->propagate, "TASK_DEFINITION"))
-                return 0;
-        resource = fg_asprintf("task-definition/%s:%lld", d.family, (long long)d.revision);
-        run->def_tags = fg_tags_get(db, resource, err);
-        return run->def_tags ? 0 : -1;
+        return ecs_run_task_tags(db, in, &d, &run->def_tags, err);
 }
 
 static int look_up(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
@@ -143,18 +140,34 @@ static int show_known(struct fg_aws_call *call, sqlite3 *db, struct fg_error *er
         return 0;
 }
 
+/* The token may have been used in another cluster. */
+static int name_known(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
+{
+        struct run_task *run = call->state;
+
+        json_object_put(run->arns); /* it may be the second time */
+        run->arns = json_object_new_array();
+        for (size_t i = 0; i < json_object_array_length(run->known); i++) {
+                const char *id = json_object_get_string(json_object_array_get_idx(run->known, i));
+                fg_autofree char *cluster = NULL, *arn = NULL;
+                int found = fg_task_cluster(db, id, &cluster, err);
+
+                if (found < 0)
+                        return -1;
+                if (!found)
+                        continue;
+                arn = fg_arn(call->names, "ecs", "task/%s/%s", cluster, id);
+                json_object_array_add(run->arns, json_object_new_string(arn));
+        }
+        return 0;
+}
+
 static void fail_conflict(struct fg_aws_call *call)
 {
         struct run_task *run = call->state;
-        struct json_object *members = json_object_new_object(), *arns = json_object_new_array();
+        struct json_object *members = json_object_new_object();
 
-        for (size_t i = 0; i < json_object_array_length(run->known); i++) {
-                const char *id = json_object_get_string(json_object_array_get_idx(run->known, i));
-                fg_autofree char *arn = fg_arn(call->names, "ecs", "task/%s/%s", run->cluster, id);
-
-                json_object_array_add(arns, json_object_new_string(arn));
-        }
-        fg_json_set(members, "resourceIds", arns);
+        fg_json_set(members, "resourceIds", fg_take_ptr(run->arns));
         fg_aws_fail_with(call, "ConflictException", members,
                          "The RunTask request could not be processed due to conflicts. The "
                          "provided clientToken is already in use with a different RunTask "
@@ -170,7 +183,7 @@ static void answer_known(struct fg_aws_call *call, const char *hash)
         if (fg_streq(run->hash, hash))
                 fg_aws_work(call, show_known, true, NULL);
         else
-                fail_conflict(call);
+                fg_aws_work(call, name_known, true, fail_conflict);
 }
 
 static void add_failures(struct json_object *failures, size_t n, const struct fg_error *err)
@@ -228,15 +241,12 @@ static int make_submission(struct fg_aws_call *call, struct fg_submission *s,
 {
         const struct ecs_run_input *in = call->in;
         struct run_task *run = call->state;
-        fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = NULL;
 
-        overrides = fg_overrides_decode(in->overrides, run->def, problems);
         s->tags = ecs_plan_tags(in, run->def_tags, run->cluster, problems);
-        if (overrides)
-                s->def = fg_overrides_apply(overrides, run->def, problems);
+        s->def = fg_overrides_apply(run->overrides, run->def, problems);
         if (problems->n > 0)
                 return -1;
-        s->overrides = fg_overrides_to_json(overrides, run->def);
+        s->overrides = fg_overrides_to_json(run->overrides, run->def);
         /* Where tasks have no network they run all the same, as fgrun info says. */
         if (in->network && fg_net_info(call->d->net)->usable)
                 s->network = fg_task_network_of(in->network);
@@ -287,10 +297,10 @@ static void on_looked_up(struct fg_aws_call *call)
 
 void ecs_run_task(struct fg_aws_call *call)
 {
+        fg_cleanup(fg_problems_finish) struct fg_problems none = FG_PROBLEMS_INIT;
         struct run_task *run = fg_calloc(1, sizeof(*run));
+        const struct ecs_run_input *in = call->in;
         struct fg_error err = FG_ERROR_INIT;
-        const char *body;
-        size_t len;
 
         call->state = run;
         call->free_state = run_task_free;
@@ -298,7 +308,8 @@ void ecs_run_task(struct fg_aws_call *call)
                 fg_aws_fail_error(call, &err);
                 return;
         }
-        body = fg_request_body(call->r, &len);
-        fg_digest_of(body, len, run->hash);
+        run->overrides = fg_overrides_decode(in->overrides, &none);
+        if (in->client_token)
+                ecs_run_task_digest(call, run->overrides, run->hash);
         fg_aws_work(call, look_up, false, on_looked_up);
 }

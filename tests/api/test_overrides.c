@@ -14,7 +14,8 @@
 #define TWO                                                                                        \
         "{\"containerDefinitions\":[{\"name\":\"app\",\"image\":\"i\",\"command\":[\"old\"],"      \
         "\"environment\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"B\",\"value\":\"2\"}],"     \
-        "\"memory\":300},{\"name\":\"side\",\"image\":\"i\",\"cpu\":100}]}"
+        "\"memory\":300},{\"name\":\"side\",\"image\":\"i\",\"cpu\":100,"                          \
+        "\"secrets\":[{\"name\":\"S\",\"valueFrom\":\"/s\"}]}]}"
 #define O0 "$.overrides.containerOverrides[0]"
 
 static struct json_object *parse(const char *text)
@@ -27,18 +28,23 @@ static struct json_object *parse(const char *text)
         return json;
 }
 
+static struct fg_taskdef *apply_to(const struct fg_taskdef *def, const char *text,
+                                   struct fg_problems *problems)
+{
+        fg_autojson *json = parse(text);
+        fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = fg_overrides_decode(
+                json, problems);
+
+        return fg_overrides_apply(overrides, def, problems);
+}
+
 /* What stands in the definition after @text was applied; it must be valid. */
 static struct fg_taskdef *apply(const struct fg_taskdef *def, const char *text)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
-        fg_autojson *json = parse(text);
-        fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = fg_overrides_decode(
-                json, def, &problems);
-        struct fg_taskdef *applied = NULL;
+        struct fg_taskdef *applied = apply_to(def, text, &problems);
 
-        if (overrides)
-                applied = fg_overrides_apply(overrides, def, &problems);
-        if (!applied)
+        if (problems.n > 0)
                 fail_msg("%s: %s", problems.list[0].path, problems.list[0].message);
         return applied;
 }
@@ -88,9 +94,8 @@ static void bad_overrides_are_refused(void **state)
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(cases); i++) {
                 fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
-                fg_autojson *json = parse(cases[i].json);
 
-                assert_null(fg_overrides_decode(json, def, &problems));
+                fg_taskdef_free(apply_to(def, cases[i].json, &problems));
                 fg_test_problem_equal(&problems, 0, cases[i].path, cases[i].message);
                 assert_int_equal(problems.n, 1);
         }
@@ -99,21 +104,16 @@ static void bad_overrides_are_refused(void **state)
 static void too_large_overrides_are_refused(void **state)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
-        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(TWO, NULL);
         fg_autojson *json = json_object_new_object();
         fg_autofree char *large = fg_calloc(1, FG_OVERRIDES_MAX + 1);
 
         memset(large, 'x', FG_OVERRIDES_MAX - strlen("{\"taskRoleArn\":\"\"}"));
         fg_json_set_str(json, "taskRoleArn", large);
-        {
-                fg_cleanup(fg_overrides_freep) struct fg_overrides *fits = fg_overrides_decode(
-                        json, def, &problems);
-
-                assert_non_null(fits);
-        }
+        fg_overrides_free(fg_overrides_decode(json, &problems));
+        assert_int_equal(problems.n, 0);
         large[strlen(large)] = 'x';
         fg_json_set_str(json, "taskRoleArn", large);
-        assert_null(fg_overrides_decode(json, def, &problems));
+        fg_overrides_free(fg_overrides_decode(json, &problems));
         fg_test_problem_equal(&problems, 0, "$.overrides",
                               "the overrides have 8193 bytes (allowed: at most 8192)");
 }
@@ -165,48 +165,76 @@ static void sizes_are_checked_again(void **state)
         static const struct {
                 const char *json, *path, *message;
         } cases[] = {
-                { "{\"cpu\":\"512\"}", "$.memory",
+                { "{\"cpu\":\"512\"}", "$.overrides.memory",
                   "No Fargate configuration exists for given values: 512 CPU, 512 memory "
                   "(allowed: 1024 to 4096 in steps of 1024)" },
-                { "{\"memory\":\"a lot\"}", "$.memory",
+                { "{\"memory\":\"a lot\"}", "$.overrides.memory",
                   "Invalid 'memory' setting for task. (allowed: 512, 1024, 2048)" },
-                { "{\"containerOverrides\":[{\"name\":\"app\",\"memory\":600,"
+                { "{\"containerOverrides\":[{\"name\":\"side\"},{\"name\":\"app\",\"memory\":600,"
                   "\"memoryReservation\":10}]}",
-                  "$.containerDefinitions[0].memory",
+                  "$.overrides.containerOverrides[1].memory",
                   "The 'memory' setting for container 'app' is greater than for the task. "
                   "(allowed: at most 512)" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"memoryReservation\":301}]}",
-                  "$.containerDefinitions[0].memoryReservation",
+                  O0 ".memoryReservation",
                   "memoryReservation must not be greater than memory (allowed: at most …" },
                 { "{\"containerOverrides\":[{\"name\":\"app\",\"cpu\":157}]}",
-                  "$.containerDefinitions",
+                  "$.overrides.containerOverrides",
                   "The sum of all container 'cpu' values cannot be greater than the value of the "
                   "task 'cpu'. (allowed: at most 256 together)" },
+                { "{\"containerOverrides\":[{\"name\":\"side\",\"environment\":"
+                  "[{\"name\":\"S\"}]}]}",
+                  O0 ".environment",
+                  "The secret name must be unique and not shared with any new or existing …" },
         };
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(TWO, NULL);
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(cases); i++) {
                 fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
-                fg_autojson *json = parse(cases[i].json);
-                fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = fg_overrides_decode(
-                        json, def, &problems);
 
-                assert_non_null(overrides);
-                assert_null(fg_overrides_apply(overrides, def, &problems));
+                assert_null(apply_to(def, cases[i].json, &problems));
                 fg_test_problem_equal(&problems, 0, cases[i].path, cases[i].message);
                 assert_int_equal(problems.n, 1);
         }
+}
+
+static void all_problems_are_told_at_once(void **state)
+{
+        static const struct {
+                const char *path, *message;
+        } wanted[] = {
+                { O0 ".environment[0].name", "the name of a variable must not contain '='" },
+                { O0 ".cpu", "-1 is out of range…" },
+                { "$.overrides.containerOverrides[1].name",
+                  "the task definition has no container 'nope' (allowed: app, side)" },
+                { "$.overrides.memory", "Invalid 'memory' setting for task…" },
+                { "$.overrides.cpu", "No Fargate configuration exists for given values: 300 CPU…" },
+                { "$.overrides.containerOverrides[2].memoryReservation",
+                  "memoryReservation must not be greater than memory…" },
+        };
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(TWO, NULL);
+
+        assert_null(apply_to(def,
+                             "{\"containerOverrides\":["
+                             "{\"name\":\"side\",\"environment\":[{\"name\":\"A=B\"}],\"cpu\":-1},"
+                             "{\"name\":\"nope\"},{\"name\":\"app\",\"memoryReservation\":301}],"
+                             "\"cpu\":\"300\",\"memory\":\"x\"}",
+                             &problems));
+        for (size_t i = 0; i < FG_ARRAY_SIZE(wanted); i++)
+                fg_test_problem_equal(&problems, i, wanted[i].path, wanted[i].message);
+        assert_int_equal(problems.n, FG_ARRAY_SIZE(wanted));
 }
 
 static void every_container_is_named_in_the_answer(void **state)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
         fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(TWO, NULL);
-        fg_cleanup(fg_overrides_freep) struct fg_overrides *none = fg_overrides_decode(NULL, def,
+        fg_cleanup(fg_overrides_freep) struct fg_overrides *none = fg_overrides_decode(NULL,
                                                                                        &problems);
         fg_autojson *json = parse("{\"memory\":\"1 GB\",\"containerOverrides\":"
                                   "[{\"name\":\"side\",\"command\":[\"x\"]}]}");
-        fg_cleanup(fg_overrides_freep) struct fg_overrides *some = fg_overrides_decode(json, def,
+        fg_cleanup(fg_overrides_freep) struct fg_overrides *some = fg_overrides_decode(json,
                                                                                        &problems);
         fg_autojson *of_none = fg_overrides_to_json(none, def);
         fg_autojson *of_some = fg_overrides_to_json(some, def);
@@ -226,6 +254,7 @@ int main(void)
                 cmocka_unit_test(overrides_change_only_what_they_name),
                 cmocka_unit_test(task_level_overrides_apply),
                 cmocka_unit_test(sizes_are_checked_again),
+                cmocka_unit_test(all_problems_are_told_at_once),
                 cmocka_unit_test(every_container_is_named_in_the_answer),
         };
 

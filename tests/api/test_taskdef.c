@@ -82,6 +82,28 @@ static void all_problems_come_at_once(void **state)
                                      ".comand: unknown field; did you mean \"command\"?");
 }
 
+static void one_bad_size_does_not_hide_the_other(void **state)
+{
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
+        fg_autojson *first = fg_test_document("{\"cpu\":\"255\",\"memory\":\"x\"}", NULL);
+        fg_autojson *second = fg_test_document("{\"cpu\":\"x\",\"memory\":\"100\"}", NULL);
+
+        assert_null(fg_taskdef_decode(first, NULL, &problems));
+        assert_int_equal(problems.n, 2);
+        fg_test_problem_equal(
+                &problems, 0, "$.memory",
+                "Invalid 'memory' setting for task. (allowed: MiB as 512, or 0.5 GB)");
+        fg_test_problem_equal(&problems, 1, "$.cpu",
+                              "No Fargate configuration exists for given values: 255 CPU (allowed: "
+                              "256, …");
+        assert_null(fg_taskdef_decode(second, NULL, &problems));
+        assert_int_equal(problems.n, 4);
+        fg_test_problem_equal(&problems, 2, "$.cpu", "Invalid 'cpu' setting for task. …");
+        fg_test_problem_equal(&problems, 3, "$.memory",
+                              "No Fargate configuration exists for given values: 100 memory "
+                              "(allowed: 512 …");
+}
+
 static void problems_are_capped(void **state)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
@@ -300,6 +322,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rules_accept_and_refuse),
                 cmocka_unit_test(all_problems_come_at_once),
+                cmocka_unit_test(one_bad_size_does_not_hide_the_other),
                 cmocka_unit_test(problems_are_capped),
                 cmocka_unit_test(too_large_definitions_are_refused_whole),
                 cmocka_unit_test(other_json_is_not_a_definition),

@@ -152,11 +152,28 @@ def test_errors_of_run_task(ecs, define):
                   "overrides.containerOverrides[1].memory", "networkConfiguration"):
         assert f" {place}: " in error.message or f"{place}[0]" in error.message, (place, error.message)
     error = refused(ecs, "RunTask", taskDefinition="f", networkConfiguration=NETWORK, startedBy="a b",
-                    group="x" * 256)
+                    group="x" * 256, overrides={"cpu": "300", "memory": "x", "containerOverrides": [
+                        {"name": "nope"}, {"name": "app", "memory": 9999, "memoryReservation": 10000, "cpu": -1}]})
+    assert error.message.startswith("7 errors: ")
+    for text in (" overrides.cpu: No Fargate configuration exists", " overrides.memory: Invalid 'memory' setting",
+                 " overrides.containerOverrides[0].name: the task definition has no container 'nope'",
+                 " overrides.containerOverrides[1].cpu: ",
+                 " overrides.containerOverrides[1].memoryReservation: memoryReservation must not"):
+        assert text in error.message, (text, error.message)
     assert "startedBy: 'a b' has other characters (allowed: letters, digits, -, _ and /)" in error.message
     assert "group: is 256 bytes long (allowed: at most 255 bytes)" in error.message
+    error = refused(ecs, "RunTask", taskDefinition="f", networkConfiguration=NETWORK, overrides={
+        "cpu": "300", "containerOverrides": [{"name": "nope"}, {"name": "app", "memory": 9999}]})
+    assert error.message.startswith("4 errors: ") and "'nope'" in error.message and (
+        " overrides.cpu: No Fargate configuration exists for given values: 300 CPU, 512 memory (allowed: 256, "
+        in error.message) and " overrides.containerOverrides[1].memory: The 'memory' setting" in error.message
+    define("wait", family="tagged", tags=[{"key": f"d{i}"} for i in range(30)])
+    assert refused(ecs, "RunTask", taskDefinition="tagged", networkConfiguration=NETWORK, count=11,
+                   propagateTags="TASK_DEFINITION", tags=[{"key": f"t{i}"} for i in range(21)]).message == (
+        "2 errors: count: 11 is out of range (allowed: 1 to 10); tags: with those of the task definition there are 51 "
+        "(allowed: at most 50)")
     for overrides, text in (({"containerOverrides": [{"name": "b"}]}, "has no container 'b'"),
-                            ({"cpu": "7"}, "No Fargate configuration exists for given values: 7 CPU")):
+                            ({"cpu": "7"}, "overrides.cpu: No Fargate configuration exists for given values: 7 CPU")):
         error = refused(ecs, "RunTask", taskDefinition="f", count=11, overrides=overrides)
         assert "count: 11 is out of range" in error.message and text in error.message
         assert "networkConfiguration" in error.message and error.message.startswith("3 errors: ")
@@ -220,6 +237,9 @@ def test_the_same_token_the_same_tasks(fgd, ecs, define):
     error = refused(ecs, "RunTask", taskDefinition="f", networkConfiguration=NETWORK, count=3, clientToken="t1")
     assert error.name == "ConflictException" and "already in use with a different RunTask request" in error.message
     assert sorted(error.members["resourceIds"]) == sorted(t["taskArn"] for t in first)
+    ecs("CreateCluster", clusterName="blue")
+    error = refused(ecs, "RunTask", taskDefinition="f", networkConfiguration=NETWORK, count=2, clientToken="t1", cluster="blue")
+    assert sorted(error.members["resourceIds"]) == sorted(t["taskArn"] for t in first), "where they really are"
     fgd.kill()
     fgd.start()
     assert [t["taskArn"] for t in run(ecs, count=2, clientToken="t1")] == [t["taskArn"] for t in first]
@@ -237,6 +257,28 @@ def test_the_same_token_the_same_tasks(fgd, ecs, define):
         db.execute("UPDATE client_tokens SET created_ns = created_ns - 24 * 3600 * 1000000000")
     fgd.start()
     assert run(ecs, count=3, clientToken="t1")[0]["taskArn"] not in [t["taskArn"] for t in first]
+
+
+def test_a_token_is_of_what_is_asked_for(ecs, define):
+    define("wait")
+    overrides = {"containerOverrides": [{"name": "app", "command": ["exit 0"]}]}
+    (first,) = run(ecs, clientToken="t", overrides=overrides)
+    same = [{"cluster": "default"}, {"cluster": f"{ACCOUNT}:cluster/default"}, {"count": 1}, {"propagateTags": "NONE"},
+            {"platformVersion": "LATEST"}, {"group": "family:f"}, {"enableECSManagedTags": False, "tags": []},
+            {"overrides": {"cpu": None, "containerOverrides": [{"command": ["exit 0"], "name": "app"}]}},
+            {"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED", "subnets": ["default"]}}},
+            {"definition": f"{ACCOUNT}:task-definition/f"}]
+    define("wait")  # what the same request would take now
+    for members in same:
+        asked = {"taskDefinition": members.pop("definition", "f"), "networkConfiguration": NETWORK, "overrides": overrides,
+                 **members}
+        assert ecs("RunTask", clientToken="t", **asked)["tasks"][0]["taskArn"] == first["taskArn"], members
+    ecs("CreateCluster", clusterName="blue")
+    for members in ({"cluster": "blue"}, {"count": 2}, {"taskDefinition": "f:1"}, {"group": "g"}, {"overrides": {}},
+                    {"launchType": "FARGATE"}, {"tags": [{"key": "a"}]}, {"startedBy": "me"}, {"enableECSManagedTags": True}):
+        assert refused(ecs, "RunTask", clientToken="t", **{"taskDefinition": "f", "networkConfiguration": NETWORK,
+                                                           "overrides": overrides, **members}).name == "ConflictException"
+    assert len(ecs("ListTasks")["taskArns"] + ecs("ListTasks", desiredStatus="STOPPED")["taskArns"]) == 1
 
 
 def test_lists_of_tasks(fgd, ecs, define):

@@ -38,14 +38,13 @@ static void check_overrides(const struct fg_taskdef *def, struct json_object *js
 {
         fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
         fg_cleanup(fg_overrides_freep) struct fg_overrides *overrides = fg_overrides_decode(
-                json, def, &problems);
-        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *applied = NULL;
+                json, &problems);
+        size_t before = problems.n;
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *applied = fg_overrides_apply(overrides, def,
+                                                                                     &problems);
 
-        assert(!overrides == (problems.n > 0));
-        if (overrides)
-                applied = fg_overrides_apply(overrides, def, &problems);
-        assert(!applied == (problems.n > 0));
-        if (applied)
+        assert(!applied == (problems.n > before));
+        if (applied && before == 0)
                 check_round_trip(applied);
 }
 
