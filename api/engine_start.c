@@ -146,7 +146,7 @@ void start_vm(struct fg_run *run)
             restore_failed(run, "an image of its guest is gone"))
                 return;
         if (network) {
-                nic = (struct fg_vm_nic){ .netns = fg_net_info(run->d->net)->namespace_path,
+                nic = (struct fg_vm_nic){ .netns = fg_net_netns(run->d->net, run->task->id),
                                           .tap = network->a.tap,
                                           .mac = network->a.mac };
                 spec.nic = &nic;

@@ -26,8 +26,6 @@ static void add_unsupported(struct fg_buf *fields, const struct fg_container_def
         const struct fg_linux_parameters *linux_parameters = c->linux_parameters;
         const bool split = fg_vmm_pods_split();
 
-        if (c->port_mappings.n > 0)
-                add(fields, c->name, "portMappings");
         if (c->system_controls.n > 0)
                 add(fields, c->name, "systemControls");
         if (linux_parameters && linux_parameters->capabilities &&
@@ -54,12 +52,6 @@ int isolation_check(const struct fg_daemon *d, const struct fg_submission *s, st
                                "microvm alone (isolation = container in fgd.conf allows both)");
         if (fg_vmm_pods(d->vmm, err) < 0)
                 return fg_wrap(err, "fgrun.isolation: 'container'");
-        if (s->network && s->network->configuration)
-                add(&fields, NULL, "networkConfiguration");
-        if (s->network && s->network->publish.n > 0)
-                add(&fields, NULL, "publish");
-        if (s->network && s->network->bytes_per_second > 0)
-                add(&fields, NULL, "networkBytesPerSecond");
         for (size_t i = 0; i < s->def->containers.n; i++)
                 add_unsupported(&fields, &s->def->containers.v[i]);
         if (fields.len > 0)

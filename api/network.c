@@ -102,7 +102,7 @@ int network_reserve(struct fg_run *run, struct fg_error *err)
         struct fg_net_request request;
 
         if (!run->task->network) {
-                if (!fg_net_info(d->net)->usable || isolation_container(run->task->def))
+                if (!fg_net_info(d->net)->usable)
                         return 0;
                 run->task->network = fg_task_network_empty();
         }
@@ -110,6 +110,7 @@ int network_reserve(struct fg_run *run, struct fg_error *err)
         request = fg_task_network_request(run->task->network, ports);
         if (request.bytes_per_second == 0)
                 request.bytes_per_second = d->config.network_task_kib * 1024;
+        request.pair = isolation_container(run->task->def);
         return fg_net_reserve(d->net, run->task->id, &request, err);
 }
 

@@ -14,6 +14,7 @@ struct work {
         struct fg_net *net;
         char task[FG_ID_LEN + 1];
         struct fg_eni *eni;
+        int ns;     /* attach: of its pair, or -1 */
         bool known; /* attach: the journal has it already */
         char *text;
         bool failed;
@@ -35,6 +36,7 @@ static struct work *work_new(struct fg_net *net, const char *task, void (*work)(
 
         w->job = (struct fg_job){ .work = work, .done = done };
         w->net = net;
+        w->ns = -1;
         (void)snprintf(w->task, sizeof(w->task), "%s", task);
         return w;
 }
@@ -42,6 +44,7 @@ static struct work *work_new(struct fg_net *net, const char *task, void (*work)(
 static void work_free(struct work *w)
 {
         fg_eni_free(w->eni);
+        fg_closep(&w->ns);
         free(w->text);
         free(w);
 }
@@ -139,6 +142,18 @@ void fg_net_name(struct fg_net *net, const char *task, const char *name, bool on
 
 /* ---- attach ---- */
 
+static int attach_device(struct work *w)
+{
+        struct fg_vpc *vpc = &w->net->vpc;
+
+        if (w->eni->a.pair) {
+                w->ns = fg_vpc_pair(vpc, &w->eni->a, &w->err);
+                if (w->ns < 0)
+                        return -1;
+        }
+        return fg_vpc_attach(vpc, w->eni, &w->err);
+}
+
 static void attach_work(struct fg_job *job)
 {
         struct work *w = work_of(job);
@@ -149,11 +164,19 @@ static void attach_work(struct fg_job *job)
                 w->failed = true;
                 return;
         }
-        if (fg_vpc_attach(vpc, w->eni, &w->err) == 0)
+        if (attach_device(w) == 0)
                 return;
         w->failed = true;
         if (!w->known)
                 (void)fg_vpc_detach(vpc, w->eni, &ignored);
+}
+
+/* For whoever starts the container; one of an earlier try is nobody's. */
+static void keep_namespace(struct fg_net_member *m, struct work *w)
+{
+        fg_closep(&m->ns);
+        m->ns = fg_take_fd(w->ns);
+        (void)snprintf(m->netns, sizeof(m->netns), "/proc/self/fd/%d", m->ns);
 }
 
 static void attach_done(struct fg_job *job)
@@ -164,6 +187,7 @@ static void attach_done(struct fg_job *job)
         if (m && !m->leaving && !w->failed) {
                 m->eni->a = w->eni->a;
                 m->attached = true;
+                keep_namespace(m, w);
                 fg_ports_open(w->net, m);
                 write_names(w->net, m);
         }

@@ -23,7 +23,7 @@ static const char *const migrations[] = {
         " PRIMARY KEY(udp, address, host)) STRICT;"
         "CREATE UNIQUE INDEX port_transfer ON port(udp, transfer);"
         "CREATE INDEX port_task ON port(task);",
-        NULL
+        "ALTER TABLE eni ADD COLUMN pair INTEGER NOT NULL DEFAULT 0;", NULL
 };
 
 void fg_eni_free(struct fg_eni *eni)
@@ -122,10 +122,10 @@ static int add_rows(struct fg_journal *j, const struct fg_eni *eni, struct fg_er
         const struct fg_net_attachment *a = &eni->a;
         fg_autofree char *groups = join_groups(a);
 
-        if (fg_db_run(j->db, err, "INSERT INTO eni VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
-                      "ssssssississsi", a->id, a->task, a->subnet, groups, a->mac, a->ipv4,
+        if (fg_db_run(j->db, err, "INSERT INTO eni VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,?)",
+                      "ssssssississsii", a->id, a->task, a->subnet, groups, a->mac, a->ipv4,
                       (int64_t)a->bits4, a->gateway4, a->ipv6, (int64_t)a->bits6, a->gateway6,
-                      a->name, a->tap, (int64_t)a->bytes_per_second) < 0)
+                      a->name, a->tap, (int64_t)a->bytes_per_second, (int64_t)a->pair) < 0)
                 return -1;
         for (size_t i = 0; i < eni->n_ports; i++) {
                 const struct fg_rules_port *p = &eni->ports[i];
@@ -199,6 +199,7 @@ static void read_eni(sqlite3_stmt *stmt, struct fg_net_attachment *a)
         copy(a->name, sizeof(a->name), stmt, 11);
         copy(a->tap, sizeof(a->tap), stmt, 12);
         a->bytes_per_second = (uint64_t)sqlite3_column_int64(stmt, 13);
+        a->pair = sqlite3_column_int(stmt, 14) != 0;
 }
 
 static int read_ports(struct fg_journal *j, struct fg_eni *eni, struct fg_error *err)
@@ -239,7 +240,7 @@ int fg_journal_load(struct fg_journal *j, struct fg_eni ***ret, struct fg_error 
         r = fg_db_prepare(
                 j->db, &stmt, err,
                 "SELECT id, task, subnet, groups, mac, ipv4, bits4, gateway4, ipv6, bits6,"
-                " gateway6, name, tap, rate FROM eni WHERE released_ns = 0",
+                " gateway6, name, tap, rate, pair FROM eni WHERE released_ns = 0",
                 "");
         while (r >= 0 && n < FG_NET_TASKS_MAX && (r = fg_db_step(stmt, err)) == 1) {
                 list[n] = fg_calloc(1, sizeof(**list));

@@ -69,6 +69,7 @@ struct fg_net_member *fg_member_new(struct fg_net *net, const char *task)
 
         (void)snprintf(m->task, sizeof(m->task), "%s", task);
         m->eni = fg_calloc(1, sizeof(*m->eni));
+        m->ns = -1;
         (void)snprintf(m->eni->a.task, sizeof(m->eni->a.task), "%s", task);
         HASH_ADD_STR(net->members, task, m);
         return m;
@@ -79,6 +80,7 @@ void fg_member_free(struct fg_net *net, struct fg_net_member *m)
         HASH_DEL(net->members, m);
         fg_ports_drop(m);
         free(m->names);
+        fg_closep(&m->ns);
         fg_eni_free(m->eni);
         free(m);
 }
@@ -193,6 +195,14 @@ void fg_net_free(struct fg_net *net)
 const struct fg_net_info *fg_net_info(const struct fg_net *net)
 {
         return &net->info;
+}
+
+const char *fg_net_netns(const struct fg_net *net, const char *task)
+{
+        const struct fg_net_member *m;
+
+        HASH_FIND_STR(net->members, task, m);
+        return m && m->eni->a.pair ? m->netns : net->info.namespace_path;
 }
 
 size_t fg_net_tasks(const struct fg_net *net)

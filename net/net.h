@@ -14,7 +14,8 @@
 /*
  * The network of tasks: one VPC, which is a network namespace with a bridge, a TAP per task, a
  * firewall and a resolver, and one veth pair to the outside. Knows neither ECS nor libvirt: it
- * names a TAP and a namespace, and somebody else puts a VM there. Everything here is called on the
+ * names a TAP and a namespace, and somebody else puts a VM there, or a container of the host where
+ * it has made a veth pair instead. Everything here is called on the
  * loop; blocking work happens in a lane of its own, and callbacks run on the loop.
  */
 struct fg_net;
@@ -118,6 +119,7 @@ struct fg_net_request {
         const struct fg_net_port *ports;
         size_t n_ports;
         uint64_t bytes_per_second; /* each way; 0: no limit */
+        bool pair;                 /* for a container of the host: a veth pair in place of a TAP */
 };
 
 struct fg_net_attachment {
@@ -130,9 +132,10 @@ struct fg_net_attachment {
         char ipv4[FG_NET_IP_MAX], ipv6[FG_NET_IP_MAX]; /* ipv6 may be "" */
         unsigned bits4, bits6;
         char gateway4[FG_NET_IP_MAX], gateway6[FG_NET_IP_MAX];
-        char name[64]; /* ip-172-31-0-10.fgrun.internal */
-        char tap[FG_NET_TAP_MAX];
+        char name[64];            /* ip-172-31-0-10.fgrun.internal */
+        char tap[FG_NET_TAP_MAX]; /* or the end of its pair that is a port of the bridge */
         uint64_t bytes_per_second;
+        bool pair;
 };
 
 typedef void (*fg_net_attach_fn)(void *userdata, const char *task,
@@ -148,8 +151,15 @@ int fg_net_reserve(struct fg_net *net, const char *task, const struct fg_net_req
                    struct fg_error *err);
 /** fg_net_release() - of a reservation that was never attached. */
 void fg_net_release(struct fg_net *net, const char *task);
-/** fg_net_attach() - address, TAP, rules, ports; the same attachment again for one that has it. */
+/** fg_net_attach() - address, TAP, rules, ports; the same attachment again for one that has it, but
+ * its pair is made anew: no container may be at it. */
 void fg_net_attach(struct fg_net *net, const char *task, fg_net_attach_fn done, void *userdata);
+/**
+ * fg_net_netns() - path of the network namespace that the task's device is in; borrowed
+ * That of the VPC for a TAP. For a pair one that has nothing else in it, and that goes with the
+ * last process there: start the container in it before fg_net_detach().
+ */
+const char *fg_net_netns(const struct fg_net *net, const char *task);
 /** fg_net_detach() - remove all of it, its reservation too; idempotent. The VM must be gone. */
 void fg_net_detach(struct fg_net *net, const char *task, fg_net_done_fn done, void *userdata);
 /** fg_net_name() - answer @name (or with @on false: no longer) with the task's addresses. */

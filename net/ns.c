@@ -56,9 +56,14 @@ int fg_ns_mount(int fd, const char *path, struct fg_error *err)
         return 0;
 }
 
+int fg_ns_new(struct fg_error *err)
+{
+        return fg_netns_run(-1, open_own, NULL, err);
+}
+
 int fg_ns_make(const char *path, struct fg_error *err)
 {
-        int fd = fg_netns_run(-1, open_own, NULL, err);
+        int fd = fg_ns_new(err);
 
         if (fd >= 0 && fg_ns_mount(fd, path, err) < 0) {
                 (void)close(fd);

@@ -11,6 +11,7 @@
  * it has ended; it is known again by its inode.
  */
 
+int fg_ns_new(struct fg_error *err); /* the descriptor of one that nothing else keeps, or -1 */
 /**
  * fg_ns_make() - a new namespace at @path; the calling thread stays where it is
  * Return: its descriptor, or -1.

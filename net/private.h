@@ -17,6 +17,8 @@ struct fg_net_member {
         struct fg_eni *eni;       /* as requested; as it is once attached */
         bool attached;            /* the journal has it */
         bool leaving;
+        int ns;                     /* that its pair leads to, until a process keeps it; or -1 */
+        char netns[32];             /* the same as a path */
         char *names;                /* more names than the task's own, one a line; NULL: none */
         struct fg_port_hold *held;  /* as many as ports */
         struct fg_forward *forward; /* carries what comes to them, where no rule of the host does */

@@ -110,6 +110,7 @@ static int fill(struct fg_net *net, struct fg_net_member *m, const struct fg_net
                                        "tcp only",
                                        r->ports[i].host);
         m->eni->a.bytes_per_second = r->bytes_per_second;
+        m->eni->a.pair = r->pair;
         m->eni->ports = fg_calloc(r->n_ports + 1, sizeof(*m->eni->ports));
         for (size_t i = 0; i < r->n_ports; i++)
                 m->eni->ports[i].port = r->ports[i];

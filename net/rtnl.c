@@ -129,12 +129,13 @@ int fg_rtnl_add_bridge(struct fg_rtnl *rt, const char *name, const char *mac, st
         return request(rt, &m, EEXIST, "make the bridge", err);
 }
 
-int fg_rtnl_add_veth(struct fg_rtnl *rt, const char *name, const char *peer, int peer_ns,
-                     struct fg_error *err)
+int fg_rtnl_add_veth(struct fg_rtnl *rt, const char *name, const char *peer, const char *mac,
+                     int peer_ns, struct fg_error *err)
 {
         struct message m;
         struct nlmsghdr *nlh = begin_link(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, name);
         struct nlattr *info, *data, *other;
+        unsigned char address[6] = { 0 };
 
         info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
         mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
@@ -142,11 +143,13 @@ int fg_rtnl_add_veth(struct fg_rtnl *rt, const char *name, const char *peer, int
         other = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
         mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
         mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
+        if (mac && fg_mac_parse(mac, address))
+                mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(address), address);
         mnl_attr_put_u32(nlh, IFLA_NET_NS_FD, (uint32_t)peer_ns);
         mnl_attr_nest_end(nlh, other);
         mnl_attr_nest_end(nlh, data);
         mnl_attr_nest_end(nlh, info);
-        return request(rt, &m, EEXIST, "make the pair of devices to the outside", err);
+        return request(rt, &m, EEXIST, "make a pair of devices", err);
 }
 
 int fg_rtnl_remove(struct fg_rtnl *rt, const char *name, struct fg_error *err)

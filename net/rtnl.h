@@ -19,9 +19,9 @@ FG_DEFINE_CLEANUP(struct fg_rtnl *, fg_rtnl_free)
 /** fg_rtnl_index() - of a link. Return: 0 when there is none; -1: error. */
 int fg_rtnl_index(struct fg_rtnl *rt, const char *name, struct fg_error *err);
 int fg_rtnl_add_bridge(struct fg_rtnl *rt, const char *name, const char *mac, struct fg_error *err);
-/** fg_rtnl_add_veth() - @name here, @peer in the namespace @peer_ns. */
-int fg_rtnl_add_veth(struct fg_rtnl *rt, const char *name, const char *peer, int peer_ns,
-                     struct fg_error *err);
+/** fg_rtnl_add_veth() - @name here, @peer with the address @mac (NULL: any) in @peer_ns. */
+int fg_rtnl_add_veth(struct fg_rtnl *rt, const char *name, const char *peer, const char *mac,
+                     int peer_ns, struct fg_error *err);
 int fg_rtnl_remove(struct fg_rtnl *rt, const char *name, struct fg_error *err);
 int fg_rtnl_up(struct fg_rtnl *rt, const char *name, struct fg_error *err);
 /** fg_rtnl_join() - make @name an isolated port of @bridge that neither learns nor floods. */

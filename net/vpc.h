@@ -62,7 +62,12 @@ char *fg_vpc_life(uint64_t inode);
 
 /** fg_vpc_address() - pick a free address for a task and journal the attachment, with a TAP. */
 int fg_vpc_address(struct fg_vpc *vpc, struct fg_eni *eni, struct fg_error *err);
-/** fg_vpc_attach() - make what the journal says. Idempotent. */
+/**
+ * fg_vpc_pair() - make a journaled task's pair, in place of one that is there
+ * Return: a descriptor of the new namespace that its other end is in, or -1.
+ */
+int fg_vpc_pair(struct fg_vpc *vpc, const struct fg_net_attachment *a, struct fg_error *err);
+/** fg_vpc_attach() - make what the journal says. Idempotent. A pair may have gone with its task. */
 int fg_vpc_attach(struct fg_vpc *vpc, const struct fg_eni *eni, struct fg_error *err);
 /** fg_vpc_detach() - remove it, then release it in the journal. */
 int fg_vpc_detach(struct fg_vpc *vpc, const struct fg_eni *eni, struct fg_error *err);

@@ -17,6 +17,8 @@
 #include "core/str.h"
 #include "net/ns.h"
 
+#define PEER "eth0" /* as a NIC is called at first */
+
 /* ---- TAPs ---- */
 
 /* In the VPC's namespace. Persistent: it waits for QEMU, which is given it by name. */
@@ -32,6 +34,13 @@ static int make_tap(void *userdata, struct fg_error *err)
         return fg_ns_set_port(name, err); /* no link-local address of our own on a task's port */
 }
 
+static int join_bridge(struct fg_vpc *vpc, const char *name, struct fg_error *err)
+{
+        if (fg_rtnl_join(vpc->inside, name, FG_RULES_BRIDGE, err) < 0)
+                return -1;
+        return fg_rtnl_up(vpc->inside, name, err);
+}
+
 /* A TAP that exists already is as good. */
 static int ready_tap(struct fg_vpc *vpc, const char *name, struct fg_error *err)
 {
@@ -41,9 +50,7 @@ static int ready_tap(struct fg_vpc *vpc, const char *name, struct fg_error *err)
         (void)snprintf(own, sizeof(own), "%s", name);
         if (there < 0 || (there == 0 && fg_netns_run(vpc->ns, make_tap, own, err) < 0))
                 return -1;
-        if (fg_rtnl_join(vpc->inside, name, FG_RULES_BRIDGE, err) < 0)
-                return -1;
-        return fg_rtnl_up(vpc->inside, name, err);
+        return join_bridge(vpc, name, err);
 }
 
 static void new_tap_name(struct fg_vpc *vpc, char ret[FG_NET_TAP_MAX])
@@ -62,14 +69,6 @@ int fg_vpc_fill(struct fg_vpc *vpc, struct fg_error *err)
                 vpc->n_taps++;
         }
         return 0;
-}
-
-static void take_tap(struct fg_vpc *vpc, char ret[FG_NET_TAP_MAX])
-{
-        if (vpc->n_taps > 0)
-                memcpy(ret, vpc->taps[--vpc->n_taps], FG_NET_TAP_MAX);
-        else
-                new_tap_name(vpc, ret);
 }
 
 struct sweep {
@@ -196,8 +195,11 @@ int fg_vpc_address(struct fg_vpc *vpc, struct fg_eni *eni, struct fg_error *err)
         set_ids(&eni->a);
         set_ipv4(&eni->a, &cidr, (uint32_t)host);
         set_ipv6(&eni->a, vpc->config->subnets[subnet].cidr6, (uint32_t)host);
-        pooled = vpc->n_taps > 0;
-        take_tap(vpc, eni->a.tap);
+        pooled = vpc->n_taps > 0 && !eni->a.pair;
+        if (pooled)
+                memcpy(eni->a.tap, vpc->taps[--vpc->n_taps], FG_NET_TAP_MAX);
+        else
+                new_tap_name(vpc, eni->a.tap);
         if (fg_journal_add(&vpc->journal, eni, err) == 0)
                 return 0;
         if (pooled) /* its place is still free */
@@ -253,13 +255,42 @@ static int set_rules(struct fg_vpc *vpc, const struct fg_eni *eni, bool on, stru
         return outside.len > 0 ? fg_nft_run(vpc->nft_outside, outside.data, err) : 0;
 }
 
+/* In the VPC's namespace. */
+static int set_port(void *userdata, struct fg_error *err)
+{
+        return fg_ns_set_port(userdata, err);
+}
+
+/* One that is there may be about to go with the container that it led to. */
+int fg_vpc_pair(struct fg_vpc *vpc, const struct fg_net_attachment *a, struct fg_error *err)
+{
+        fg_autoclose int ns = fg_ns_new(err);
+        char own[FG_NET_TAP_MAX];
+
+        (void)snprintf(own, sizeof(own), "%s", a->tap);
+        if (ns < 0 || fg_rtnl_remove(vpc->inside, a->tap, err) < 0 ||
+            fg_rtnl_add_veth(vpc->inside, a->tap, PEER, a->mac, ns, err) < 0 ||
+            fg_netns_run(vpc->ns, set_port, own, err) < 0)
+                return fg_wrap(err, "attach %s", a->id);
+        return fg_take_fd(ns);
+}
+
+static int ready_port(struct fg_vpc *vpc, const struct fg_net_attachment *a, struct fg_error *err)
+{
+        struct fg_error ignored;
+
+        if ((a->pair ? join_bridge : ready_tap)(vpc, a->tap, err) == 0 &&
+            fg_rtnl_forward(vpc->inside, a->tap, a->mac, err) == 0)
+                return 0;
+        /* A pair goes with its container, at any moment; a new one is made with a new one. */
+        return a->pair && fg_rtnl_index(vpc->inside, a->tap, &ignored) == 0 ? 0 : -1;
+}
+
 int fg_vpc_attach(struct fg_vpc *vpc, const struct fg_eni *eni, struct fg_error *err)
 {
         const struct fg_net_attachment *a = &eni->a;
 
-        if (ready_tap(vpc, a->tap, err) < 0 ||
-            fg_rtnl_forward(vpc->inside, a->tap, a->mac, err) < 0 ||
-            set_neighbours(vpc, a, true, err) < 0)
+        if (ready_port(vpc, a, err) < 0 || set_neighbours(vpc, a, true, err) < 0)
                 return fg_wrap(err, "attach %s", a->id);
         return set_rules(vpc, eni, true, err) < 0 ? fg_wrap(err, "attach %s", a->id) : 0;
 }

@@ -200,7 +200,7 @@ static int open_pair(struct fg_vpc *vpc, struct fg_error *err)
 {
         look_at_ipv6(vpc);
         if (set_addresses(vpc, err) < 0 ||
-            fg_rtnl_add_veth(vpc->outside, vpc->name, FG_RULES_UPLINK, vpc->ns, err) < 0 ||
+            fg_rtnl_add_veth(vpc->outside, vpc->name, FG_RULES_UPLINK, NULL, vpc->ns, err) < 0 ||
             set_outside(vpc, err) < 0)
                 return fg_wrap(err, "the way out of the VPC");
         if (fg_netns_run(vpc->ns, set_inside, vpc, err) < 0 || fg_vpc_forward(vpc, err) < 0)

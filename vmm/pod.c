@@ -47,6 +47,7 @@ struct call {
         struct pods *pods;
         struct fg_vm_spec spec; /* with strings and disks of its own */
         struct fg_vm_disk disks[FG_VM_DISKS_MAX];
+        struct fg_vm_nic nic;
         struct fg_error err;
         fg_vmm_done_fn done;
         void *userdata;
@@ -140,6 +141,7 @@ static void call_finish(struct call *c)
         for (size_t i = 0; i < c->spec.n_disks; i++)
                 free((char *)c->disks[i].path);
         free((char *)c->spec.scratch);
+        free((char *)c->nic.netns);
         free(c);
 }
 
@@ -176,6 +178,10 @@ static void pods_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm
                 c->disks[i].path = fg_strdup(spec->disks[i].path);
         }
         c->spec.disks = c->disks;
+        if (spec->nic) {
+                c->nic.netns = fg_strdup(spec->nic->netns);
+                c->spec.nic = &c->nic;
+        }
         if (!find(c->pods, spec->id))
                 (void)pod_new(c->pods, spec->id);
         c->job = (struct fg_job){ .work = start_work, .done = start_done };

@@ -21,6 +21,7 @@
 #include "core/cleanup.h"
 #include "core/fs.h"
 #include "core/json.h"
+#include "core/netns.h"
 #include "core/process.h"
 #include "core/str.h"
 #include "vmm/paths.h"
@@ -100,12 +101,19 @@ static int spawn(const char *const argv[], int channel, int lock_fd, const char 
                        ?: posix_spawnp(ret, argv[0], &a, &attr, (char *const *)argv, environ);
 }
 
-static int run(const char *run_dir, const char *id, int channel, int lock_fd, struct fg_error *err)
+struct launch {
+        const char *run_dir, *id;
+        int channel, lock;
+};
+
+/* In the network namespace that the pod is to be in, if it gets no new one. */
+static int run(void *userdata, struct fg_error *err)
 {
-        fg_autofree char *dir = fg_vm_dir(run_dir, id);
-        fg_autofree char *state = fg_asprintf("%s/" STATE, run_dir);
-        fg_autofree char *console = fg_vm_path(run_dir, id, FG_POD_CONSOLE);
-        fg_autofree char *pid_file = fg_vm_path(run_dir, id, PID_FILE);
+        const struct launch *l = userdata;
+        fg_autofree char *dir = fg_vm_dir(l->run_dir, l->id);
+        fg_autofree char *state = fg_asprintf("%s/" STATE, l->run_dir);
+        fg_autofree char *console = fg_vm_path(l->run_dir, l->id, FG_POD_CONSOLE);
+        fg_autofree char *pid_file = fg_vm_path(l->run_dir, l->id, PID_FILE);
         const char *const argv[] = { FG_POD_RUNTIME,
                                      "--root",
                                      state,
@@ -117,11 +125,11 @@ static int run(const char *run_dir, const char *id, int channel, int lock_fd, st
                                      pid_file,
                                      "--preserve-fds",
                                      "1",
-                                     id,
+                                     l->id,
                                      NULL };
         fg_cleanup(fg_buf_finish) struct fg_buf said = FG_BUF_INIT(OUTPUT_MAX);
-        fg_autoclose int high_channel = fcntl(channel, F_DUPFD_CLOEXEC, ABOVE);
-        fg_autoclose int high_lock = fcntl(lock_fd, F_DUPFD_CLOEXEC, ABOVE);
+        fg_autoclose int high_channel = fcntl(l->channel, F_DUPFD_CLOEXEC, ABOVE);
+        fg_autoclose int high_lock = fcntl(l->lock, F_DUPFD_CLOEXEC, ABOVE);
         struct fg_error ignored;
         int r, status = 0;
         pid_t pid;
@@ -192,8 +200,10 @@ int fg_pod_start(const char *run_dir, const char *init, const struct fg_vm_spec 
                 .disks = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } },
         };
         fg_autoclose int locked = -1, channel = -1;
+        struct launch launch;
 
         memcpy(pod.id, spec->id, sizeof(pod.id));
+        pod.network = spec->nic != NULL;
         if (fg_mkdir_p(root, 0700, err) < 0)
                 return -1;
         locked = lock(dir, err);
@@ -202,7 +212,9 @@ int fg_pod_start(const char *run_dir, const char *init, const struct fg_vm_spec 
         channel = listen_on(channel_path, err);
         if (channel < 0 || open_disks(&pod, spec, err) < 0 || write_config(run_dir, &pod, err) < 0)
                 return -1;
-        return run(run_dir, spec->id, channel, locked, err);
+        launch = (struct launch){ run_dir, spec->id, channel, locked };
+        return spec->nic ? fg_netns_run_path(spec->nic->netns, run, &launch, err)
+                         : run(&launch, err);
 }
 
 /* ---- what runs ---- */

@@ -33,7 +33,7 @@ static const struct {
         NAME(CAP_SYS_CHROOT),  NAME(CAP_SYS_PTRACE), NAME(CAP_SYS_RESOURCE),
 #undef NAME
 };
-static const char *const namespaces[] = { "pid", "mount", "ipc", "uts", "network" };
+static const char *const namespaces[] = { "network", "pid", "mount", "ipc", "uts" };
 
 static struct json_object *strings(const char *const *list, size_t n)
 {
@@ -150,7 +150,7 @@ static struct json_object *linux_of(const struct fg_pod *pod)
         struct json_object *l = json_object_new_object(), *list = json_object_new_array();
         fg_autofree char *cgroup = fg_asprintf("/" FG_POD_CGROUP_PREFIX "%s", pod->id);
 
-        for (size_t i = 0; i < FG_ARRAY_SIZE(namespaces); i++) {
+        for (size_t i = pod->network ? 1 : 0; i < FG_ARRAY_SIZE(namespaces); i++) {
                 struct json_object *ns = json_object_new_object();
 
                 fg_json_set_str(ns, "type", namespaces[i]);

@@ -61,9 +61,10 @@ struct fg_vm_disk {
         char serial[FG_VM_SERIAL_LEN + 1]; /* by which the guest finds it; letters and digits */
 };
 
-/* A network card: a TAP that exists already. Strings are borrowed for the call; copied. */
+/* A network card: a TAP in @netns that exists already; or, for a pod, it is in @netns already,
+   where the pod will be. Strings are borrowed for the call; copied. */
 struct fg_vm_nic {
-        const char *netns; /* path of the network namespace in which the TAP is */
+        const char *netns; /* path of a network namespace */
         const char *tap, *mac;
 };
 

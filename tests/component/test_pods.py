@@ -6,16 +6,25 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import time
 
 import pytest
 
 import fgd as fgd_harness
+import ownnet
 from conftest import BUILD, ROOT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("runc"), reason="needs root and runc")
 
+WEB = {"groupId": "sg-0000aaaa", "groupName": "web", "ipPermissions": [
+    {"ipProtocol": "tcp", "fromPort": 80, "toPort": 80, "userIdGroupPairs": [{"groupId": "sg-0000bbbb"}]},
+    {"ipProtocol": "udp", "fromPort": 9, "toPort": 9, "userIdGroupPairs": [{"groupId": "sg-0000bbbb"}]}]}
+CLIENT = {"groupId": "sg-0000bbbb", "groupName": "client", "ipPermissionsEgress": [
+    {"ipProtocol": "-1", "ipRanges": [{"cidrIp": "0.0.0.0/0"}], "ipv6Ranges": [{"cidrIpv6": "::/0"}]}]}
+SERVE = "trap exit TERM; mkdir /www; hostname > /www/index.html; httpd -p 80 -h /www; echo up; sleep 1000 & wait"
 IDLE = "trap exit TERM; echo up; sleep 1000 & wait"
 SPLIT = os.path.exists("/sys/fs/cgroup/cgroup.controllers")  # cgroup v2 alone
 
@@ -29,16 +38,20 @@ def busybox():
 
 
 @pytest.fixture(scope="module")
-def module_fgd():
+def module_fgd(tmp_path_factory):
     import conftest
-    with fgd_harness.running(conftest.PROGRAM, conftest.HYPERVISOR, isolation="container") as daemon:
+    path = tmp_path_factory.mktemp("network") / "network.json"
+    path.write_text(json.dumps({"securityGroups": [WEB, CLIENT]}), encoding="ascii")
+    with fgd_harness.running(conftest.PROGRAM, conftest.HYPERVISOR, isolation="container", network="vpc",
+                             network_config=path) as daemon:
         yield daemon
 
 
 @pytest.fixture
 def pod(busybox):
     def make(script, **more):
-        container = {"name": "app", "image": busybox, "command": ["sh", "-c", script], **more.pop("container", {})}
+        container = {"name": "app", "image": busybox, "command": ["sh", "-c", script], "stopTimeout": 2,
+                     **more.pop("container", {})}
         return {"family": "pod", "cpu": "256", "memory": "512", "containerDefinitions": [container],
                 "fgrun": {"isolation": "container"}, **more}
     return make
@@ -54,6 +67,18 @@ def wait_for(condition, what, seconds=30):
 
 def pid_of(fgd, task):
     return int(pathlib.Path(f"{fgd.directory}/run/pods/{task}/pid").read_text(encoding="ascii"))
+
+
+def pairs(fgd):
+    """The devices in the VPC that lead to containers."""
+    with ownnet.inside(os.open(f"{fgd.directory}/run/vpc/net", os.O_RDONLY)):
+        listed = subprocess.run(["ip", "-br", "link", "show", "type", "veth"], check=True, stdout=subprocess.PIPE).stdout
+    return [line for line in listed.decode().splitlines() if line.startswith("tap")]
+
+
+def stop(fgd, task):
+    fgd.call("POST", f"/v1/tasks/{task}/stop", {})
+    return fgd.get(task, wait="STOPPED")
 
 
 def traces(fgd, task):
@@ -154,6 +179,93 @@ def test_the_prepared_image_is_its_root(module_fgd, pod):
     wait_for(lambda: way() == "prepared", "a prepared image")
 
 
+def member(group):
+    return {"awsvpcConfiguration": {"subnets": ["default"], "securityGroups": [group]}}
+
+
+def address(task, name="privateIPv4Address"):
+    return {d["name"]: d["value"] for d in task["attachments"][0]["details"]}[name]
+
+
+def get(port):
+    """What the published port says, or None."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+            s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            s.settimeout(5)
+            return b"".join(iter(lambda: s.recv(4096), b"")).decode().rpartition("\r\n\r\n")[2] or None
+    except OSError:
+        return None
+
+
+@pytest.fixture
+def server(module_fgd, pod):
+    """It and its port of the host."""
+    definition = pod(SERVE, family="web", container={"portMappings": [{"containerPort": 80}]})
+    task = module_fgd.run(definition, networkConfiguration=member("web"), publish=[{"hostPort": 8080, "containerPort": 80}])
+    wait_for(lambda: module_fgd.output_of(task["fgrun"]["id"]), "its output")
+    task = module_fgd.get(task["fgrun"]["id"], wait="RUNNING")
+    yield task
+    if module_fgd.get(task["fgrun"]["id"])["lastStatus"] != "STOPPED":
+        stop(module_fgd, task["fgrun"]["id"])
+
+
+def test_it_is_in_the_vpc(module_fgd, pod, server):
+    """With the groups, the names, the published port and the IPv6 that a VM has."""
+    fgd = module_fgd
+    page = address(server, "privateDnsName") + "\n"
+    assert get(8080) == page
+    ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 9 nc -w 2 {} 80"
+    script = (f"{ask.format(address(server))}; {ask.format(address(server, 'ipv6Address'))}; "
+              "nslookup web.fgrun.internal; grep nameserver /etc/resolv.conf; "
+              "wget -qO- $ECS_CONTAINER_METADATA_URI_V4 | grep -o 'IPv4Addresses.*' | cut -d, -f1")
+    client = fgd.stopped(fgd.run(pod(script), networkConfiguration=member("client")))
+    said = fgd.output_of(client["fgrun"]["id"]).decode()
+    assert said.count(page) == 2 and said.count(f"Address: {address(server)}\n") == 1, said
+    assert "nameserver 169.254.169.253" in said and f'"{address(client)}"' in said, said
+    other = fgd.stopped(fgd.run(pod(ask.format(address(server)))))
+    assert page not in fgd.output_of(other["fgrun"]["id"]).decode()
+    stop(fgd, server["fgrun"]["id"])
+    assert get(8080) is None
+    assert fgd.call("GET", "/v1/network")["networkInterfaces"] == [] and pairs(fgd) == []
+
+
+def test_it_speaks_as_nobody_else(module_fgd, pod, server):
+    """Datagrams from its namespace, with its own address and with another's, to who may hear the other."""
+    fgd = module_fgd
+    tasks = [fgd.run(pod(IDLE), networkConfiguration=member("client"))["fgrun"]["id"] for _ in range(2)]
+    sender, friend = [fgd.get(task, wait="RUNNING") for task in tasks]
+    with ownnet.inside(os.open(f"/proc/{pid_of(fgd, server['fgrun']['id'])}/ns/net", os.O_RDONLY)):
+        ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with ownnet.inside(os.open(f"/proc/{pid_of(fgd, tasks[0])}/ns/net", os.O_RDONLY)):
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    ear.bind(("", 9))
+    ear.settimeout(0.5)
+    for source in (address(friend), "127.0.0.1", address(server), address(sender)):
+        packet = struct.pack(">BBHHHBBH", 0x45, 0, 32, 1, 0, 64, 17, 0) + socket.inet_aton(source)
+        raw.sendto(packet + socket.inet_aton(address(server)) + struct.pack(">HHHH", 9, 9, 12, 0) + b"here", (address(server), 9))
+    assert ear.recvfrom(100) == (b"here", (address(sender), 9))  # and from no other
+    with pytest.raises(TimeoutError):
+        ear.recv(100)
+    ear.close()
+    raw.close()
+    for task in tasks:
+        stop(fgd, task)
+
+
+def test_its_network_outlives_fgd(module_fgd, server):
+    """Killed while it runs, and taken up; nothing is left after it, though another fgd made it."""
+    fgd = module_fgd
+    page = get(8080)
+    fgd.kill()
+    assert page and get(8080) == page  # nobody is needed for it
+    fgd.start()
+    assert get(8080) == page and len(pairs(fgd)) == 1
+    stop(fgd, server["fgrun"]["id"])
+    assert get(8080) is None and traces(fgd, server["fgrun"]["id"]) == []
+    assert fgd.call("GET", "/v1/network")["networkInterfaces"] == [] and pairs(fgd) == []
+
+
 def test_refused_where_it_is_off(fgd, pod):
     with pytest.raises(fgd_harness.Failure, match="fgrun.isolation: 'container' is refused.*isolation = container"):
         fgd.run(pod("exit 0"))
@@ -161,11 +273,11 @@ def test_refused_where_it_is_off(fgd, pod):
 
 
 def test_refused_fields_by_name(module_fgd, pod):
-    container = {"portMappings": [{"containerPort": 80}], "systemControls": [{"namespace": "net.core.somaxconn", "value": "9"}],
+    container = {"systemControls": [{"namespace": "net.core.somaxconn", "value": "9"}],
                  "linuxParameters": {"capabilities": {"add": ["SYS_PTRACE"]}}, **({} if SPLIT else {"cpu": 10, "memory": 64})}
     with pytest.raises(fgd_harness.Failure) as failure:
-        module_fgd.run(pod("exit 0", container=container), publish=[{"hostPort": 8080, "containerPort": 80}])
-    names = ["publish", "portMappings", "systemControls", "capabilities.add", *([] if SPLIT else ["cpu", "memory"])]
+        module_fgd.run(pod("exit 0", container=container))
+    names = ["systemControls", "capabilities.add", *([] if SPLIT else ["cpu", "memory"])]
     assert all(name in str(failure.value) for name in names), failure.value
 
 
@@ -208,12 +320,11 @@ def test_the_runtime_lost_its_notes(start, pod):
 
 
 def test_fgd_is_killed_while_it_starts_one(start, pod):
-    with start(isolation="container") as fgd:
+    with start(isolation="container", network="vpc") as fgd:
         for _ in range(5):
             task = fgd.run(pod(IDLE))["fgrun"]["id"]
             wait_for(lambda: os.path.exists(f"{fgd.directory}/run/pods/{task}"), "its directory")
             fgd.kill()
             fgd.start()
-            fgd.call("POST", f"/v1/tasks/{task}/stop", {})
-            fgd.get(task, wait="STOPPED")
-            assert traces(fgd, task) == []
+            stop(fgd, task)
+            assert traces(fgd, task) == [] and pairs(fgd) == []

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A host, a world outside of it, and guests without VMs: all are network namespaces of the test.
 
-A guest is a namespace whose device is wired to the TAP that net/ made for it, as QEMU would be; a
-raw guest is that TAP alone, for frames that no kernel would send.
+A guest is a namespace whose device is wired to the TAP that net/ made for it, as QEMU would be; or,
+with "pair", the namespace that net/ made, as runc would be in it. A raw guest is that TAP alone, for
+frames that no kernel would send.
 """
 
 import contextlib
@@ -38,6 +39,11 @@ def open_tap(ns, name):
         fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH14x", name.encode(), IFF_TAP | IFF_NO_PI))
     return fd
+
+
+def open_netns(lab, a):
+    """Where the other end of its pair is."""
+    return os.open(a["netns"].replace("self", str(lab.net.process.pid)), os.O_RDONLY)
 
 
 def run(ns, *argv, check=True, timeout=30):
@@ -80,13 +86,16 @@ class Wire:
 class Guest:
     """Configured as guest-init does it, by what the attachment says."""
 
-    def __init__(self, vpc, a):
+    def __init__(self, lab, vpc, a):
         self.a = a
         self.ipv4, self.ipv6 = a["ipv4"], a["ipv6"]
-        self.ns = ownnet.new()
-        self.wire = Wire(open_tap(vpc, a["tap"]), open_tap(self.ns, "eth0"))
+        if a["pair"]:
+            self.ns, self.wire = open_netns(lab, a), None
+        else:
+            self.ns = ownnet.new()
+            self.wire = Wire(open_tap(vpc, a["tap"]), open_tap(self.ns, "eth0"))
+            ip(self.ns, f"link set eth0 address {a['mac']}")
         ip(self.ns, f"""
-            link set eth0 address {a['mac']}
             link set eth0 up
             addr add {a['ipv4']}/{a['bits4']} dev eth0
             route add default via {a['gateway4']}""")
@@ -96,7 +105,8 @@ class Guest:
                 -6 route add default via {a['gateway6']}""")
 
     def close(self):
-        self.wire.cut()
+        if self.wire:
+            self.wire.cut()
         os.close(self.ns)
 
     def ping(self, address, check=False):
@@ -261,7 +271,7 @@ class Lab:
 
     def guest(self, *words):
         vpc = self.vpc
-        g = Guest(vpc, self.attach(*words))
+        g = Guest(self, vpc, self.attach(*words))
         os.close(vpc)
         self.guests.append(g)
         return g

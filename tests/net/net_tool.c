@@ -2,7 +2,7 @@
 /*
  * A test program around net.h: commands on stdin, one answer on stdout for each, as a line of JSON.
  *   net-tool STATE_DIR RUN_DIR [CONFIG]
- *   attach TASK [subnet=ID] [group=ID] [port=[ADDR:]HOST:CONTAINER[/udp]] [rate=BYTES]
+ *   attach TASK [subnet=ID] [group=ID] [port=[ADDR:]HOST:CONTAINER[/udp]] [rate=BYTES] [pair]
  *   detach TASK | name TASK NAME | noname TASK NAME | list | info | cycle N
  *   hide: from here on in a mount namespace of its own, as fgd may be
  * CONFIG: lines "subnet ID CIDR [CIDR6]" and "group ID NAME" and, after its group,
@@ -71,6 +71,7 @@ static struct json_object *attachment_json(const struct fg_net_attachment *a)
         fg_json_set_str(o, "gateway6", a->gateway6);
         fg_json_set_str(o, "name", a->name);
         fg_json_set_str(o, "tap", a->tap);
+        fg_json_set_bool(o, "pair", a->pair);
         return o;
 }
 
@@ -81,7 +82,11 @@ static void on_attached(void *userdata, const char *task, const struct fg_net_at
                 fg_net_release(tool.net, task);
                 say_error(err);
         } else {
-                say(attachment_json(a));
+                struct json_object *o = attachment_json(a);
+
+                if (a->pair)
+                        fg_json_set_str(o, "netns", fg_net_netns(tool.net, task));
+                say(o);
         }
 }
 
@@ -134,6 +139,8 @@ static void attach(const char *task, char *rest)
                         r.n_ports++;
                 else if (fg_starts_with(word, "rate="))
                         (void)fg_parse_u64(word + 5, &r.bytes_per_second);
+                else if (fg_streq(word, "pair"))
+                        r.pair = true;
         }
         if (fg_net_reserve(tool.net, task, &r, &err) < 0)
                 say_error(&err);

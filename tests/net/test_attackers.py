@@ -14,6 +14,7 @@ from conftest import WEB
 import netlab
 from netlab import HOST, OUTSIDE, Server, ask, ownnet
 
+SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 BROADCAST = b"\xff" * 6
 
 
@@ -59,13 +60,26 @@ def icmp6(source, to, body):
     return ip6(source, to, 58, body[:2] + struct.pack(">H", checksum(pseudo + body)) + body[4:], hops=255)
 
 
+def open_pair(lab, a):
+    """The other end of a pair, past all that the kernel there would do."""
+    ns = netlab.open_netns(lab, a)
+    netlab.run(ns, "sysctl", "-qw", "net.ipv6.conf.eth0.disable_ipv6=1")
+    netlab.ip(ns, "link set eth0 up arp off")
+    with ownnet.inside(ns), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+        s.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        s.bind(("eth0", 3))  # all protocols
+        s.setblocking(False)
+        os.close(ns)
+        return s.detach()
+
+
 class Attacker:
     """A TAP without a kernel behind it."""
 
     def __init__(self, lab, *words):
         self.a = lab.attach(*words)
         vpc = lab.vpc
-        self.fd = netlab.open_tap(vpc, self.a["tap"])
+        self.fd = open_pair(lab, self.a) if self.a["pair"] else netlab.open_tap(vpc, self.a["tap"])
         os.close(vpc)
         self.router = mac(lab.vpc_run("sh", "-c", "ip -o link show br0 | sed 's/.*ether //; s/ .*//'").strip())
         self.mac = mac(self.a["mac"])
@@ -84,9 +98,9 @@ class Attacker:
         os.close(self.fd)
 
 
-@pytest.fixture
-def attacker(lab):
-    it = Attacker(lab)
+@pytest.fixture(params=["tap", "pair"])
+def attacker(lab, request):
+    it = Attacker(lab, request.param)
     yield it
     it.close()
 

@@ -49,6 +49,33 @@ def test_tasks_outlive_it(lab):
     server.close()
 
 
+def test_pairs_outlive_it(lab):
+    """As long as somebody is at the other end; one that went with its container is made again."""
+    a, b, c = lab.guest("pair", "port=8080:80"), lab.guest(), lab.attach("pair")
+    server = Server(a.ns, a.ipv4, 80)
+    lab.net.kill()
+    netlab.until(lambda: c["tap"] not in taps(lab))  # nobody was
+    assert ask(b.ns, a.ipv4, 80) == b.ipv4 and ask(lab.outside, HOST, 8080) == OUTSIDE
+    assert lab.net.start()["usable"]
+    assert len(lab.net.do("list")["tasks"]) == 3
+    assert ask(b.ns, a.ipv4, 80) == b.ipv4 and ask(b.ns, a.ipv6, 80) is None  # refused, by who is there
+    again = lab.net.do("attach", c["task"])
+    assert {**again, "netns": ""} == {**c, "netns": ""}
+    vpc = lab.vpc
+    lab.guests.append(netlab.Guest(lab, vpc, again))
+    os.close(vpc)
+    assert lab.guests[-1].ping(a.a["gateway4"]) and ask(lab.guests[-1].ns, a.ipv4, 80) == c["ipv4"]
+    gone = {a.a["tap"], c["tap"]}
+    server.close()
+    for g in (a, lab.guests[-1]):
+        lab.net.do("detach", g.a["task"])  # with all that is still in it
+    left = lab.vpc_run("nft", "list", "set", "bridge", "fgrun", "eni_mac")
+    assert not gone & set(taps(lab)) and left.count('"tap') == 1 and b.a["mac"] in left
+    lab.guests.remove(a)
+    lab.guests.pop().close()
+    a.close()
+
+
 def test_a_stop_leaves_tasks_and_a_start_takes_them_up(lab):
     a = lab.guest()
     lab.net.stop()
@@ -61,7 +88,8 @@ def test_killed_at_random_points(lab):
     dice = random.Random(os.environ.get("FG_SEED", time.time_ns()))
     for _ in range(15):
         for _ in range(4):
-            lab.net.send("attach", lab.new_task(), f"port={dice.randrange(20000, 60000)}:80", "rate=100000")
+            lab.net.send("attach", lab.new_task(), f"port={dice.randrange(20000, 60000)}:80", "rate=100000",
+                         *dice.choice([[], ["pair"]]))
             if lab.task > 3 and dice.random() < 0.5:
                 lab.net.send("detach", f"{lab.task - 3:032x}")
         time.sleep(dice.random() * 0.12)
@@ -70,7 +98,7 @@ def test_killed_at_random_points(lab):
         assert lab.net.start()["usable"]
         tasks = lab.net.do("list")["tasks"]
         assert len({t["ipv4"] for t in tasks}) == len(tasks)
-        assert {t["tap"] for t in tasks} <= set(taps(lab))
+        assert {t["tap"] for t in tasks if not t["pair"]} <= set(taps(lab))
         assert len({t["tap"] for t in tasks}) == len(tasks)
         # mac, arp, ip4, two of ip6; its two rates name it twice
         assert elements(lab) == 9 * len(tasks)

@@ -245,7 +245,7 @@ def test_a_resolver_that_tasks_cannot_reach(lab, address):
         assert info["usable"], info
         a = lab.attach()
         ns = os.open(f"/proc/{netlab.resolvers(f'{lab.directory}/run')[0]}/ns/net", os.O_RDONLY)
-        guest = netlab.Guest(ns, a)
+        guest = netlab.Guest(lab, ns, a)
         lab.guests.append(guest)
         assert resolve(guest.ns, "www.example.org") == ["192.0.2.7"]
         assert resolve(guest.ns, "www.example.org", server=address, timeout=0.5) is None
@@ -259,9 +259,10 @@ def test_a_resolver_that_tasks_cannot_reach(lab, address):
         os.kill(pid, 15)
 
 
-@pytest.mark.parametrize("way", ["out", "in"])
+@pytest.mark.parametrize("way", ["out", "in", "out pair", "in pair"])
 def test_rate(lab, way):
-    a, b = lab.guest("rate=200000"), lab.guest()
+    way, *kind = way.split()
+    a, b = lab.guest("rate=200000", *kind), lab.guest()
     sender, receiver = (a, b) if way == "out" else (b, a)
     with netlab.ownnet.inside(receiver.ns):
         sink = netlab.socket.socket(netlab.socket.AF_INET, netlab.socket.SOCK_DGRAM)

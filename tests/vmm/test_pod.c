@@ -65,6 +65,20 @@ static void test_spec(void **state)
         assert_string_equal(text, want.data);
 }
 
+/* One with a network is in a namespace already, with its runtime. */
+static void test_network(void **state)
+{
+        struct fg_pod with = pod;
+        fg_autojson *spec = NULL;
+        const char *text;
+
+        with.network = true;
+        spec = fg_pod_spec(&with);
+        text = json_object_to_json_string(fg_json_arr(fg_json_obj(spec, "linux"), "namespaces"));
+        assert_string_equal(text, "[ { \"type\": \"pid\" }, { \"type\": \"mount\" }, "
+                                  "{ \"type\": \"ipc\" }, { \"type\": \"uts\" } ]");
+}
+
 static void test_needs_root(void **state)
 {
         const struct fg_vmm without = { .pods = NULL };
@@ -78,6 +92,7 @@ static void test_needs_root(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_spec),
+                                            cmocka_unit_test(test_network),
                                             cmocka_unit_test(test_needs_root) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
