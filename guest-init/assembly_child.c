@@ -95,7 +95,7 @@ static int confine(struct child *c, const char *dir, struct fg_error *err)
 {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return fg_fail_errno(err, errno, "prctl");
-        if (fg_cgroup_killable(err) < 0)
+        if (fg_ordinary(err) < 0)
                 return -1;
         umask(0);
         if (mkdir(dir, 0700) < 0 || chdir(dir) < 0 || mkdir(FG_IMAGE_ROOT, 0755) < 0 ||

@@ -160,6 +160,20 @@ static int start_pause(struct fg_task *t, struct fg_error *err)
         return mode && fg_streq(mode, "task") ? fg_pause_start(&t->pause, err) : 0;
 }
 
+/* The task starts without it as well. */
+static int stand_by(struct fg_task *t, struct json_object *serials, struct fg_error *err)
+{
+        const char *first = json_object_get_string(json_object_array_get_idx(serials, 0));
+        fg_autofree char *dir = disk_dir(first);
+        struct fg_error failed;
+
+        if (fg_network_make_files(FG_SCRATCH_ETC, err) < 0)
+                return -1;
+        if (fg_standby_make(&t->standby, dir, &failed) < 0)
+                fg_console("standing by over %s: %s", first, failed.msg);
+        return 0;
+}
+
 int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err)
 {
         struct entropy nothing = { 0 }; /* of value: the second time is faster */
@@ -177,6 +191,7 @@ int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error
         if (!t->parked && fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         t->parked = true;
+        fg_standby_end(&t->standby);
         for (size_t i = 0; i < json_object_array_length(serials); i++) {
                 const char *serial = json_object_get_string(json_object_array_get_idx(serials, i));
                 fg_autofree char *dir = disk_dir(serial);
@@ -189,7 +204,7 @@ int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error
                 if (fg_rehearse_image(dir, &failed) < 0)
                         fg_console("rehearsal of %s: %s", serial, failed.msg);
         }
-        return 0;
+        return stand_by(t, serials, err);
 }
 
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err)

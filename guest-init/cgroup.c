@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -193,7 +194,9 @@ void fg_cgroup_remove(unsigned index)
         (void)rmdir(dir);
 }
 
-int fg_cgroup_killable(struct fg_error *err)
+int fg_ordinary(struct fg_error *err)
 {
+        if (!fg_pod && setpriority(PRIO_PROCESS, 0, 0) < 0)
+                return fg_fail_errno(err, errno, "setpriority");
         return put("/proc/self", "oom_score_adj", "0", err);
 }

@@ -31,5 +31,5 @@ int fg_cgroup_probe(unsigned index, struct fg_error *err);
 void fg_cgroup_kill_probe(unsigned index); /* the check that runs, and all it has started */
 void fg_cgroup_kill(unsigned index);       /* every process of the container */
 void fg_cgroup_remove(unsigned index);
-/** fg_cgroup_killable() - undo, for a child, PID 1's own protection from the OOM killer */
-int fg_cgroup_killable(struct fg_error *err);
+/** fg_ordinary() - for a child: the OOM killer spares PID 1, and it comes first; others do not */
+int fg_ordinary(struct fg_error *err);

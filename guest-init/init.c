@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,6 +64,15 @@ static int watch_children(struct init *i, struct fg_error *err)
         return fg_loop_add(&i->loop, &i->signals, EPOLLIN, err);
 }
 
+/* Whatever containers do, their ends and their output are dealt with; their processes are as
+   usual, see fg_ordinary(). */
+static int come_first(struct fg_error *err)
+{
+        if (!fg_pod && setpriority(PRIO_PROCESS, 0, PRIO_MIN) < 0)
+                return fg_fail_errno(err, errno, "setpriority");
+        return 0;
+}
+
 static int protect_from_oom(struct fg_error *err)
 {
         fg_cleanup(fclosep) FILE *f = fopen("/proc/self/oom_score_adj", "we");
@@ -76,7 +86,7 @@ static int set_up(struct init *i, struct fg_error *err)
 {
         if (!fg_pod && (fg_modules_load(err) < 0 || fg_mounts_init(err) < 0))
                 return -1;
-        if (protect_from_oom(err) < 0 || fg_mounts_loopback(err) < 0 ||
+        if (come_first(err) < 0 || protect_from_oom(err) < 0 || fg_mounts_loopback(err) < 0 ||
             fg_loop_init(&i->loop, err) < 0 || watch_children(i, err) < 0)
                 return -1;
         fg_task_init(&i->task, &i->loop);

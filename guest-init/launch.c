@@ -11,6 +11,7 @@
 #include "guest-init/cgroup.h"
 #include "guest-init/container.h"
 #include "guest-init/link.h"
+#include "guest-init/standby.h"
 
 enum { STDOUT, STDERR, REPORT, INPUT, PIPES };
 
@@ -65,15 +66,38 @@ int fg_container_open_output(struct fg_container *c, unsigned i, int take_fd, st
         return buffer > 0 ? fg_output_lossy(o, (size_t)buffer, err) : 0;
 }
 
+/* Return: whether the process of one that stood by is to become this one; else it is in the way. */
+static bool has_standby(const struct fg_start *s)
+{
+        if (!s->standby || fg_standby_fits(s->standby, s))
+                return s->standby;
+        if (s->index == 0)
+                fg_standby_end(s->standby);
+        return false;
+}
+
+static int open_ends(struct fg_container *c, struct pipes *p, bool standing, struct fg_error *err)
+{
+        struct fg_standby *b = c->start.standby;
+
+        if (!standing)
+                return open_pipes(p, fg_json_bool(c->spec, "interactive", false), err);
+        p->ours[STDOUT] = fg_take_fd(b->output[0]);
+        p->ours[STDERR] = fg_take_fd(b->output[1]);
+        p->ours[REPORT] = fcntl(b->report, F_DUPFD_CLOEXEC, 0);
+        return p->ours[REPORT] < 0 ? fg_fail_errno(err, errno, "fcntl") : 0;
+}
+
 int fg_container_launch(struct fg_container *c, void (*ready)(struct fg_source *s, uint32_t events),
                         struct fg_error *err)
 {
         const bool terminal = fg_json_bool(c->spec, "pseudoTerminal", false);
         fg_cleanup(close_pipes) struct pipes p = PIPES_INIT;
+        const bool standing = has_standby(&c->start);
         fg_autoclose int cgroup = fg_cgroup_new(c->index, c->spec, err);
         struct fg_start s = c->start;
 
-        if (cgroup < 0 || open_pipes(&p, fg_json_bool(c->spec, "interactive", false), err) < 0)
+        if (cgroup < 0 || open_ends(c, &p, standing, err) < 0)
                 return -1;
         /* A terminal is stdout's source; it comes with the report. */
         if ((!terminal && fg_container_open_output(c, 0, fg_take_fd(p.ours[STDOUT]), err) < 0) ||
@@ -91,7 +115,7 @@ int fg_container_launch(struct fg_container *c, void (*ready)(struct fg_source *
         c->report = (struct fg_source){ .fd = fg_take_fd(p.ours[REPORT]), .ready = ready };
         if (fg_loop_add(c->loop, &c->report, EPOLLIN, err) < 0)
                 return -1;
-        c->pid = fg_start(&s, err);
+        c->pid = standing ? fg_standby_release(s.standby, &s, err) : fg_start(&s, err);
         return c->pid < 0 ? -1 : 0;
 }
 

@@ -56,6 +56,8 @@ const struct fg_address *fg_network_gateway(const struct fg_network *n, int fami
 /* network_files.c: what all containers of the task see as /etc/hosts and so on. */
 extern const char *const fg_network_files[]; /* their names in /etc */
 extern const size_t fg_network_file_count;
+/** fg_network_make_files() - empty ones, which may be mounted before they are written */
+int fg_network_make_files(const char *dir, struct fg_error *err);
 /** fg_network_write_files() - into @dir; @n: NULL when the task has only a loopback interface */
 int fg_network_write_files(const struct fg_network *n, const char *hostname, const char *dir,
                            struct fg_error *err);

@@ -73,7 +73,7 @@ static int write_file(const char *dir, const char *name, const struct fg_buf *te
                       struct fg_error *err)
 {
         fg_autofree char *path = fg_asprintf("%s/%s", dir, name);
-        fg_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_EXCL, 0644);
+        fg_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
         if (fd < 0)
                 return fg_fail_errno(err, errno, "create %s", path);
@@ -82,11 +82,31 @@ static int write_file(const char *dir, const char *name, const struct fg_buf *te
         return 0;
 }
 
+static int make_dir(const char *dir, struct fg_error *err)
+{
+        if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+                return fg_fail_errno(err, errno, "mkdir %s", dir);
+        return 0;
+}
+
+int fg_network_make_files(const char *dir, struct fg_error *err)
+{
+        const struct fg_buf nothing = FG_BUF_INIT(0);
+
+        if (make_dir(dir, err) < 0)
+                return -1;
+        for (size_t i = 0; i < fg_network_file_count; i++) {
+                if (write_file(dir, fg_network_files[i], &nothing, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 int fg_network_write_files(const struct fg_network *n, const char *hostname, const char *dir,
                            struct fg_error *err)
 {
-        if (mkdir(dir, 0755) < 0)
-                return fg_fail_errno(err, errno, "mkdir %s", dir);
+        if (make_dir(dir, err) < 0)
+                return -1;
         for (size_t i = 0; i < fg_network_file_count; i++) {
                 fg_cleanup(fg_buf_finish) struct fg_buf text = FG_BUF_INIT(FILE_MAX);
 

@@ -133,7 +133,7 @@ static int make_ring(struct fg_output *o, size_t bytes, struct fg_error *err)
         o->size = bytes;
         o->n_chunks = (bytes + FG_OUTPUT_RING - 1) / FG_OUTPUT_RING * FG_OUTPUT_CHUNKS;
         o->ring = malloc(o->size);
-        o->chunks = calloc(o->n_chunks, sizeof(*o->chunks));
+        o->chunks = reallocarray(NULL, o->n_chunks, sizeof(*o->chunks));
         if (!o->ring || !o->chunks)
                 return fg_fail(err, FG_ERR_CAPACITY, "no memory for output");
         return 0;

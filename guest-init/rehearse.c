@@ -156,16 +156,19 @@ int fg_rehearse_image(const char *dir, struct fg_error *err)
         return perform(dir, err);
 }
 
-int fg_rehearsal_main(int argc, char **argv)
+void fg_rehearse_read(const char *path)
 {
         static char page[1 << 16];
+        fg_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-        for (int i = 1; i < argc; i++) {
-                fg_autoclose int fd = open(argv[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        for (size_t n = 0; fd >= 0 && n < READ_MAX; n += sizeof(page))
+                if (read(fd, page, sizeof(page)) <= 0)
+                        break;
+}
 
-                for (size_t n = 0; fd >= 0 && n < READ_MAX; n += sizeof(page))
-                        if (read(fd, page, sizeof(page)) <= 0)
-                                break;
-        }
+int fg_rehearsal_main(int argc, char **argv)
+{
+        for (int i = 1; i < argc; i++)
+                fg_rehearse_read(argv[i]);
         return 0;
 }

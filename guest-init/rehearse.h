@@ -13,5 +13,7 @@
 int fg_rehearse(struct fg_error *err);
 /** fg_rehearse_image() - the same with the image mounted at @dir; the scratch disk is mounted */
 int fg_rehearse_image(const char *dir, struct fg_error *err);
+/** fg_rehearse_read() - so that the file, or most of it, is in memory */
+void fg_rehearse_read(const char *path);
 /** fg_rehearsal_main() - that program: reads the files it is given, runs nothing of the image */
 int fg_rehearsal_main(int argc, char **argv);

@@ -167,8 +167,13 @@ int fg_rootfs_enter(const struct fg_start *s, struct fg_error *err)
                 return fg_fail_errno(err, errno, "make %s", dir);
         if (fg_binds_open(&binds, s, dir, err) < 0 || mount_overlay(s, dir, err) < 0 ||
             pivot(err) < 0 || mount_kernel(err) < 0 || fg_devices_mount(s->spec, err) < 0 ||
-            fg_binds_mount(&binds, err) < 0 || fg_devices_link(err) < 0 || hide(err) < 0)
+            fg_binds_mount(&binds, err) < 0 || fg_devices_link(err) < 0)
                 return -1;
+        return hide(err);
+}
+
+int fg_rootfs_finish(const struct fg_start *s, struct fg_error *err)
+{
         /* As Docker: one that is not there is made, also where the root is read-only afterwards. */
         if (fg_mkdir_p(fg_process_directory(s), 0755, err) < 0)
                 return fg_wrap(err, "make working directory");

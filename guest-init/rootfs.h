@@ -10,3 +10,5 @@
  * has been changed, so none of them leads out: what comes from outside is opened before.
  */
 int fg_rootfs_enter(const struct fg_start *s, struct fg_error *err);
+/** fg_rootfs_finish() - in it, when the task is known: working directory, read-only root */
+int fg_rootfs_finish(const struct fg_start *s, struct fg_error *err);

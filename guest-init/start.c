@@ -26,6 +26,7 @@
 #include "guest-init/pod.h"
 #include "guest-init/process.h"
 #include "guest-init/rootfs.h"
+#include "guest-init/standby.h"
 #include "guest-init/sysctl.h"
 #include "guest-init/terminal.h"
 
@@ -68,22 +69,25 @@ int fg_start_reset(struct fg_error *err)
         if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0)
                 return fg_fail_errno(err, errno, "reset signals");
         umask(022);
-        return fg_cgroup_killable(err);
+        return fg_ordinary(err);
 }
 
 static int create(struct fg_start *s, struct fg_error *err)
 {
-        const char *hostname = fg_json_str(s->task, "hostname");
+        const char *hostname;
 
         if (fg_start_reset(err) < 0 || set_stdio(s, err) < 0)
                 return -1;
         if (unshare(CLONE_NEWCGROUP) < 0)
                 return fg_fail_errno(err, errno, "new cgroup namespace");
-        if (hostname && sethostname(hostname, strlen(hostname)) < 0)
-                return fg_fail_errno(err, errno, "set hostname %s", hostname);
         if (fg_start_load_image(s, err) < 0)
                 return fg_wrap(err, "image");
-        if (fg_rootfs_enter(s, err) < 0)
+        if (fg_rootfs_enter(s, err) < 0 || (s->stand_by && fg_standby_await(s, err) < 0))
+                return -1;
+        hostname = fg_json_str(s->task, "hostname");
+        if (hostname && sethostname(hostname, strlen(hostname)) < 0)
+                return fg_fail_errno(err, errno, "set hostname %s", hostname);
+        if (fg_rootfs_finish(s, err) < 0)
                 return -1;
         if (!fg_json_bool(s->spec, "pseudoTerminal", false))
                 return 0;

@@ -21,13 +21,16 @@ struct fg_start {
         int output[2];            /* write ends for stdout and stderr */
         int input;                /* read end for stdin, or -1: empty */
         int report;               /* socket for struct fg_start_report */
-        struct json_object *argv; /* to run in place of the container's command, or NULL */
+        int stand_by; /* what is to be run is not known yet, but will be in this file; 0: it is */
+        struct fg_standby *standby; /* what may take its place, see standby.h; or NULL */
+        struct json_object *argv;   /* to run in place of the container's command, or NULL */
         /* Made by the child. */
         struct fg_image *image;
         int terminal; /* the other end of its terminal, or -1 */
 };
 
 enum fg_start_kind {
+        FG_START_STANDING_BY, /* its root is made, and it waits to be told what to run */
         FG_START_READY,  /* about to execute the program; the socket's end means that it runs */
         FG_START_FAILED, /* it never will */
 };

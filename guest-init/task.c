@@ -117,6 +117,7 @@ void fg_task_init(struct fg_task *t, struct fg_loop *loop)
         t->disks = (struct fg_disks){ .loop = loop, .events = { .fd = -1 } };
         t->metadata.listener = -1;
         t->pause.ns = -1;
+        t->standby = (struct fg_standby)FG_STANDBY_INIT;
         t->assembly.loop = loop;
         t->assembly.blobs = &t->link.blobs;
 }
@@ -164,6 +165,8 @@ void fg_task_reaped(struct fg_task *t, pid_t pid, int status)
                 image_reaped(t, status);
                 return;
         }
+        if (fg_standby_reaped(&t->standby, pid))
+                return;
         for (size_t i = 0; i < t->container_count; i++) {
                 if (fg_probe_reaped(&t->containers[i], pid, status))
                         return;
@@ -212,7 +215,9 @@ static void assemble_next(struct fg_task *t)
 /* Return: whether something is or was brought under way that will lead to a further step. */
 static bool start_ready(struct fg_task *t)
 {
-        const struct fg_start common = { .task = t->spec, .pid_ns = t->pause.ns };
+        const struct fg_start common = { .task = t->spec,
+                                         .pid_ns = t->pause.ns,
+                                         .standby = &t->standby };
         bool alive = t->image_next < t->image_count;
         char why[512];
 

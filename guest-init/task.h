@@ -12,6 +12,7 @@
 #include "guest-init/metadata.h"
 #include "guest-init/network.h"
 #include "guest-init/pause.h"
+#include "guest-init/standby.h"
 
 #define FG_TASK_CONTAINERS_MAX 10 /* ECS's limit */
 
@@ -40,6 +41,7 @@ struct fg_task {
         struct fg_disks disks;
         struct fg_assembly assembly;
         struct fg_pause pause;
+        struct fg_standby standby;
         bool parked;      /* the scratch disk is mounted already */
         bool cpu_limited; /* its quota is set */
         bool stopping;

@@ -116,6 +116,34 @@ def test_warm_guest_gets_the_disk_while_it_runs(image):
         assert len(set(seen)) == len(seen) == 6, seen
 
 
+# How long its first process has been there, in hundredths of a second; and what is told to it late.
+TOLD = ("read a < /proc/uptime; set -- $(cat /proc/1/stat); n=${19}; shift 21; "
+        "echo $(($(echo ${a%% *} | tr -d .) - $1)); echo $n; "
+        "hostname; cat /etc/hostname; grep -c $(hostname) /etc/hosts; pwd; ulimit -n; cat /sys/fs/cgroup/memory.max; "
+        "echo $A; id -u; touch /made 2>/dev/null; echo $?; ls /v 2>&1; df -m /dev/shm | tail -1 | awk '{print $2}'; "
+        "for i in 1 2; do sleep 1; done & wait; echo end >&2")
+LATE = {"user": "0", "workingDirectory": "/made/here", "environment": [{"name": "A", "value": "b"}], "memory": 64,
+        "ulimits": [{"name": "nofile", "softLimit": 99, "hardLimit": 100}]}
+EARLY = {"readonlyRootFilesystem": True, "mountPoints": [{"sourceVolume": "v", "containerPath": "/v"}],
+         "linuxParameters": {"sharedMemorySize": 32}}
+
+
+def stands_by(lab, reference, waiting):
+    """The first process of the container waits with the guest, where nothing that shaped its root is other."""
+    for early in ({}, EARLY):
+        wait_for(waiting, "a guest with the image", 120)
+        time.sleep(1)  # what is seen of it
+        more = {"task": {"volumes": [{"name": "v"}]}} if early else {}
+        done = lab.wait(lab.detach(definition(reference, TOLD, **LATE, **early, **more)))
+        assert done["fgrun"]["start"] == {"way": "warm-image"}, done["stoppedReason"]
+        age, *told = lab.fgd.output_of(done["fgrun"]["id"]).decode().splitlines()
+        assert (int(age) < 100) if early else (int(age) >= 100), (age, early)
+        host = told[1]
+        assert told == ["0", host, host, "1", "/made/here", "99", str(64 << 20), "b", "0",
+                        *(["1", "32"] if early else ["0", "ls: /v: No such file or directory", "64"])], told
+        assert lab.fgd.output_of(done["fgrun"]["id"], "stderr") == b"end\n"
+
+
 def test_warm_guest_with_the_image_mounted(image):
     """The same container once more, with nothing left to attach or mount; in a guest of its own each time."""
     with lab_module.lab(warm_memory_mib=1024) as lab:
@@ -138,6 +166,7 @@ def test_warm_guest_with_the_image_mounted(image):
             boots.update(output.split("\n")[:2])
             assert command != LOOK or output == first
         assert len(boots) == 6 and output.endswith("plain\n"), output
+        stands_by(lab, reference, waiting)
         assert "1 vCPU, 512 MiB" in lab.fgrun("warm").stdout
         lab.fgrun("warm", reference, "--off")
         assert "ready" not in lab.fgrun("warm").stdout
