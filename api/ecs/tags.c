@@ -77,12 +77,20 @@ static int task_exists(sqlite3 *db, const char *name, struct fg_error *err)
         return fg_db_step(stmt, err);
 }
 
-static int cluster_exists(sqlite3 *db, const char *name, struct fg_error *err)
+/* 1, or -1: raised, or @err. */
+static int cluster_exists(struct fg_aws_call *call, sqlite3 *db, const char *name,
+                          struct fg_error *err)
 {
         fg_autojson *cluster = NULL;
         int found = fg_cluster_get(db, name, &cluster, err);
 
-        return found > 0 ? fg_streq(fg_json_str(cluster, "status"), "ACTIVE") : found;
+        if (found == 0)
+                return fg_aws_raise(call, ECS_CLUSTER_NOT_FOUND, "Cluster not found.");
+        if (found > 0 && !fg_streq(fg_json_str(cluster, "status"), "ACTIVE"))
+                return fg_aws_raise(call, "InvalidParameterException",
+                                    "The specified cluster is inactive. Specify an active cluster "
+                                    "and try again.");
+        return found;
 }
 
 static int definition_exists(struct fg_aws_call *call, sqlite3 *db, const char *name,
@@ -98,8 +106,9 @@ static const char *behind(const char *resource, const char *type)
         return fg_starts_with(resource, type) ? resource + strlen(type) : NULL;
 }
 
-/* The resource of an ARN that names something that exists; NULL: raised, or @err. */
-static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn,
+/* The resource of an ARN that names something that exists; NULL: raised (@absent, when it is not
+ * there), or @err. */
+static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn, const char *absent,
                         struct fg_error *err)
 {
         const char *resource = fg_arn_resource(arn, call->names, "ecs"), *name;
@@ -114,21 +123,22 @@ static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn,
         if ((name = behind(resource, "task/")))
                 found = task_exists(db, name, err);
         else if ((name = behind(resource, "cluster/")))
-                found = cluster_exists(db, name, err);
+                found = cluster_exists(call, db, name, err);
         else if ((name = behind(resource, "task-definition/")))
                 found = definition_exists(call, db, name, err);
         if (found == 0)
-                (void)fg_aws_raise(call, "InvalidParameterException",
-                                   "The specified resource cannot be found: %s", arn);
+                (void)fg_aws_raise(call, absent, "The specified resource cannot be found: %s", arn);
         return found > 0 ? resource : NULL;
 }
 
 /* ---- operations ---- */
 
+#define NOT_FOUND "ResourceNotFoundException" /* which ListTagsForResource has not */
+
 int ecs_tag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct tag_resource *in = call->in;
-        const char *resource = find(call, db, in->arn, err);
+        const char *resource = find(call, db, in->arn, NOT_FOUND, err);
         fg_autojson *tags = fg_tags_to_json(&in->tags), *all = NULL;
 
         if (!resource || fg_tags_put(db, resource, fg_json_text(tags), err) < 0)
@@ -146,7 +156,7 @@ int ecs_tag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err
 int ecs_untag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct untag_resource *in = call->in;
-        const char *resource = find(call, db, in->arn, err);
+        const char *resource = find(call, db, in->arn, NOT_FOUND, err);
 
         if (!resource || fg_tags_remove(db, resource, &in->keys, err) < 0)
                 return -1;
@@ -157,7 +167,7 @@ int ecs_untag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *e
 int ecs_list_tags(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct list_tags *in = call->in;
-        const char *resource = find(call, db, in->arn, err);
+        const char *resource = find(call, db, in->arn, "InvalidParameterException", err);
         struct json_object *tags = resource ? fg_tags_get(db, resource, err) : NULL;
 
         if (!tags)

@@ -282,9 +282,17 @@ def test_tags(ecs):
         assert sorted((t["key"], t["value"]) for t in tags) == [("a", "3"), ("b", "2")]
         ecs("UntagResource", resourceArn=arn, tagKeys=["a", "none"])
         assert ecs("ListTagsForResource", resourceArn=arn)["tags"] == [{"key": "b", "value": "2"}]
-    for arn in (f"{ACCOUNT}:cluster/nope", f"{ACCOUNT}:task-definition/web", f"{ACCOUNT}:task/default/0", "c",
-                "arn:aws:ecs:elsewhere:000000000000:cluster/c", f"{ACCOUNT}:service/default/s"):
-        assert refused(ecs, "ListTagsForResource", resourceArn=arn).name == "InvalidParameterException"
+    ecs("DeleteCluster", cluster="c")
+    invalid, absent = "InvalidParameterException", "ResourceNotFoundException"
+    for arn, name in ((f"{ACCOUNT}:cluster/nope", "ClusterNotFoundException"), (cluster, invalid), ("c", invalid),
+                      ("arn:aws:ecs:elsewhere:000000000000:cluster/c", invalid), (f"{ACCOUNT}:task-definition/web", absent),
+                      (f"{ACCOUNT}:task/default/0", absent), (f"{ACCOUNT}:service/default/s", absent)):
+        assert refused(ecs, "TagResource", resourceArn=arn, tags=[{"key": "a"}]).name == name, arn
+        assert refused(ecs, "UntagResource", resourceArn=arn, tagKeys=["a"]).name == name, arn
+        assert refused(ecs, "ListTagsForResource", resourceArn=arn).name == (invalid if name == absent else name), arn
+    # By which Terraform's provider knows that the cluster is gone.
+    assert refused(ecs, "ListTagsForResource", resourceArn=cluster).message == (
+        "The specified cluster is inactive. Specify an active cluster and try again.")
 
 
 def test_more_tags_than_a_resource_can_have(ecs):
