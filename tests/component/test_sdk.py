@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paginators and waiters of boto3, and the requests that Terraform's AWS provider makes."""
 
+import re
 import time
+import types
 
 import boto3
 import botocore.exceptions
 import pytest
 
 import awsapi
+import signed
 from awsapi import AwsError
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["default"]}}
@@ -75,6 +78,20 @@ def test_waiters(client, task):
     for gone in (arns[0], arns[0][:-32] + "0" * 32):  # one that has stopped, one that nobody knows
         with pytest.raises(botocore.exceptions.WaiterError, match="terminal failure state"):
             ecs.get_waiter("tasks_running").wait(tasks=[gone], WaiterConfig=often)
+
+
+def test_the_lines_of_the_documentation(tcp, task, monkeypatch):
+    text = (awsapi.ROOT / "docs" / "ecs.md").read_text(encoding="utf-8")
+    key = signed.create(tcp)
+    awsapi.Aws(tcp).call("ecs", "RegisterTaskDefinition", **task("wait", family="web"))
+    for name, value in (("ENDPOINT_URL", f"http://127.0.0.1:{tcp.port}"), ("DEFAULT_REGION", "local-1"),
+                        ("ACCESS_KEY_ID", key.accessKeyId), ("SECRET_ACCESS_KEY", key.secretAccessKey)):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setattr("botocore.waiter.time", types.SimpleNamespace(sleep=lambda _: time.sleep(0.1)))
+    names = {}
+    exec(re.search(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)[1], names)
+    tasks = names["ecs"].describe_tasks(tasks=names["arns"])["tasks"]
+    assert [t["lastStatus"] for t in tasks] == ["RUNNING"] * 2
 
 
 # ---- Terraform ----
