@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/auth/policy.h"
 #include "api/ecs/ecs_task.h"
 #include "api/ecs/run_input.h"
 #include "api/ecs/run_plan.h"
@@ -24,7 +25,8 @@ struct run_task {
         struct json_object *strategy; /* of the cluster; NULL: none */
         struct json_object *def_tags; /* of the definition, when they are wanted; or NULL */
         struct json_object *known;    /* ids of the tasks that the client token made; or NULL */
-        struct json_object *arns;     /* of those; or NULL */
+        struct json_object *arns;     /* of those that the caller may know of; or NULL */
+        struct fg_policy *policy;     /* by which he may; or NULL */
         char *known_hash;
         char hash[FG_DIGEST_LEN + 1];
 };
@@ -40,6 +42,7 @@ static void run_task_free(void *state)
         json_object_put(run->def_tags);
         json_object_put(run->known);
         json_object_put(run->arns);
+        fg_policy_free(run->policy);
         free(run->known_hash);
         free(run);
 }
@@ -154,7 +157,7 @@ static int name_known(struct fg_aws_call *call, sqlite3 *db, struct fg_error *er
 
                 if (found < 0)
                         return -1;
-                if (!found)
+                if (!found || (run->policy && !fg_policy_sees_cluster(run->policy, cluster)))
                         continue;
                 arn = fg_arn(call->names, "ecs", "task/%s/%s", cluster, id);
                 json_object_array_add(run->arns, json_object_new_string(arn));
@@ -179,6 +182,7 @@ static void answer_known(struct fg_aws_call *call, const char *hash)
 {
         struct run_task *run = call->state;
 
+        run->policy = fg_auth_policy(call->d->auth, fg_request_identity(call->r));
         /* As a write, though it is none: behind those of a twin that is not stored yet. */
         if (fg_streq(run->hash, hash))
                 fg_aws_work(call, show_known, true, NULL);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What who was let in may do, how often, and what is written down of it."""
 
+import functools
 import json
 import os
 import time
@@ -10,6 +11,7 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
+import awsapi
 from fgd import Failure, UnixConnection
 from signed import create, operation, send, signed, signer
 
@@ -130,6 +132,18 @@ def test_the_audit_log_is_capped(start):
         sizes = [os.stat(f"{fgd.directory}/state/audit/{name}").st_size for name in names]
         assert max(sizes) <= 1 << 17 and sum(sizes) <= 1 << 20
         fgd.start()
+
+
+def test_a_token_of_another_cluster_tells_nothing_of_it(tcp, task):
+    body = {"taskDefinition": "test", "clientToken": "t", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["default"]}}}
+    ecs = functools.partial(awsapi.Aws(tcp).call, "ecs")
+    ecs("RegisterTaskDefinition", **task("exit 0"))
+    ecs("CreateCluster", clusterName="blue")
+    arn = ecs("RunTask", **body)["tasks"][0]["taskArn"]
+    for clusters, known in ((["*"], [arn]), (["blue"], [])):
+        key = create(tcp, policy={"allow": ["ecs:RunTask"], "clusters": clusters})
+        status, answer = operation(tcp, key, "RunTask", json.dumps({**body, "cluster": "blue"}).encode())
+        assert (status, answer["__type"], answer["resourceIds"]) == (400, "ConflictException", known)
 
 
 def test_sdks_wait_when_they_are_throttled(tcp, image):
