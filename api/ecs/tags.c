@@ -63,18 +63,33 @@ const struct fg_object ecs_list_tags_input = FG_OBJECT(list_tags, list_fields);
 
 /* ---- does it exist? ---- */
 
-static int task_exists(sqlite3 *db, const char *name, struct fg_error *err)
+#define INVALID "InvalidParameterException"
+
+/* TagResource and UntagResource, which have more exceptions than ListTagsForResource. */
+static bool changes(const struct fg_aws_call *call)
+{
+        return call->operation->write != NULL;
+}
+
+static int task_exists(struct fg_aws_call *call, sqlite3 *db, const char *name,
+                       struct fg_error *err)
 {
         const char *slash = strchr(name, '/');
         fg_autofree char *cluster = slash ? fg_asprintf("%.*s", (int)(slash - name), name) : NULL;
         fg_autostmt *stmt = NULL;
+        int found;
 
         if (!slash)
                 return 0;
-        if (fg_db_prepare(db, &stmt, err, "SELECT 1 FROM tasks WHERE id = ? AND cluster = ?", "ss",
-                          slash + 1, cluster) < 0)
+        if (fg_db_prepare(db, &stmt, err, "SELECT status FROM tasks WHERE id = ? AND cluster = ?",
+                          "ss", slash + 1, cluster) < 0)
                 return -1;
-        return fg_db_step(stmt, err);
+        found = fg_db_step(stmt, err);
+        if (found > 0 && changes(call) && fg_streq(fg_db_text(stmt, 0), "STOPPED"))
+                return fg_aws_raise(call, INVALID,
+                                    "The specified task is stopped. Specify a running task and try "
+                                    "again.");
+        return found;
 }
 
 /* 1, or -1: raised, or @err. */
@@ -87,7 +102,7 @@ static int cluster_exists(struct fg_aws_call *call, sqlite3 *db, const char *nam
         if (found == 0)
                 return fg_aws_raise(call, ECS_CLUSTER_NOT_FOUND, "Cluster not found.");
         if (found > 0 && !fg_streq(fg_json_str(cluster, "status"), "ACTIVE"))
-                return fg_aws_raise(call, "InvalidParameterException",
+                return fg_aws_raise(call, INVALID,
                                     "The specified cluster is inactive. Specify an active cluster "
                                     "and try again.");
         return found;
@@ -106,39 +121,37 @@ static const char *behind(const char *resource, const char *type)
         return fg_starts_with(resource, type) ? resource + strlen(type) : NULL;
 }
 
-/* The resource of an ARN that names something that exists; NULL: raised (@absent, when it is not
- * there), or @err. */
-static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn, const char *absent,
+/* The resource of an ARN that names something that exists; NULL: raised, or @err. */
+static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn,
                         struct fg_error *err)
 {
         const char *resource = fg_arn_resource(arn, call->names, "ecs"), *name;
         int found = 0;
 
         if (!resource) {
-                (void)fg_aws_raise(call, "InvalidParameterException",
+                (void)fg_aws_raise(call, INVALID,
                                    "The specified ARN is not valid: it must be that of a cluster, "
                                    "a task definition or a task of this account and region.");
                 return NULL;
         }
         if ((name = behind(resource, "task/")))
-                found = task_exists(db, name, err);
+                found = task_exists(call, db, name, err);
         else if ((name = behind(resource, "cluster/")))
                 found = cluster_exists(call, db, name, err);
         else if ((name = behind(resource, "task-definition/")))
                 found = definition_exists(call, db, name, err);
         if (found == 0)
-                (void)fg_aws_raise(call, absent, "The specified resource cannot be found: %s", arn);
+                (void)fg_aws_raise(call, changes(call) ? "ResourceNotFoundException" : INVALID,
+                                   "The specified resource cannot be found: %s", arn);
         return found > 0 ? resource : NULL;
 }
 
 /* ---- operations ---- */
 
-#define NOT_FOUND "ResourceNotFoundException" /* which ListTagsForResource has not */
-
 int ecs_tag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct tag_resource *in = call->in;
-        const char *resource = find(call, db, in->arn, NOT_FOUND, err);
+        const char *resource = find(call, db, in->arn, err);
         fg_autojson *tags = fg_tags_to_json(&in->tags), *all = NULL;
 
         if (!resource || fg_tags_put(db, resource, fg_json_text(tags), err) < 0)
@@ -147,8 +160,8 @@ int ecs_tag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err
         if (!all)
                 return -1;
         if (json_object_array_length(all) > FG_TAGS_MAX)
-                return fg_aws_raise(call, "InvalidParameterException",
-                                    "A resource can have at most %d tags.", FG_TAGS_MAX);
+                return fg_aws_raise(call, INVALID, "A resource can have at most %d tags.",
+                                    FG_TAGS_MAX);
         call->output = json_object_new_object();
         return 0;
 }
@@ -156,7 +169,7 @@ int ecs_tag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err
 int ecs_untag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct untag_resource *in = call->in;
-        const char *resource = find(call, db, in->arn, NOT_FOUND, err);
+        const char *resource = find(call, db, in->arn, err);
 
         if (!resource || fg_tags_remove(db, resource, &in->keys, err) < 0)
                 return -1;
@@ -167,7 +180,7 @@ int ecs_untag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *e
 int ecs_list_tags(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct list_tags *in = call->in;
-        const char *resource = find(call, db, in->arn, "InvalidParameterException", err);
+        const char *resource = find(call, db, in->arn, err);
         struct json_object *tags = resource ? fg_tags_get(db, resource, err) : NULL;
 
         if (!tags)

@@ -322,6 +322,13 @@ def test_tags_of_tasks(fgd, ecs, define):
         assert tags == [{"key": "b", "value": "2"}]
     fgd.get(task_id, wait="RUNNING")
     assert fgd.get(task_id)["tags"] == [{"key": "b", "value": "2"}], "later versions of a task leave its tags alone"
+    ecs("StopTask", task=task_id)
+    stopped(fgd, task)
+    for operation, members in (("TagResource", {"tags": [{"key": "c"}]}), ("UntagResource", {"tagKeys": ["b"]})):
+        error = refused(ecs, operation, resourceArn=arn, **members)
+        assert (error.name, error.message) == ("InvalidParameterException",
+                                               "The specified task is stopped. Specify a running task and try again.")
+    assert ecs("ListTagsForResource", resourceArn=arn)["tags"] == [{"key": "b", "value": "2"}]
 
 
 def test_protection(fgd, ecs, define):
