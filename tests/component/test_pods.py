@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks as ordinary containers of the host: real ones, beside VMs that are played."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -83,10 +84,12 @@ def stop(fgd, task):
 
 def traces(fgd, task):
     """What is left of a task on the host, by its id and by the files of its daemon."""
-    found = [str(p) for p in pathlib.Path("/sys/fs/cgroup").rglob(f"fgrun-{task}") if p.is_dir()]
+    found = [path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"fgrun-{task}")]
     found += [f"{fgd.directory}/run/pods/{d}" for d in (task, f"runc/{task}")
               if os.path.exists(f"{fgd.directory}/run/pods/{d}")]
-    found += [p.name for p in pathlib.Path("/sys/block").glob("loop*/loop/backing_file") if fgd.directory in p.read_text()]
+    for path in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):  # another's, which goes meanwhile
+            found += [path.parts[3]] if fgd.directory in path.read_text() else []
     with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
         found += [line for line in mounts if task in line]
     return found
