@@ -93,8 +93,13 @@ def rates(result):
     at_a_time = sorted({row["concurrency"] for row in result["rate"]})
     found = {(row["name"], row["concurrency"]): row["perSecond"] for row in result["rate"]}
     names = dict.fromkeys(row["name"] for row in result["rate"])
-    return table(["starts per second, at a time", *map(str, at_a_time)],
+    text = table(["starts per second, at a time", *map(str, at_a_time)],
                  [[f"`{name}`", *(number(found.get((name, n))) for n in at_a_time)] for name in names])
+    for row in result["rate"]:
+        if "ways" in row:
+            ways = ", ".join(f"{n} {way}" for way, n in row["ways"].items())
+            text += "\n" + wrap(f"Ways of `{row['name']}`, {row['concurrency']} at a time: {ways}.")
+    return text
 
 
 def loaded(result):

@@ -16,7 +16,6 @@
 #include "core/str.h"
 
 #define OUTPUT_MAX (1U << 20)
-#define STDERR_MAX 4096
 #define READ_SIZE  4096
 #define SIMPLY_MS  120000
 #define END_NS     (5 * FG_NS_PER_SEC) /* that a program has after SIGTERM */
@@ -186,11 +185,10 @@ static int reap(pid_t pid, uint64_t end_ns, bool finally, int *ret_status, struc
 }
 
 /* The last line of what it said on its standard error. */
-static void last_words(int fd, char ret[STDERR_MAX])
+static void last_words(int fd, char *ret, size_t size_max)
 {
-        off_t size = lseek(fd, 0, SEEK_END);
-        ssize_t n = pread(fd, ret, STDERR_MAX - 1,
-                          size > STDERR_MAX - 1 ? size - STDERR_MAX + 1 : 0);
+        const off_t size = lseek(fd, 0, SEEK_END), room = (off_t)size_max - 1;
+        ssize_t n = pread(fd, ret, size_max - 1, size > room ? size - room : 0);
         char *line;
 
         while (n > 0 && (ret[n - 1] == '\n' || ret[n - 1] == '\r'))
@@ -232,7 +230,6 @@ int bench_exec(const struct bench_exec *exec, const struct bench_clock *clock,
         const uint64_t begun = bench_now(clock);
         fg_cleanup(child_close) struct child c;
         struct fg_error ignored = FG_ERROR_INIT;
-        char said[STDERR_MAX];
         int r, ended;
 
         run->output = FG_BUF_INIT(OUTPUT_MAX);
@@ -251,11 +248,11 @@ int bench_exec(const struct bench_exec *exec, const struct bench_clock *clock,
         run->whole_ms = bench_ms(begun, bench_now(clock));
         if (r < 0 || ended < 0)
                 return fg_wrap(err, "%s", exec->words->v[0]);
+        last_words(c.errors, run->said, sizeof(run->said));
         if (r > 0)
                 return 0;
-        last_words(c.errors, said);
         return fg_fail(err, FG_ERR_UPSTREAM, "%s: status %d%s%.400s", exec->words->v[0],
-                       run->status, *said ? ": " : " and no output", said);
+                       run->status, *run->said ? ": " : " and no output", run->said);
 }
 
 static int exec_to_end(const struct bench_words *words, bool finally, struct fg_buf *ret_output,
@@ -275,7 +272,8 @@ static int exec_to_end(const struct bench_words *words, bool finally, struct fg_
         }
         if (run.status != 0)
                 return fg_fail(err, FG_ERR_UPSTREAM, "%s: status %d: %.400s", words->v[0],
-                               run.status, run.output.data ? run.output.data : "");
+                               run.status,
+                               *run.said || !run.output.data ? run.said : run.output.data);
         return ret_output && run.output.len > 0
                        ? fg_buf_append(ret_output, run.output.data, run.output.len, err)
                        : 0;

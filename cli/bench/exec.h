@@ -39,6 +39,7 @@ struct bench_run {
         double seen_ms;         /* from there until the text was read */
         double whole_ms;        /* until the program had ended */
         int status;             /* exit status, 128+n for a signal */
+        char said[512];         /* the last line of its standard error */
         struct fg_buf output;
 };
 

@@ -12,13 +12,14 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define FILE_MAX      (1U << 20)
-#define MICROVM_MIB   800 /* that fgd promises a task of 512 MiB, at the most */
-#define CONTAINER_MIB 32  /* that a container may come to */
-#define SPARE         2   /* microVMs that must fit besides: one starts, one is made to wait */
-#define INSTANCES_FEW 10
-#define LOADED_ROUNDS 10
-#define LOADED_QUICK  3
+#define FILE_MAX        (1U << 20)
+#define QEMU_MIB        288 /* that fgd promises a task besides its own, at the most */
+#define CONTAINER_MIB   32  /* that a container may come to */
+#define SPARE           2   /* microVMs that must fit besides: one starts, one is made to wait */
+#define INSTANCES_FEW   10
+#define INSTANCES_QUICK 3
+#define LOADED_ROUNDS   10
+#define LOADED_QUICK    3
 
 /* A number of a file in /proc that has lines of the form "Name:  123 kB"; 0: not there. */
 static double read_kib(const char *path, const char *name)
@@ -166,7 +167,8 @@ static unsigned room(const struct bench_peer *p)
 {
         const double total = read_kib("/proc/meminfo", "MemTotal:") / 1024;
         const double free = read_kib("/proc/meminfo", "MemAvailable:") / 1024;
-        const double n = p->kind->task ? total / MICROVM_MIB - SPARE : free / 2 / CONTAINER_MIB;
+        const double n = p->kind->task ? total / (p->kind->task->memory_mib + QEMU_MIB) - SPARE
+                                       : free / 2 / CONTAINER_MIB;
 
         return n < 1 ? 0 : n > BENCH_IDLE_MAX ? BENCH_IDLE_MAX : (unsigned)n;
 }
@@ -175,12 +177,12 @@ static void measure_one(struct bench *b, struct bench_peer *p, unsigned wanted, 
                         struct json_object *rows)
 {
         const unsigned n = wanted < room(p) ? wanted : room(p);
-        const bool with_starts = most && p->kind->task;
+        const bool with_starts = most && p->kind->task && !p->kind->sustained;
         struct fg_error ignored = FG_ERROR_INIT;
         struct loaded loaded = { 0 };
         struct json_object *row;
 
-        if (!p->found || !p->kind->end || p->kind->start_only || n == 0)
+        if (!bench_peer_sustains(p) || n == 0)
                 return;
         if (p->kind->settle)
                 (void)p->kind->settle(&b->world, p, &ignored);
@@ -195,16 +197,24 @@ static void measure_one(struct bench *b, struct bench_peer *p, unsigned wanted, 
         }
 }
 
+static unsigned wanted(const struct bench *b, const struct bench_peer *p, size_t round)
+{
+        static const unsigned counts[] = { 1, INSTANCES_FEW, BENCH_IDLE_MAX };
+
+        if (!b->quick || round == 0)
+                return counts[round];
+        return p->kind->sustained ? INSTANCES_FEW : INSTANCES_QUICK;
+}
+
 void bench_memory(struct bench *b)
 {
-        static const unsigned counts[] = { 1, INSTANCES_FEW, BENCH_IDLE_MAX }, quick[] = { 1, 3 };
-        const unsigned *wanted = b->quick ? quick : counts;
-        const size_t n = b->quick ? FG_ARRAY_SIZE(quick) : FG_ARRAY_SIZE(counts);
+        const size_t rounds = b->quick ? 2 : 3;
         struct json_object *rows = json_object_new_array();
 
         fg_json_set(b->result, "loaded", json_object_new_array());
-        for (size_t c = 0; c < n; c++)
+        for (size_t r = 0; r < rounds; r++)
                 for (size_t i = 0; i < b->n_peers && !bench_interrupted(); i++)
-                        measure_one(b, &b->peers[i], wanted[c], c + 1 == n, rows);
+                        measure_one(b, &b->peers[i], wanted(b, &b->peers[i], r), r + 1 == rounds,
+                                    rows);
         fg_json_set(b->result, "memory", rows);
 }

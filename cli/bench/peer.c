@@ -10,6 +10,12 @@
 #include "core/json.h"
 #include "core/str.h"
 
+bool bench_peer_sustains(const struct bench_peer *p)
+{
+        return p->found && p->kind->command && p->kind->end &&
+               (!p->kind->start_only || p->kind->sustained);
+}
+
 void bench_peer_finish(struct bench_peer *p)
 {
         bench_samples_finish(&p->accept);

@@ -31,6 +31,7 @@ struct bench_kind {
         const char *name;              /* in every table, and in the JSON */
         bool publishes;                /* a command of it heeds peer->port */
         bool start_only;               /* once it runs it is as another kind is */
+        bool sustained;                /* but for its rate and its memory, which are its own */
         const struct bench_task *task; /* of fgrun; NULL: somebody else's */
         /* Is it here, and does it work? Fills peer->version. */
         int (*find)(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
@@ -88,6 +89,8 @@ extern const struct bench_kind *const bench_kinds[];
  */
 void bench_publish(const struct bench_peer *p, struct bench_words *ret);
 void bench_peer_finish(struct bench_peer *p);
+/** bench_peer_sustains() - has it a rate and a memory of its own, and works? */
+bool bench_peer_sustains(const struct bench_peer *p);
 /** bench_wait_for_guest() - until fgd has a guest for @p waiting, and makes none. */
 int bench_wait_for_guest(struct bench_world *w, struct bench_peer *p, struct fg_error *err);
 /** bench_task_started() - of the newest task of a family: from accept to "started". */

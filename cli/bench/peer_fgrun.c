@@ -315,6 +315,7 @@ static int find_restored(struct bench_world *w, struct bench_peer *p, struct fg_
 const struct bench_kind bench_restored = {
         .name = "microvm-restored",
         .start_only = true,
+        .sustained = true,
         .task = &(const struct bench_task){ .way = "restored",
                                             .guest = BENCH_GUEST_PLAIN,
                                             .memory_mib = 1024,

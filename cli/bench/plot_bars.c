@@ -105,9 +105,12 @@ void bench_plot_loaded(struct bench_page *page, struct json_object *rows)
                 fg_autofree char *with = fg_asprintf("beside %d",
                                                      (int)fg_json_int(row, "instances", 0));
 
-                bench_svg_heading(&f, bench_name(row, "name"));
-                draw_ms(&f, &s, "beside none", "vm pale", p50(row, "alone"));
-                draw_ms(&f, &s, with, "vm", p50(row, "beside"));
+                const char *name = bench_name(row, "name"), *class = bench_class(name);
+                fg_autofree char *pale = fg_asprintf("%s pale", class);
+
+                bench_svg_heading(&f, name);
+                draw_ms(&f, &s, "beside none", pale, p50(row, "alone"));
+                draw_ms(&f, &s, with, class, p50(row, "beside"));
                 f.y += GAP;
         }
         bench_figure_end(&f);

@@ -71,7 +71,7 @@ static void draw_dots(struct bench_page *page, struct json_object *rows)
         static const struct bench_key keys[] = {
                 { "first", "request to first instruction" },
                 { "byte", "typed command to first byte" },
-                { "line", "median, at the right in ms" },
+                { "line", "median, at the right" },
                 { 0 },
         };
         const struct bench_scale s = scale_of(rows);

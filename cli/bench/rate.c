@@ -10,11 +10,14 @@
 #include "core/cleanup.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "core/str.h"
 
 #define CONCURRENT_MAX 8
 #define STARTS_MAX     20000
+#define TASKS_MAX      1000 /* that fgd names at once */
 #define PERIOD_NS      (8 * FG_NS_PER_SEC)
 #define PERIOD_QUICK   (2 * FG_NS_PER_SEC)
+#define PERIOD_POOL    (4 * FG_NS_PER_SEC) /* as quick as can be where guests are to be made again */
 #define DRAIN_NS       (120 * FG_NS_PER_SEC)
 
 static const unsigned concurrencies[] = { 1, 2, 4, 8 };
@@ -77,12 +80,42 @@ static int step(struct loop *l, uint64_t end_ns, struct fg_error *err)
         return 0;
 }
 
+static bool has_pool(const struct bench_peer *p)
+{
+        return p->kind->task && !p->kind->task->isolation;
+}
+
+/* How the last @n tasks of a peer started: {"warm-image": 9, "cold": 1}; NULL: it has none. */
+static struct json_object *ways_json(struct bench *b, const struct bench_peer *p, unsigned n)
+{
+        fg_autofree char *path = fg_asprintf("/v1/tasks?family=%s&limit=%u", p->kind->name,
+                                             n < TASKS_MAX ? n : TASKS_MAX);
+        struct fg_error ignored = FG_ERROR_INIT;
+        fg_autojson *answer = has_pool(p) && n > 0 ? bench_world_get(&b->world, path, &ignored)
+                                                   : NULL;
+        struct json_object *tasks = fg_json_arr(answer, "tasks"), *ways = NULL;
+
+        for (size_t i = 0; tasks && i < json_object_array_length(tasks); i++) {
+                struct json_object *task = json_object_array_get_idx(tasks, i);
+                const char *way = fg_json_str(fg_json_obj(fg_json_obj(task, "fgrun"), "start"),
+                                              "way");
+
+                if (!ways)
+                        ways = json_object_new_object();
+                if (way)
+                        fg_json_set_int(ways, way, fg_json_int(ways, way, 0) + 1);
+        }
+        return ways;
+}
+
 static struct json_object *measure(struct bench *b, struct bench_peer *p, unsigned concurrency)
 {
         struct loop l = { .b = b, .peer = p, .want = concurrency };
-        const uint64_t begin = fg_mono_ns(), end = begin + (b->quick ? PERIOD_QUICK : PERIOD_NS);
+        const uint64_t quick = has_pool(p) ? PERIOD_POOL : PERIOD_QUICK;
+        const uint64_t begin = fg_mono_ns(), end = begin + (b->quick ? quick : PERIOD_NS);
         struct json_object *row = json_object_new_object();
         struct fg_error err = FG_ERROR_INIT;
+        struct json_object *ways;
         double seconds;
 
         for (unsigned i = 0; i < CONCURRENT_MAX; i++)
@@ -99,12 +132,15 @@ static struct json_object *measure(struct bench *b, struct bench_peer *p, unsign
         fg_json_set_int(row, "failed", l.failed);
         fg_json_set(row, "seconds", bench_number(seconds));
         fg_json_set(row, "perSecond", bench_number(l.done / seconds));
+        ways = ways_json(b, p, l.begun);
+        if (ways)
+                fg_json_set(row, "ways", ways);
         return row;
 }
 
 /*
  * The microVMs take the ways that the pool's refilling leaves them: a start that finds no warm
- * guest is a cold one, and counts.
+ * guest takes a slower one, and counts; the row says how many took which.
  */
 void bench_rate(struct bench *b)
 {
@@ -115,7 +151,7 @@ void bench_rate(struct bench *b)
                         struct bench_peer *p = &b->peers[i];
                         struct fg_error ignored = FG_ERROR_INIT;
 
-                        if (!p->found || !p->kind->command || p->kind->start_only)
+                        if (!bench_peer_sustains(p))
                                 continue;
                         if (p->kind->settle)
                                 (void)p->kind->settle(&b->world, p, &ignored);

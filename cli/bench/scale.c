@@ -3,8 +3,8 @@
 
 #include "cli/bench/svg.h"
 
-#define MUCH     20  /* from here on values differ too much for a linear scale */
-#define DECADES  100 /* from here on only powers of ten are on it */
+#define MUCH     20   /* from here on values differ too much for a linear scale */
+#define DECADES  1000 /* from here on only powers of ten are on it */
 #define SMALLEST 1e-3
 
 /* The numbers 1, 2 and 5, and those times powers of ten. */

@@ -44,7 +44,7 @@ static const struct bench_column start[] = {
 };
 static const struct bench_column rate[] = {
         { "RATE", "name" },     { "AT A TIME", "concurrency" }, { "STARTS/S", "perSecond", "1" },
-        { "STARTS", "starts" }, { "FAILED", "failed" },
+        { "STARTS", "starts" }, { "FAILED", "failed" },         { "WAYS", "ways" },
 };
 static const struct bench_column memory[] = {
         { "MEMORY", "name" },
@@ -126,13 +126,30 @@ const struct bench_table *bench_table_of(const char *name)
         return t;
 }
 
+/* How many there are of what: "cold 1, warm 9". */
+static char *counts(struct json_object *members)
+{
+        char *text = fg_strdup("");
+
+        json_object_object_foreach(members, name, number)
+        {
+                fg_autofree char *before = text;
+
+                text = fg_asprintf("%s%s%s %.0f", before, *before ? ", " : "", name,
+                                   bench_positive(number));
+        }
+        return text;
+}
+
 char *bench_cell(struct json_object *row, const struct bench_column *column)
 {
         struct json_object *value = fg_json_get(row, column->key);
         const char *format = column->format;
 
+        if (json_object_is_type(value, json_type_object) && !format)
+                return counts(value);
         if (json_object_is_type(value, json_type_object)) { /* samples: one percentile of them */
-                value = format ? fg_json_get(value, format) : NULL;
+                value = fg_json_get(value, format);
                 format = "1";
         }
         if (!value)

@@ -146,6 +146,43 @@ static void test_time_until_output(void **state)
         assert_int_equal(err.code, FG_ERR_TIMEOUT);
 }
 
+/* By the clock it is given, whatever the time: begun at the first reading, seen at the second. */
+static uint64_t read_in_turn(void *userdata)
+{
+        static const uint64_t at_ms[] = { 1000, 1080, 1100 };
+        size_t *turn = userdata;
+
+        assert_true(*turn < FG_ARRAY_SIZE(at_ms));
+        return at_ms[(*turn)++] * FG_NS_PER_MSEC;
+}
+
+static void test_time_is_that_of_the_clock(void **state)
+{
+        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        fg_cleanup(bench_run_finish) struct bench_run run = { 0 };
+        const struct bench_exec exec = { .words = &words, .timeout_ms = 60000 };
+        size_t turn = 0;
+        const struct bench_clock clock = { .now_ns = read_in_turn, .userdata = &turn };
+        struct fg_error err = FG_ERROR_INIT;
+
+        bench_words_all(&words, (const char *const[]){ "sh", "-c", "echo one; echo two", NULL });
+        assert_int_equal(bench_exec(&exec, &clock, &run, &err), 0);
+        assert_true(run.seen_ms == 80 && run.whole_ms == 100);
+}
+
+static void test_why_a_program_failed(void **state)
+{
+        fg_cleanup(bench_words_finish) struct bench_words words = { 0 };
+        struct fg_error err = FG_ERROR_INIT;
+
+        bench_words_all(&words, (const char *const[]){ "sh", "-c",
+                                                       "echo; echo note >&2; echo the reason >&2; "
+                                                       "exit 1",
+                                                       NULL });
+        assert_int_equal(bench_exec_simply(&words, NULL, &err), -1);
+        assert_string_equal(err.msg, "sh: status 1: the reason");
+}
+
 static void test_page_is_text(void **state)
 {
         static const char text[] =
@@ -166,8 +203,12 @@ static void test_page_is_text(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_percentiles),  cmocka_unit_test(test_samples_as_json),
-                cmocka_unit_test(test_turns),        cmocka_unit_test(test_time_until_output),
+                cmocka_unit_test(test_percentiles),
+                cmocka_unit_test(test_samples_as_json),
+                cmocka_unit_test(test_turns),
+                cmocka_unit_test(test_time_until_output),
+                cmocka_unit_test(test_time_is_that_of_the_clock),
+                cmocka_unit_test(test_why_a_program_failed),
                 cmocka_unit_test(test_page_is_text),
         };
 

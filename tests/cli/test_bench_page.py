@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of fgrun bench: from a result with everything in it, as golden/bench.html has it (FG_REGEN=1 writes that again)."""
+"""The page of fgrun bench: from a result with everything in it, as golden/bench.html has it (FG_REGEN=1 writes that again).
+And the schema of results, against that one and the document's example."""
 
 import html.parser
 import json
@@ -9,8 +10,10 @@ import re
 import subprocess
 import xml.etree.ElementTree
 
+import jsonschema
 import pytest
 
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 LETTER, BOLD, ABOVE, BELOW = 6.5, 8, 9, 2  # pixels of a text
 SECTIONS = ["targets", "start", "rate", "memory", "loaded", "efficiency", "network", "noise", "images", "isolation"]
@@ -132,3 +135,43 @@ def test_whatever_a_file_holds_gives_a_page(tmp_path, value):
     parser.feed(text)
     assert not parser.open and not re.search(r"[\x00-\x08\x0e-\x1f]", text) and not re.search(r"\b(nan|inf)\b", text)
     figures(text)
+
+
+def members(example, path=()):
+    """Each member of an example: its path, and is it one of those that may be absent?"""
+    if isinstance(example, list):
+        yield from members(example[0], (*path, 0))
+    elif isinstance(example, dict):
+        for key, value in example.items():
+            yield (*path, key), key.endswith("?")
+            yield from members(value, (*path, key))
+
+
+def without(example, paths):
+    """The example as a result: no ? in a name, and what is at these paths is missing."""
+    def copy(value, path):
+        if isinstance(value, list):
+            return [copy(each, (*path, i)) for i, each in enumerate(value)]
+        if isinstance(value, dict):
+            return {key.rstrip("?"): copy(each, (*path, key)) for key, each in value.items() if (*path, key) not in paths}
+        return value
+    return copy(example, ())
+
+
+def test_the_schema_is_what_the_document_says():
+    """The example is valid, also without what may be absent, but without nothing else; and the schema has no more members."""
+    schema = json.loads((DOCS / "benchmark.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    example = json.loads(re.search(r"```json\n(.*?)```", (DOCS / "benchmark.md").read_text("utf-8"), re.S)[1])
+    found = list(members(example))
+    validator.validate(without(example, ()))
+    validator.validate(without(example, {path for path, optional in found if optional}))
+    for path, optional in found:
+        assert optional or path[-2:-1] == ("ways?",) or not validator.is_valid(without(example, {path})), path
+    known = {key for key in re.findall(r'"(\w+)": \{"(?:\$ref|type|enum|const)', json.dumps(schema["properties"]))} - {"items", "propertyNames", "additionalProperties"}
+    assert known <= {str(path[-1]).rstrip("?") for path, _ in found}
+    golden = json.loads((GOLDEN / "bench.json").read_text("utf-8"))
+    assert not validator.is_valid(golden)  # it has a peer that nobody knows, for the page
+    golden["start"].pop()
+    validator.validate(golden)

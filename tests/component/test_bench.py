@@ -5,11 +5,11 @@ import contextlib
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import time
 
+import jsonschema
 import pytest
 
 from conftest import BUILD, HYPERVISOR, PROGRAM, ROOT
@@ -17,16 +17,19 @@ from conftest import BUILD, HYPERVISOR, PROGRAM, ROOT
 SLEEP_MS = 80
 WORKING = {"microvm-warm-image", "microvm-warm", "microvm-cold", "docker"}
 PROBE = BUILD / "bench" / "probe" / "probe"
+HOLD = pathlib.Path(__file__).with_name("hold.py")
+HELD_MIB, PYTHON_MIB = 48, 24  # of an instance of that docker, and what the interpreter may take
 DOCKER = f"""#!/bin/sh
 echo "$*" >>$HOME/docker.log
 case $1 in
 ps) echo left-behind ;;
-rm) case $3 in pid-*) kill ${{3#pid-}} ;; esac ;;
+rm) case $3 in pid-*) kill ${{3#pid-}} ;; idle-*) kill $(cat "$HOME/$3") ;; esac ;;
 version) echo 1.2.3 ;;
 image) case $3 in *known*) ;; *) exit 1 ;; esac ;;
 run)
     case $*:$# in
-    *wait:*|*noise-*) echo 0123456789abcdef ;;
+    *wait:*) exec /usr/bin/python3 {HOLD} idle-$$ ;;
+    *noise-*) echo 0123456789abcdef ;;
     *serve-8080:*)
         port=${{*#*127.0.0.1:}}
         {PROBE} serve-${{port%%:*}} >/dev/null 2>&1 </dev/null &
@@ -62,7 +65,7 @@ def left(tmp):
 
 @pytest.fixture(name="bench", scope="module")
 def _bench(tmp_path_factory):
-    """Result, page and printed text of one quick run."""
+    """Result, page and printed text of one quick run, and what docker was asked for."""
     tmp = tmp_path_factory.mktemp("bench")
     (tmp / "layout").mkdir()
     subprocess.run(["tar", "-xf", PROBE.with_suffix(".tar"), "-C", tmp / "layout"], check=True)
@@ -72,7 +75,8 @@ def _bench(tmp_path_factory):
                           env=prepare(tmp), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 0, done
     assert not left(tmp)
-    return json.loads((tmp / "out.json").read_text("utf-8")), (tmp / "out.html").read_text("utf-8"), done.stdout
+    return (json.loads((tmp / "out.json").read_text("utf-8")), (tmp / "out.html").read_text("utf-8"), done.stdout,
+            (tmp / "docker.log").read_text("utf-8"))
 
 
 def test_an_interruption_leaves_nothing_and_keeps_what_was_measured(tmp_path_factory):
@@ -94,32 +98,13 @@ def test_an_interruption_leaves_nothing_and_keeps_what_was_measured(tmp_path_fac
     assert lines[-3].startswith("ps --all") and lines[-2:] == ["rm --force left-behind", "rmi --force fgrun-bench:latest"]
 
 
-def check(shape, value, path):
-    """As the document's example: the same members (those with a ? may be missing), the same types."""
-    if isinstance(shape, dict):
-        assert isinstance(value, dict), path
-        required = {key for key in shape if not key.endswith("?")}
-        assert required <= set(value) <= {key.rstrip("?") for key in shape}, (path, sorted(value))
-        for key, member in shape.items():
-            if key.rstrip("?") in value:
-                check(member, value[key.rstrip("?")], f"{path}.{key}")
-    elif isinstance(shape, list):
-        assert isinstance(value, list), path
-        for i, element in enumerate(value):
-            check(shape[0], element, f"{path}[{i}]")
-    elif isinstance(shape, float):
-        assert isinstance(value, (int, float)) and not isinstance(value, bool), path
-    else:
-        assert type(value) is type(shape), path
-
-
 def row(result, name):
     return next(row for row in result["start"] if row["name"] == name)
 
 
 def test_the_result_is_what_the_document_says(bench):
-    text = (pathlib.Path(ROOT) / "docs" / "benchmark.md").read_text("utf-8")
-    check(json.loads(re.search(r"```json\n(.*?)```", text, re.S)[1]), bench[0], "$")
+    schema = json.loads((pathlib.Path(ROOT) / "docs" / "benchmark.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(bench[0])
     assert WORKING == {row["name"] for row in bench[0]["start"]}
     for each in bench[0]["start"]:
         assert len(each["samples_ms"]) == bench[0]["settings"]["rounds"] == len(each["typed"]["samples_ms"])
@@ -148,7 +133,12 @@ def test_rate_counts_what_it_waits_for(bench):
         assert each["starts"] > 0 and each["failed"] == 0
         assert each["perSecond"] == pytest.approx(each["starts"] / each["seconds"], rel=0.001, abs=0.001)  # both are rounded
         if name == "docker":
-            assert each["perSecond"] <= concurrency * 1000 / (SLEEP_MS + 20)
+            assert each["perSecond"] <= concurrency * 1000 / (SLEEP_MS + 20) and "ways" not in each
+        else:
+            assert sum(each["ways"].values()) == each["starts"] and each["ways"]["warm-image"] > 0
+    # Every start that docker saw is one of a round, the first one, or one that was counted here.
+    settings, begun = bench[0]["settings"], sum(rows["docker", n]["starts"] for n in (1, 4))
+    assert bench[3].count("/probe start\n") == 1 + settings["warmUp"] + settings["rounds"] + begun
 
 
 def test_what_is_seen_inside(bench):
@@ -158,8 +148,15 @@ def test_what_is_seen_inside(bench):
     assert rows["docker"]["processes"] > 1 and rows["host"]["bootId"] == rows["docker"]["bootId"]
     work = {row["name"]: row for row in bench[0]["efficiency"]}
     assert work["docker"]["integerPerSecond"] == 5 and work["host"]["syscallsPerSecond"] > 1000
-    memory = {(row["name"], row["instances"]) for row in bench[0]["memory"]}
-    assert {("docker", 1), ("microvm-warm-image", 1)} <= memory
+
+
+def test_memory_is_what_an_instance_takes(bench):
+    memory = {(row["name"], row["instances"]): row for row in bench[0]["memory"]}
+    assert set(memory) == {(name, n) for name in ("docker", "microvm-warm-image") for n in (1, 3)}
+    for n in (1, 3):
+        each = memory["docker", n]
+        assert HELD_MIB < each["pssMiB"] <= each["rssMiB"] < HELD_MIB + PYTHON_MIB
+        assert each["inBudget"] == pytest.approx(4096 / each["pssMiB"], abs=1)
 
 
 def test_what_a_port_carries_and_a_neighbour_does(bench):
@@ -209,7 +206,7 @@ def test_targets_say_what_was_measured(bench):
 
 
 def test_who_does_not_work_is_named(bench):
-    result, page, printed = bench
+    result, page, printed = bench[:3]
     reasons = {peer["name"]: peer.get("reason", "") for peer in result["peers"]}
     assert "status 125: no such luck" in reasons["podman"] and "no QEMU" in reasons["qemu-floor"]
     assert "podman: status 125" in printed and "no such luck" in page and "<svg" in page
