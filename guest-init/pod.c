@@ -19,8 +19,7 @@
 #define OWN_MAX 4096 /* bytes of /proc/self/cgroup */
 #define OWN_LEAF                                                                                   \
         FG_CGROUP_ROOT "/init" /* PID 1: a group that has limited children has no process */
-#define NO_ALL    (MS_NOSUID | MS_NODEV | MS_NOEXEC)
-#define V2_PREFIX "0::"
+#define NO_ALL (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 bool fg_pod;
 
@@ -44,24 +43,21 @@ static int mount_cgroups(struct fg_error *err)
         return 0;
 }
 
-/* Where the host's controllers are those of cgroup v1, the runtime leaves us in v2's root. */
-static int leave_root(const char *name, struct fg_error *err)
+/* A runtime that knows cgroup v1's controllers alone leaves us in v2's group of fgd. */
+static int join_own(const char *name, struct fg_error *err)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf own = FG_BUF_INIT(OWN_MAX);
+        fg_cleanup(fg_buf_finish) struct fg_buf groups = FG_BUF_INIT(OWN_MAX);
         fg_autofree char *dir = fg_asprintf(FG_CGROUP_ROOT "/%s", name);
-        const char *line;
+        fg_autofree char *own = fg_asprintf("0::/%s\n", name);
 
-        if (fg_buf_read_file(&own, "/proc/self/cgroup", err) < 0)
+        if (fg_buf_read_file(&groups, "/proc/self/cgroup", err) < 0)
                 return -1;
-        line = own.len > 0 ? strstr(own.data, V2_PREFIX) : NULL;
-        if (!line)
-                return fg_fail(err, FG_ERR_NOT_FOUND, "the host has no cgroup v2");
-        return fg_starts_with(line, V2_PREFIX "/\n") ? join(dir, err) : 0;
+        return groups.len > 0 && strstr(groups.data, own) ? 0 : join(dir, err);
 }
 
 int fg_pod_init(const char *cgroup, struct fg_error *err)
 {
-        if (mount_cgroups(err) < 0 || leave_root(cgroup, err) < 0)
+        if (mount_cgroups(err) < 0 || join_own(cgroup, err) < 0)
                 return -1;
         if (unshare(CLONE_NEWCGROUP) < 0 || umount2(FG_CGROUP_ROOT, MNT_DETACH) < 0)
                 return fg_fail_errno(err, errno, "new cgroup namespace");

@@ -8,6 +8,8 @@
 #include "core/str.h"
 #include "vmm/backend.h"
 
+#define CGROUPS "/sys/fs/cgroup"
+
 /* ---- VMs and pods ---- */
 
 struct list_call {
@@ -25,15 +27,12 @@ int fg_vmm_pods(const struct fg_vmm *vmm, struct fg_error *err)
 {
         if (!vmm->pods)
                 return fg_fail(err, FG_ERR_INVALID, "needs an fgd that runs as root");
-        if (!fg_exists("/sys/fs/cgroup/cgroup.procs") &&
-            !fg_exists("/sys/fs/cgroup/unified/cgroup.procs"))
-                return fg_fail(err, FG_ERR_INVALID, "needs a host with cgroup v2");
-        return 0;
+        return fg_pods_cgroups(CGROUPS, err);
 }
 
 bool fg_vmm_pods_split(void)
 {
-        return fg_exists("/sys/fs/cgroup/cgroup.controllers");
+        return fg_exists(CGROUPS "/cgroup.controllers");
 }
 
 /* The books of the pods are on the loop. */

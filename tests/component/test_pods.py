@@ -132,11 +132,6 @@ def test_limits_of_the_task(module_fgd, pod):
     assert traces(fgd, task) == []
 
 
-def test_too_much_memory(module_fgd, pod):
-    done = module_fgd.stopped(module_fgd.run(pod("exec tail /dev/zero")))
-    assert done["containers"][0]["exitCode"] == 137, done["stoppedReason"]
-
-
 def test_what_is_confined(module_fgd, pod):
     """No device nodes of the host, none of its processes, no disk of its own underneath."""
     fgd = module_fgd
@@ -151,7 +146,7 @@ def test_what_is_confined(module_fgd, pod):
 def test_stop_is_term_then_kill(module_fgd, pod):
     fgd = module_fgd
     polite = fgd.run(pod("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 1 & wait; done"))["fgrun"]["id"]
-    stubborn = fgd.run(pod("trap '' TERM; echo up; while :; do sleep 1; done", container={"stopTimeout": 2}))["fgrun"]["id"]
+    stubborn = fgd.run(pod("trap '' TERM; echo up; while :; do sleep 1; done"))["fgrun"]["id"]
     for task in (polite, stubborn):
         wait_for(lambda: fgd.output_of(task) == b"up\n", "its output")
         fgd.call("POST", f"/v1/tasks/{task}/stop", {})
@@ -160,8 +155,10 @@ def test_stop_is_term_then_kill(module_fgd, pod):
     assert fgd.get(stubborn, wait="STOPPED")["containers"][0]["exitCode"] == 137
 
 
-def test_two_containers_and_a_health_check(module_fgd, pod, busybox):
+def test_a_health_check_and_too_much_memory(module_fgd, pod, busybox):
+    """At once, for the time that both take."""
     fgd = module_fgd
+    greedy = fgd.run(pod("exec tail /dev/zero"))
     task = pod(IDLE, container={"healthCheck": {"command": ["CMD-SHELL", "test -e /proc/1"], "interval": 5}})
     task["containerDefinitions"].append({
         "name": "after", "image": busybox, "command": ["sh", "-c", "echo healthy; exit 5"],
@@ -169,6 +166,8 @@ def test_two_containers_and_a_health_check(module_fgd, pod, busybox):
     done = fgd.stopped(fgd.run(task))
     assert {c["name"]: c["exitCode"] for c in done["containers"]}["after"] == 5
     assert fgd.output_of(done["fgrun"]["id"], container="after") == b"healthy\n"
+    greedy = fgd.stopped(greedy)
+    assert greedy["containers"][0]["exitCode"] == 137, greedy["stoppedReason"]
 
 
 def test_the_prepared_image_is_its_root(module_fgd, pod):
@@ -312,6 +311,37 @@ def test_fgd_is_killed(start, pod):
         wait_for(lambda: traces(fgd, orphan) == [], "the orphan's end")
 
 
+@contextlib.contextmanager
+def as_a_service():
+    """What is started meanwhile is in a cgroup below the root, as systemd has its services."""
+    top = pathlib.Path("/sys/fs/cgroup" if SPLIT else "/sys/fs/cgroup/unified")
+    own = next(line for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
+    service = top / f"fgrun-test-{os.getpid()}"
+    service.mkdir()
+    (service / "cgroup.procs").write_text("0")
+    try:
+        yield service
+    finally:
+        (top / own[4:] / "cgroup.procs").write_text("0")
+        wait_for(lambda: (service / "cgroup.procs").read_text() == "", "the end of all in it")
+        service.rmdir()
+
+
+def test_each_has_a_cgroup_of_its_own(pod):
+    """Though fgd is a service, in whose cgroup runc leaves them where the controllers are cgroup v1's."""
+    import conftest
+    with as_a_service() as service, fgd_harness.running(conftest.PROGRAM, conftest.HYPERVISOR, isolation="container") as fgd:
+        tasks = [fgd.run(pod(IDLE))["fgrun"]["id"] for _ in range(2)]
+        for task in tasks:
+            wait_for(lambda: fgd.output_of(task) == b"up\n", "its output")
+            own = pathlib.Path(f"/proc/{pid_of(fgd, task)}/cgroup").read_text().splitlines()
+            assert f"0::/fgrun-{task}/init" in own, own
+        assert [path.name for path in service.iterdir() if path.is_dir()] == []
+        for task in tasks:
+            stop(fgd, task)
+        assert [traces(fgd, task) for task in tasks] == [[], []]
+
+
 def test_the_runtime_lost_its_notes(start, pod):
     with start(isolation="container") as fgd:
         task = fgd.run(pod(IDLE))["fgrun"]["id"]
@@ -324,7 +354,7 @@ def test_the_runtime_lost_its_notes(start, pod):
 
 def test_fgd_is_killed_while_it_starts_one(start, pod):
     with start(isolation="container", network="vpc") as fgd:
-        for _ in range(5):
+        for _ in range(3):
             task = fgd.run(pod(IDLE))["fgrun"]["id"]
             wait_for(lambda: os.path.exists(f"{fgd.directory}/run/pods/{task}"), "its directory")
             fgd.kill()

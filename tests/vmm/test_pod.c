@@ -89,10 +89,45 @@ static void test_needs_root(void **state)
         assert_non_null(strstr(err.msg, "root"));
 }
 
+static int with_controllers(const char *dir, const char *text, struct fg_error *err)
+{
+        fg_autofree char *path = fg_asprintf("%s/cgroup.controllers", dir);
+
+        assert_int_equal(fg_write_file(path, text, strlen(text), 0644, err), 0);
+        *err = (struct fg_error)FG_ERROR_INIT;
+        return fg_pods_cgroups(dir, err);
+}
+
+/* cgroup v2 alone, cut by the kernel's command line; none; and beside v1, where v2 has none. */
+static void test_cgroups(void **state)
+{
+        char dir[] = "/tmp/fgrun-test-XXXXXX";
+        fg_autofree char *unified = NULL, *procs = NULL;
+        struct fg_error err = FG_ERROR_INIT;
+
+        assert_non_null(mkdtemp(dir));
+        unified = fg_asprintf("%s/unified", dir);
+        procs = fg_asprintf("%s/cgroup.procs", unified);
+        assert_int_equal(fg_pods_cgroups(dir, &err), -1);
+        assert_non_null(strstr(err.msg, "cgroup v2"));
+        assert_int_equal(with_controllers(dir, "cpuset cpu io memory hugetlb pids rdma\n", &err),
+                         0);
+        assert_int_equal(with_controllers(dir, "cpuset io memory pids\n", &err), -1);
+        assert_non_null(strstr(err.msg, "; cpu is not in "));
+        assert_int_equal(with_controllers(dir, "cpuset cpu io pids\n", &err), -1);
+        assert_non_null(strstr(err.msg, "; memory is not in "));
+        assert_int_equal(with_controllers(dir, "", &err), -1);
+        assert_int_equal(fg_mkdir_p(unified, 0755, &err), 0);
+        assert_int_equal(fg_write_file(procs, "", 0, 0644, &err), 0);
+        assert_int_equal(fg_pods_cgroups(dir, &err), 0);
+        assert_int_equal(fg_rm_rf(dir, &err), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_spec),
                                             cmocka_unit_test(test_network),
+                                            cmocka_unit_test(test_cgroups),
                                             cmocka_unit_test(test_needs_root) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
