@@ -32,6 +32,11 @@ static const struct fg_field filter_fields[] = {
 
 const struct fg_object logs_filter_log_events_input = FG_OBJECT(filter_input, filter_fields);
 
+static struct logs_place place_of(const struct filter_input *q)
+{
+        return (struct logs_place){ &logs_filter_log_events_input, q, "" };
+}
+
 /* ---- which streams ---- */
 
 /* Streams whose task still writes are looked at whatever their row says: it lags behind. */
@@ -85,11 +90,12 @@ static int add_matching(struct cwlogs_db *db, const struct filter_input *q, int6
                                   " FROM log_stream s WHERE s.group_id = ?1" IN_TIME
                                   " AND s.name >= ?4 AND s.name < ?4 || char(1114111)"
                                   " ORDER BY s.first_ms, s.id";
+        const struct logs_place place = place_of(q);
         struct fg_logkey key = { 0 };
         fg_autostmt *stmt = NULL;
         int64_t start = q->start;
 
-        if (q->token && logs_key_untoken("", q->token, &key, err) < 0)
+        if (q->token && logs_key_untoken(&place, q->token, &key, err) < 0)
                 return -1;
         if ((int64_t)key.time_ms > start)
                 start = (int64_t)key.time_ms;
@@ -133,24 +139,25 @@ static struct json_object *find(struct cwlogs_db *db, const void *in, struct fg_
 static struct json_object *render(const struct fg_logsearch *s, const void *in)
 {
         struct json_object *output = json_object_new_object();
+        const struct logs_place place = place_of(in);
 
-        (void)in;
         fg_json_set(output, "events", logs_events_json(s, true));
         /* As AWS has it by now: always there, always empty. */
         fg_json_set(output, "searchedLogStreams", json_object_new_array());
         if (s->page.bounded)
-                fg_json_set(output, "nextToken", logs_key_token("", &s->page.bound));
+                fg_json_set(output, "nextToken", logs_key_token(&place, &s->page.bound));
         return output;
 }
 
 static int prepare(struct fg_logsearch *s, const struct filter_input *q, int64_t retention,
                    struct fg_error *err)
 {
+        const struct logs_place place = place_of(q);
         struct fg_logkey key;
 
         logs_search_range(s, q->start, q->end, retention);
         if (q->token) {
-                if (logs_key_untoken("", q->token, &key, err) < 0)
+                if (logs_key_untoken(&place, q->token, &key, err) < 0)
                         return -1;
                 logs_search_from(s, &key);
         }

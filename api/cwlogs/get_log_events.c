@@ -34,6 +34,11 @@ static const struct fg_field get_fields[] = {
 
 const struct fg_object logs_get_log_events_input = FG_OBJECT(get_input, get_fields);
 
+static struct logs_place place_of(const struct get_input *q, const char *prefix)
+{
+        return (struct logs_place){ &logs_get_log_events_input, q, prefix };
+}
+
 static struct json_object *find(struct cwlogs_db *db, const void *in, struct fg_error *err)
 {
         static const char sql[] =
@@ -63,8 +68,11 @@ static struct json_object *find(struct cwlogs_db *db, const void *in, struct fg_
 }
 
 /* Tokens for the page's both ends; an empty page leaves them where they were. */
-static void set_tokens(struct json_object *output, const struct fg_logsearch *s, bool last)
+static void set_tokens(struct json_object *output, const struct fg_logsearch *s,
+                       const struct get_input *q)
 {
+        const struct logs_place ahead = place_of(q, FORWARD), behind = place_of(q, BACKWARD);
+        const bool last = s->page.last;
         struct fg_logkey forward = last ? s->until : s->from, backward = forward;
 
         if (s->page.n > 0) {
@@ -75,37 +83,34 @@ static void set_tokens(struct json_object *output, const struct fg_logsearch *s,
                 /* Nothing yet: whatever comes will be after the beginning. */
                 forward = s->from;
         }
-        fg_json_set(output, "nextForwardToken", logs_key_token(FORWARD, &forward));
-        fg_json_set(output, "nextBackwardToken", logs_key_token(BACKWARD, &backward));
+        fg_json_set(output, "nextForwardToken", logs_key_token(&ahead, &forward));
+        fg_json_set(output, "nextBackwardToken", logs_key_token(&behind, &backward));
 }
 
 static struct json_object *render(const struct fg_logsearch *s, const void *in)
 {
         struct json_object *output = json_object_new_object();
 
-        (void)in;
         fg_json_set(output, "events", logs_events_json(s, false));
-        set_tokens(output, s, s->page.last);
+        set_tokens(output, s, in);
         return output;
 }
 
 static int set_range(struct fg_logsearch *s, const struct get_input *q, int64_t retention,
                      struct fg_error *err)
 {
+        const struct logs_place place = place_of(q, s->page.last ? BACKWARD : FORWARD);
         struct fg_logkey key;
 
         logs_search_range(s, q->start, q->end, retention);
         if (!q->token)
                 return 0;
-        if (s->page.last) {
-                if (logs_key_untoken(BACKWARD, q->token, &key, err) < 0)
-                        return -1;
-                s->until = key;
-                return 0;
-        }
-        if (logs_key_untoken(FORWARD, q->token, &key, err) < 0)
+        if (logs_key_untoken(&place, q->token, &key, err) < 0)
                 return -1;
-        logs_search_from(s, &key);
+        if (s->page.last)
+                s->until = key;
+        else
+                logs_search_from(s, &key);
         return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/aws/page.h"
 #include "api/cwlogs/read.h"
 #include "core/buf.h"
 #include "core/str.h"
@@ -132,24 +133,40 @@ struct json_object *logs_events_json(const struct fg_logsearch *s, bool many)
 
 /* ---- tokens ---- */
 
-struct json_object *logs_key_token(const char *prefix, const struct fg_logkey *key)
+static char *question(const struct logs_place *place)
 {
-        char text[64];
+        static const char *const others[] = { "endTime",       "interleaved", "limit", "nextToken",
+                                              "startFromHead", "startTime",   "unmask" };
+        fg_autojson *json = fg_object_encode(place->input, place->in);
 
-        (void)snprintf(text, sizeof(text), "%s%016" PRIx64 "%016" PRIx64 "%016" PRIx64, prefix,
+        for (size_t i = 0; i < FG_ARRAY_SIZE(others); i++)
+                json_object_object_del(json, others[i]);
+        return fg_asprintf("events\n%s", fg_json_text(json));
+}
+
+struct json_object *logs_key_token(const struct logs_place *place, const struct fg_logkey *key)
+{
+        fg_autofree char *list = question(place), *token = NULL, *text = NULL;
+        char cursor[64];
+
+        (void)snprintf(cursor, sizeof(cursor), "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
                        key->time_ms, (uint64_t)key->stream, key->position);
+        token = fg_page_token_of(list, cursor);
+        text = fg_asprintf("%s%s", place->prefix, token);
         return json_object_new_string(text);
 }
 
-int logs_key_untoken(const char *prefix, const char *token, struct fg_logkey *ret,
+int logs_key_untoken(const struct logs_place *place, const char *token, struct fg_logkey *ret,
                      struct fg_error *err)
 {
-        const char *hex = token + strlen(prefix);
+        fg_autofree char *list = question(place);
+        char cursor[FG_PAGE_CURSOR_MAX + 1];
         uint64_t stream = 0;
 
-        if (!fg_starts_with(token, prefix) || strlen(hex) != 48 ||
-            strspn(hex, "0123456789abcdef") != 48 ||
-            sscanf(hex, "%16" SCNx64 "%16" SCNx64 "%16" SCNx64, &ret->time_ms, &stream,
+        if (!fg_starts_with(token, place->prefix) ||
+            fg_page_cursor_of(list, token + strlen(place->prefix), cursor) < 0 ||
+            strlen(cursor) != 48 ||
+            sscanf(cursor, "%16" SCNx64 "%16" SCNx64 "%16" SCNx64, &ret->time_ms, &stream,
                    &ret->position) != 3)
                 return fg_fail(err, FG_ERR_INVALID, "The specified nextToken is invalid.");
         ret->stream = (int64_t)stream;

@@ -20,6 +20,14 @@ void logs_search_range(struct fg_logsearch *s, int64_t start_ms, int64_t end_ms,
 void logs_search_from(struct fg_logsearch *s, const struct fg_logkey *key); /* not before it */
 /** logs_events_json() - the page's; @many: with the names of their streams. */
 struct json_object *logs_events_json(const struct fg_logsearch *s, bool many);
-struct json_object *logs_key_token(const char *prefix, const struct fg_logkey *key);
-int logs_key_untoken(const char *prefix, const char *token, struct fg_logkey *ret,
+
+/* Tokens of pages of events: which events were asked for, and the place among them. */
+struct logs_place {
+        const struct fg_object *input;
+        const void *in;     /* decoded; times and the size of a page do not matter */
+        const char *prefix; /* what a token begins with */
+};
+struct json_object *logs_key_token(const struct logs_place *place, const struct fg_logkey *key);
+/** logs_key_untoken() - -1: INVALID, it is no token that this question gave. */
+int logs_key_untoken(const struct logs_place *place, const char *token, struct fg_logkey *ret,
                      struct fg_error *err);

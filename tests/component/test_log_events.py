@@ -127,6 +127,26 @@ def test_a_token_belongs_to_its_question(logs):
             assert refused(logs, operation, **question, nextToken=token).message == "The specified nextToken is invalid."
 
 
+def test_a_token_belongs_to_its_events(logs):
+    now = now_ms()
+    for group in ("g", "h"):
+        logs("CreateLogGroup", logGroupName=group)
+        for stream in ("s", "t"):
+            logs("CreateLogStream", logGroupName=group, logStreamName=stream)
+            logs("PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=[
+                {"timestamp": now, "message": m} for m in ("a1", "a2", "a3")])
+    questions = [("FilterLogEvents", {"logGroupName": "g", **more}) for more in (
+        {}, {"filterPattern": "a"}, {"logStreamNames": ["s"]}, {"logStreamNamePrefix": "s"}, {"logGroupName": "h"})]
+    questions += [("GetLogEvents", {"logGroupName": group, "logStreamName": stream, "startFromHead": True})
+                  for group, stream in (("g", "s"), ("g", "t"), ("h", "s"))]
+    answers = [logs(operation, **question, limit=1) for operation, question in questions]
+    tokens = [answer.get("nextToken", answer.get("nextForwardToken")) for answer in answers]
+    for (operation, question), good in zip(questions, tokens):
+        assert logs(operation, **question, nextToken=good, limit=2, endTime=now + 1000)["events"]
+        for token in (good[:-2], good + "00", *(t for t in tokens if t != good)):
+            assert refused(logs, operation, **question, nextToken=token).message == "The specified nextToken is invalid."
+
+
 def test_a_group_by_its_arn(logs, stream):
     put(logs, stream, [("one", now_ms())])
     arn = "arn:aws:logs:local-1:000000000000:log-group:g"
