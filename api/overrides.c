@@ -232,18 +232,20 @@ static char *place_of(const char *path, const struct fg_overrides *overrides,
                 const struct fg_container_override *with = find(overrides,
                                                                 def->containers.v[i].name);
                 fg_autofree char *container = fg_asprintf("$.containerDefinitions[%zu].", i);
-                const char *member = path + strlen(container);
+                const char *member;
 
                 if (!with || !fg_starts_with(path, container))
                         continue;
+                member = path + strlen(container);
                 /* A secret is in the way of a variable that was added. */
                 return fg_asprintf("$.overrides.containerOverrides[%zu].%s",
                                    (size_t)(with - overrides->containers.v),
                                    fg_starts_with(member, "secrets") ? "environment" : member);
         }
-        return fg_asprintf("$.overrides%s", fg_starts_with(path, "$.containerDefinitions")
-                                                    ? ".containerOverrides"
-                                                    : path + 1);
+        if (!fg_starts_with(path, "$.containerDefinitions"))
+                return fg_asprintf("$.overrides%s", path + 1);
+        return fg_asprintf("$.overrides%s",
+                           overrides->containers.n > 0 ? ".containerOverrides" : "");
 }
 
 static void check_result(struct fg_taskdef *def, const struct fg_overrides *overrides,

@@ -198,6 +198,20 @@ static void sizes_are_checked_again(void **state)
         }
 }
 
+/* Nothing of the containers was given: that is where it would have to be. */
+static void a_smaller_task_may_not_hold_its_containers(void **state)
+{
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
+        fg_cleanup(fg_taskdef_freep) struct fg_taskdef *def = fg_test_decode(
+                "{\"cpu\":\"512\",\"memory\":\"4096\"}", "{\"cpu\":512,\"memory\":3000}");
+
+        assert_null(apply_to(def, "{\"cpu\":\"256\",\"memory\":\"1024\"}", &problems));
+        assert_int_equal(problems.n, 3);
+        fg_test_problem_equal(&problems, 0, "$.overrides", "The 'memory' setting for container …");
+        fg_test_problem_equal(&problems, 1, "$.overrides", "The sum of all container 'cpu' …");
+        fg_test_problem_equal(&problems, 2, "$.overrides", "The memory reserved for all …");
+}
+
 static void all_problems_are_told_at_once(void **state)
 {
         static const struct {
@@ -254,6 +268,7 @@ int main(void)
                 cmocka_unit_test(overrides_change_only_what_they_name),
                 cmocka_unit_test(task_level_overrides_apply),
                 cmocka_unit_test(sizes_are_checked_again),
+                cmocka_unit_test(a_smaller_task_may_not_hold_its_containers),
                 cmocka_unit_test(all_problems_are_told_at_once),
                 cmocka_unit_test(every_container_is_named_in_the_answer),
         };
