@@ -34,25 +34,6 @@ static struct json_object *texts(const char *const *list)
         return array;
 }
 
-/* What a host must be able to do; all of it is given here. */
-static struct json_object *required_attributes(struct json_object *document)
-{
-        struct json_object *list = json_object_new_array();
-        const char *const names[] = { "com.amazonaws.ecs.capability.docker-remote-api.1.18",
-                                      "ecs.capability.task-eni",
-                                      fg_json_str(document, "taskRoleArn")
-                                              ? "com.amazonaws.ecs.capability.task-iam-role"
-                                              : NULL };
-
-        for (size_t i = 0; i < FG_ARRAY_SIZE(names) && names[i]; i++) {
-                struct json_object *attribute = json_object_new_object();
-
-                fg_json_set_str(attribute, "name", names[i]);
-                json_object_array_add(list, attribute);
-        }
-        return list;
-}
-
 struct json_object *ecs_definition_show(const struct fg_aws_call *call,
                                         const struct fg_definition *d)
 {
@@ -67,7 +48,7 @@ struct json_object *ecs_definition_show(const struct fg_aws_call *call,
         fg_json_set_int(show, "revision", d->revision);
         fg_json_set_str(show, "status", d->status);
         fg_json_set(show, "compatibilities", texts(compatibilities));
-        fg_json_set(show, "requiresAttributes", required_attributes(d->document));
+        fg_json_set(show, "requiresAttributes", ecs_required_attributes(d->document));
         fg_json_set_str(show, "registeredBy", d->registered_by);
         fg_aws_set_time(show, "registeredAt", d->registered_ns);
         fg_aws_set_time(show, "deregisteredAt", d->deregistered_ns);

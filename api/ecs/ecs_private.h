@@ -115,6 +115,8 @@ void ecs_check_default_strategy(struct fg_decode *d, const struct fg_strings *pr
 /** ecs_definition_split() - "FAMILY", "FAMILY:REVISION" or an ARN; 0 in *ret_revision: none.
  * NULL: neither. Caller frees. */
 char *ecs_definition_split(const struct fg_aws_call *call, const char *text, int64_t *ret_revision);
+/** ecs_required_attributes() - of a definition's document; attributes.c. The caller puts it. */
+struct json_object *ecs_required_attributes(struct json_object *document);
 /** ecs_definition_show() - the TaskDefinition of an answer. */
 struct json_object *ecs_definition_show(const struct fg_aws_call *call,
                                         const struct fg_definition *d);

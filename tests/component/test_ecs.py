@@ -188,6 +188,26 @@ def test_registered_with_the_defaults_of_ecs(ecs):
     assert ecs("DescribeTaskDefinition", taskDefinition="web", include=["TAGS"]) == answer
 
 
+def test_required_attributes(ecs):
+    def names(role={}, **members):
+        made = ecs("RegisterTaskDefinition", family="a", cpu="256", memory="512", **role, containerDefinitions=[
+            container(**members), {"name": "other", "image": "i"}])["taskDefinition"]
+        return {attribute["name"].removeprefix("com.amazonaws.").removeprefix("ecs.capability.")
+                for attribute in made["requiresAttributes"]} - {"docker-remote-api.1.18", "task-eni"}
+    awslogs = {"logDriver": "awslogs", "options": {"awslogs-group": "g", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "p"}}
+    assert names() == names({"executionRoleArn": "r"}) == set()
+    assert names({"taskRoleArn": "r", "pidMode": "task"}) == {"task-iam-role", "pid-ipc-namespace-sharing"}
+    assert names(logConfiguration=awslogs) == {"docker-remote-api.1.19", "logging-driver.awslogs"}
+    assert names({"executionRoleArn": "r"}, logConfiguration=awslogs) == {
+        "docker-remote-api.1.19", "logging-driver.awslogs", "execution-role-awslogs"}
+    assert names(secrets=[{"name": "A", "valueFrom": "/a"}, {"name": "B", "valueFrom": (
+        "arn:aws:secretsmanager:local-1:000000000000:secret:b-abcdef")}]) == {
+        "secrets.ssm.environment-variables", "secrets.asm.environment-variables"}
+    assert names(healthCheck={"command": ["CMD", "true"]}, dependsOn=[{"containerName": "other", "condition": "START"}],
+                 logConfiguration={"logDriver": "json-file"}) == {
+        "container-health-check", "container-ordering", "logging-driver.json-file"}
+
+
 def test_what_was_answered_can_be_registered(ecs):
     made = register(ecs)
     again = ecs("RegisterTaskDefinition", **{key: made[key] for key in (
