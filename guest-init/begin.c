@@ -186,11 +186,11 @@ int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error
         if (t->metadata.listener < 0 &&
             (fg_network_park(err) < 0 || fg_metadata_park(&t->metadata, err) < 0))
                 return -1;
-        if (!serials || json_object_array_length(serials) == 0)
-                return 0;
         if (!t->parked && fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         t->parked = true;
+        if (!serials || json_object_array_length(serials) == 0)
+                return 0;
         fg_standby_end(&t->standby);
         for (size_t i = 0; i < json_object_array_length(serials); i++) {
                 const char *serial = json_object_get_string(json_object_array_get_idx(serials, i));
