@@ -13,24 +13,47 @@ bool isolation_container(const struct fg_taskdef *def)
 }
 
 /* What does not fit any more is told by the next try. */
-static void add(struct fg_buf *fields, const char *where, const char *field)
+static void add(struct fg_buf *fields, const char *container, const char *field)
 {
         struct fg_error full;
 
-        (void)fg_buf_printf(fields, &full, "%s%s%s%s", fields->len > 0 ? ", " : "", field,
-                            where ? " of container " : "", where ? where : "");
+        (void)fg_buf_printf(fields, &full, "%s%s of container %s", fields->len > 0 ? ", " : "",
+                            field, container);
+}
+
+/* Of its network or of its own namespace of System V IPC, and not of the host's kernel. */
+static bool is_namespaced(const char *control)
+{
+        static const char *const beginnings[] = { "net.", "fs.mqueue.", "kernel.msg", "kernel.sem",
+                                                  "kernel.shm" };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(beginnings); i++) {
+                const char *at = beginnings[i], *name = control;
+
+                while (*at && (*at == *name || (*at == '.' && *name == '/'))) {
+                        at++;
+                        name++;
+                }
+                if (!*at)
+                        return true;
+        }
+        return false;
+}
+
+static bool controls_host(const struct fg_container_def *c)
+{
+        for (size_t i = 0; i < c->system_controls.n; i++)
+                if (!is_namespaced(c->system_controls.v[i].name))
+                        return true;
+        return false;
 }
 
 static void add_unsupported(struct fg_buf *fields, const struct fg_container_def *c)
 {
-        const struct fg_linux_parameters *linux_parameters = c->linux_parameters;
         const bool split = fg_vmm_pods_split();
 
-        if (c->system_controls.n > 0)
-                add(fields, c->name, "systemControls");
-        if (linux_parameters && linux_parameters->capabilities &&
-            linux_parameters->capabilities->add.n > 0)
-                add(fields, c->name, "linuxParameters.capabilities.add");
+        if (controls_host(c))
+                add(fields, c->name, "systemControls of the whole kernel");
         /* Where the controllers are cgroup v1's, only the task as a whole is limited. */
         if (c->cpu > 0 && !split)
                 add(fields, c->name, "cpu");

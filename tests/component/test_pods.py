@@ -136,10 +136,11 @@ def test_what_is_confined(module_fgd, pod):
     """No device nodes of the host, none of its processes, no disk of its own underneath."""
     fgd = module_fgd
     done = fgd.stopped(fgd.run(pod("mknod /tmp/x b 7 0 && cat /tmp/x; ls /dev; ps | wc -l; grep -c loop /proc/mounts; "
-                                   "grep CapEff /proc/self/status")))
+                                   "grep CapEff /proc/self/status",
+                               container={"linuxParameters": {"capabilities": {"add": ["SYS_PTRACE"]}}})))
     lines = fgd.output_of(done["fgrun"]["id"]).decode().split("\n")
     assert not any(name.startswith(("loop", "sd", "vd", "mem")) for name in lines), lines
-    assert int(lines[-2].split()[1], 16) & (1 << 27 | 1 << 21) == 0  # CAP_MKNOD, CAP_SYS_ADMIN
+    assert int(lines[-2].split()[1], 16) & (1 << 27 | 1 << 21 | 1 << 19) == 1 << 19  # MKNOD, SYS_ADMIN; SYS_PTRACE
     assert done["containers"][0]["exitCode"] == 0
 
 
@@ -179,6 +180,16 @@ def test_the_prepared_image_is_its_root(module_fgd, pod):
         assert done["containers"][0]["exitCode"] == 0, done["stoppedReason"]
         return done["fgrun"]["images"][0]["pull"]
     wait_for(lambda: way() == "prepared", "a prepared image")
+
+
+def test_system_controls_of_its_namespaces(module_fgd, pod):
+    names = ["net.core.somaxconn", "kernel/shmmni", "fs.mqueue.msg_max"]
+    paths = ["/proc/sys/" + name.replace(".", "/") for name in names]
+    host = [pathlib.Path(path).read_text() for path in paths]
+    done = module_fgd.stopped(module_fgd.run(pod(f"cat {' '.join(paths)}", container={
+        "systemControls": [{"namespace": name, "value": "77"} for name in names]})))
+    assert module_fgd.output_of(done["fgrun"]["id"]) == b"77\n" * 3, done["stoppedReason"]
+    assert [pathlib.Path(path).read_text() for path in paths] == host and "77\n" not in host
 
 
 def member(group):
@@ -275,11 +286,11 @@ def test_refused_where_it_is_off(fgd, pod):
 
 
 def test_refused_fields_by_name(module_fgd, pod):
-    container = {"systemControls": [{"namespace": "net.core.somaxconn", "value": "9"}],
-                 "linuxParameters": {"capabilities": {"add": ["SYS_PTRACE"]}}, **({} if SPLIT else {"cpu": 10, "memory": 64})}
+    container = {"systemControls": [{"namespace": name, "value": "9"} for name in ("net.core.somaxconn", "kernel.panic")],
+                 **({} if SPLIT else {"cpu": 10, "memory": 64})}
     with pytest.raises(fgd_harness.Failure) as failure:
         module_fgd.run(pod("exit 0", container=container))
-    names = ["systemControls", "capabilities.add", *([] if SPLIT else ["cpu", "memory"])]
+    names = ["systemControls of the whole kernel", *([] if SPLIT else ["cpu", "memory"])]
     assert all(name in str(failure.value) for name in names), failure.value
 
 
