@@ -12,7 +12,7 @@ static const char *const parts[] = { "TAGS", NULL };
 static const struct fg_field fields[] = {
         FG_ROW_STRING(describe_tasks, cluster, "cluster", .min = 1),
         FG_ROW_STRINGS(describe_tasks, tasks, "tasks", .required = true, .min = 1, .max = 100,
-                       .text = "Tasks cannot be empty."),
+                       .text = "Tasks cannot be empty.", .check = ecs_check_task),
         FG_ROW_STRINGS(describe_tasks, include, "include", .allowed = parts),
 };
 const struct fg_object ecs_describe_tasks_input = FG_OBJECT(describe_tasks, fields);
@@ -21,12 +21,15 @@ static int describe(struct fg_aws_call *call, sqlite3 *db, const char *cluster, 
                     struct fg_error *err)
 {
         const struct describe_tasks *in = call->in;
-        const char *id = ecs_task_id(call, cluster, text);
         struct json_object *task = NULL;
-        int found = id ? ecs_task_show(call, db, cluster, id, ecs_has(&in->include, "TAGS"), &task,
-                                       err)
-                       : 0;
+        const char *id;
+        int found = 0;
 
+        if (ecs_task_id(call, cluster, text, &id) < 0)
+                return -1;
+        if (id)
+                found = ecs_task_show(call, db, cluster, id, ecs_has(&in->include, "TAGS"), &task,
+                                      err);
         if (found < 0)
                 return -1;
         if (found) {

@@ -9,7 +9,7 @@ struct stop_task {
 
 static const struct fg_field fields[] = {
         FG_ROW_STRING(stop_task, cluster, "cluster", .min = 1),
-        FG_ROW_STRING(stop_task, task, "task", .required = true, .min = 1),
+        FG_ROW_STRING(stop_task, task, "task", .required = true, .min = 1, .check = ecs_check_task),
         FG_ROW_STRING(stop_task, reason, "reason", .max = 1024),
 };
 const struct fg_object ecs_stop_task_input = FG_OBJECT(stop_task, fields);
@@ -18,11 +18,15 @@ static int show(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct stop_task *in = call->in;
         const char *cluster = ecs_open_cluster(call, db, in->cluster, err);
-        const char *id = cluster ? ecs_task_id(call, cluster, in->task) : NULL;
         struct json_object *task = NULL;
-        int found = id ? ecs_task_show(call, db, cluster, id, true, &task, err) : 0;
+        const char *id;
+        int found = 0;
 
-        if (!cluster || found < 0)
+        if (!cluster || ecs_task_id(call, cluster, in->task, &id) < 0)
+                return -1;
+        if (id)
+                found = ecs_task_show(call, db, cluster, id, true, &task, err);
+        if (found < 0)
                 return -1;
         if (!found)
                 return fg_aws_raise(call, "InvalidParameterException", ECS_TASK_NOT_FOUND);
@@ -45,9 +49,10 @@ static void on_stored(void *userdata, const struct fg_error *err)
 static void on_found(struct fg_aws_call *call)
 {
         const struct stop_task *in = call->in;
-        const char *cluster = ecs_cluster_name(call, in->cluster);
+        const char *id;
 
-        fg_engine_stop(call->d, ecs_task_id(call, cluster, in->task), in->reason, on_stored, call);
+        (void)ecs_task_id(call, ecs_cluster_name(call, in->cluster), in->task, &id); /* it did */
+        fg_engine_stop(call->d, id, in->reason, on_stored, call);
 }
 
 void ecs_stop_task(struct fg_aws_call *call)

@@ -5,17 +5,34 @@
 #include "core/json.h"
 #include "core/str.h"
 
-const char *ecs_task_id(const struct fg_aws_call *call, const char *cluster, const char *text)
+bool ecs_check_task(struct fg_decode *d, const char *s)
+{
+        const char *slash = strrchr(s, '/');
+        size_t len = strlen(slash ? slash + 1 : s);
+
+        if (len == FG_ID_LEN || len == FG_UUID_LEN)
+                return true;
+        fg_decode_problem(d, NULL, NULL, "taskId length should be one of [32,36]");
+        return false;
+}
+
+int ecs_task_id(struct fg_aws_call *call, const char *cluster, const char *text, const char **ret)
 {
         const char *name = fg_arn_name(text, call->names, "ecs", "task");
-        const char *slash = name ? strchr(name, '/') : NULL;
-        size_t len = slash ? (size_t)(slash - name) : 0;
+        const char *slash = name && name != text ? strchr(name, '/') : NULL;
+        fg_autofree char *other = slash ? fg_asprintf("%.*s", (int)(slash - name), name) : NULL;
 
-        if (name != text && slash && (strlen(cluster) != len || strncmp(cluster, name, len) != 0))
-                return NULL;
-        if (name != text && slash)
+        *ret = NULL;
+        if (other && !fg_streq(other, cluster))
+                return fg_aws_raise(call, "InvalidParameterException",
+                                    "Invalid identifier: Identifier is for cluster %.*s. Your "
+                                    "cluster is %s",
+                                    FG_CLIP(other), cluster);
+        if (slash)
                 name = slash + 1;
-        return name && fg_id_valid(name) ? name : NULL;
+        if (name && fg_id_valid(name))
+                *ret = name;
+        return 0;
 }
 
 char *ecs_task_arn(const struct fg_aws_call *call, const char *cluster, const char *text)

@@ -20,7 +20,8 @@ struct task_protection {
 
 static const struct fg_field update_fields[] = {
         FG_ROW_STRING(task_protection, cluster, "cluster", .required = true, .min = 1),
-        FG_ROW_STRINGS(task_protection, tasks, "tasks", .required = true, .min = 1, .max = 10),
+        FG_ROW_STRINGS(task_protection, tasks, "tasks", .required = true, .min = 1, .max = 10,
+                       .check = ecs_check_task),
         FG_ROW_BOOL(task_protection, enabled, "protectionEnabled", .required = true),
         FG_ROW_INT(task_protection, minutes, "expiresInMinutes", .min = 1, .max = 2880),
 };
@@ -28,7 +29,7 @@ const struct fg_object ecs_update_task_protection_input = FG_OBJECT(task_protect
 
 static const struct fg_field get_fields[] = {
         FG_ROW_STRING(task_protection, cluster, "cluster", .required = true, .min = 1),
-        FG_ROW_STRINGS(task_protection, tasks, "tasks", .max = 100),
+        FG_ROW_STRINGS(task_protection, tasks, "tasks", .max = 100, .check = ecs_check_task),
 };
 const struct fg_object ecs_get_task_protection_input = FG_OBJECT(task_protection, get_fields);
 
@@ -65,10 +66,12 @@ static int change(const struct task_protection *in, sqlite3 *db, const char *id,
 static int one(struct fg_aws_call *call, sqlite3 *db, const char *cluster, const char *text,
                bool update, struct fg_error *err)
 {
-        const char *id = ecs_task_id(call, cluster, text), *reason;
+        const char *id, *reason;
         fg_autofree char *arn = ecs_task_arn(call, cluster, text), *document = NULL;
         uint64_t now = fg_now_ns(), until;
 
+        if (ecs_task_id(call, cluster, text, &id) < 0)
+                return -1;
         if (id && fg_task_find(db, cluster, id, &document, err) < 0)
                 return -1;
         reason = obstacle(document);

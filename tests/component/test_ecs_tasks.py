@@ -92,11 +92,21 @@ def test_clusters_keep_their_tasks_apart(fgd, ecs, define):
     task_id = task["taskArn"].removeprefix(f"{ACCOUNT}:task/blue/")
     assert ecs("ListTasks", cluster="blue")["taskArns"] == [task["taskArn"]]
     assert ecs("ListTasks")["taskArns"] == []
-    missing = ecs("DescribeTasks", tasks=[task_id, task["taskArn"], "junk"])
+    missing = ecs("DescribeTasks", tasks=[task_id, "x" * 36])
     assert missing["tasks"] == [] and missing["failures"] == [
         {"arn": f"{ACCOUNT}:task/default/{task_id}", "reason": "MISSING"},
-        {"arn": task["taskArn"], "reason": "MISSING"},
-        {"arn": f"{ACCOUNT}:task/default/junk", "reason": "MISSING"}]
+        {"arn": f"{ACCOUNT}:task/default/{'x' * 36}", "reason": "MISSING"}]
+    many = {"tasks": [task_id, task["taskArn"]], "cluster": "default"}
+    for operation, members in (("DescribeTasks", many), ("StopTask", {"task": task["taskArn"]}),
+                               ("GetTaskProtection", many), ("UpdateTaskProtection", {**many, "protectionEnabled": True})):
+        error = refused(ecs, operation, **members)
+        assert (error.name, error.message) == (
+            "InvalidParameterException", "Invalid identifier: Identifier is for cluster blue. Your cluster is default")
+        short = "None", f"{ACCOUNT}:task/default/{task_id[1:]}"
+        members = {**members, **({"tasks": [*short, task_id]} if "tasks" in members else {"task": short[1]})}
+        error = refused(ecs, operation, **members)
+        assert error.name == "InvalidParameterException" and error.message.endswith("taskId length should be one of [32,36]")
+        assert "task" in members or error.message.startswith("2 errors: tasks[0]: ")
     error = refused(ecs, "StopTask", task=task_id)
     assert (error.name, error.message) == ("InvalidParameterException", "The referenced task was not found.")
     fgd.get(task_id, wait="RUNNING")
