@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/ecs/ecs_private.h"
 #include "core/json.h"
@@ -105,14 +106,28 @@ char *ecs_cluster_arn(const struct fg_aws_call *call, const char *name)
         return fg_arn(call->names, "ecs", "cluster/%s", name);
 }
 
+static bool is_name(const char *s)
+{
+        size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+        return len > 0 && len <= FG_NAME_MAX && s[len] == '\0';
+}
+
 const char *ecs_cluster_name(struct fg_aws_call *call, const char *text)
 {
         const char *name = fg_arn_name(text ? text : call->names->cluster, call->names, "ecs",
                                        "cluster");
 
-        if (!name)
+        if (!name) {
                 (void)fg_aws_raise(call, ECS_CLUSTER_NOT_FOUND, "Cluster not found.");
-        return name;
+                return NULL;
+        }
+        if (!text || is_name(name))
+                return name;
+        (void)fg_aws_raise(call, "InvalidParameterException",
+                           "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %.*s",
+                           FG_CLIP(name));
+        return NULL;
 }
 
 int ecs_cluster_get(struct fg_aws_call *call, sqlite3 *db, const char *text, bool active,

@@ -102,6 +102,10 @@ def test_clusters_that_are_not_there(ecs):
                                 {"capacityProviders": [], "defaultCapacityProviderStrategy": []})):
         error = refused(ecs, operation, cluster="nope", **members)
         assert (error.name, error.message) == ("ClusterNotFoundException", "Cluster not found.")
+        for name in ('"default"', "x" * 256, f"{ACCOUNT}:cluster/a/b"):
+            error = refused(ecs, operation, cluster=name, **members)
+            assert error.name == "InvalidParameterException", name
+            assert error.message.startswith("Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was "), error
 
 
 def test_all_errors_of_a_request_at_once(ecs):
