@@ -226,8 +226,9 @@ struct fg_taskdef *fg_taskdef_decode(struct json_object *json, fg_image_check_fn
         fg_decode_init(&d, "$", problems);
         d.image_check = image_check;
         if (size > FG_TASKDEF_MAX)
-                fg_decode_problem(&d, NULL, "at most 65536", "the task definition has %zu bytes",
-                                  size);
+                fg_decode_problem(&d, NULL, NULL,
+                                  "Actual length: '%zu'. Max allowed length is '%d' bytes.", size,
+                                  FG_TASKDEF_MAX);
         else
                 fg_object_decode(&d, &fg_taskdef_object, json, def);
         return problems->n == before ? fg_take_ptr(def) : NULL;

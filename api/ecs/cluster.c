@@ -124,9 +124,13 @@ const char *ecs_cluster_name(struct fg_aws_call *call, const char *text)
         }
         if (!text || is_name(name))
                 return name;
-        (void)fg_aws_raise(call, "InvalidParameterException",
-                           "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %.*s",
-                           FG_CLIP(name));
+        if (strchr(name, '/'))
+                (void)fg_aws_raise(call, "InvalidParameterException",
+                                   "Invalid identifier: Unexpected number of separators");
+        else
+                (void)fg_aws_raise(call, "InvalidParameterException",
+                                   "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was %.*s",
+                                   FG_CLIP(name));
         return NULL;
 }
 

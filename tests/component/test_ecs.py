@@ -2,6 +2,7 @@
 """ECS: clusters, task definitions, tags, account settings. Every answer is checked against the model."""
 
 import functools
+import re
 import time
 
 import pytest
@@ -102,10 +103,11 @@ def test_clusters_that_are_not_there(ecs):
                                 {"capacityProviders": [], "defaultCapacityProviderStrategy": []})):
         error = refused(ecs, operation, cluster="nope", **members)
         assert (error.name, error.message) == ("ClusterNotFoundException", "Cluster not found.")
-        for name in ('"default"', "x" * 256, f"{ACCOUNT}:cluster/a/b"):
+        must_match, separators = "Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was ", "Invalid identifier: Unexpected number"
+        for name, text in (('"default"', must_match), ("x" * 256, must_match), (f"{ACCOUNT}:cluster/a/b", separators),
+                           (f"{ACCOUNT}:cluster/{ACCOUNT}:cluster/c", separators)):
             error = refused(ecs, operation, cluster=name, **members)
-            assert error.name == "InvalidParameterException", name
-            assert error.message.startswith("Cluster must match ^[a-zA-Z0-9\\-_]{1,255}$, but was "), error
+            assert error.name == "InvalidParameterException" and error.message.startswith(text), error
 
 
 def test_all_errors_of_a_request_at_once(ecs):
@@ -240,6 +242,12 @@ def test_wrong_definitions(ecs):
                  "containerDefinitions[1].image: Container.image should not be null or empty.",
                  "The supported value for pidMode is 'task'."):
         assert part in error.message
+
+
+    large = container(environment=[{"name": f"N{i}", "value": "x" * 1000} for i in range(70)])
+    error = refused(ecs, "RegisterTaskDefinition", family="x", cpu="256", memory="512", containerDefinitions=[large])
+    assert error.name == "ClientException" and re.fullmatch(
+        r"request: Actual length: '7\d{4}'. Max allowed length is '65536' bytes.", error.message), error
 
 
 def test_revisions(ecs):
