@@ -22,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
@@ -37,7 +36,8 @@ PACKAGES = {"wrk": "wrk", "runc": "runc", "nft": "nftables", "ip": "iproute2", "
 HOST, OUTSIDE, BRIDGE, CONTAINER = "10.99.0.1", "10.99.0.2", "10.98.0.1", "10.98.0.2"
 PORTS = {"task": 8080, "container": 8081, "native": 80}
 SERVE = ["sh", "-c", "sed -i 's/worker_processes auto/worker_processes 1/; s/access_log .*/access_log off;/' "
-         "/etc/nginx/nginx.conf; head -c 1048576 /dev/zero >/var/www/html/large; exec nginx -g 'daemon off;'"]
+         "/etc/nginx/nginx.conf; head -c 1048576 /dev/zero >/var/www/html/large; exec nginx -g 'daemon off; error_log stderr notice;'"]
+READY = b"start worker process"  # says nginx when it listens
 # What is asked: path, connections.
 LOADS = {"latency": ("", 1), "requests": ("", 16), "bytes": ("large", 4)}
 UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
@@ -62,12 +62,12 @@ def unpack(layout, root):
 
 @contextlib.contextmanager
 def process(*argv):
-    running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    running = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        yield running
+        yield running.stderr
     finally:
         running.terminate()
-        running.wait(30)
+        running.communicate(timeout=30)
 
 
 def wire(client, inside):
@@ -102,28 +102,31 @@ def container(bundle, root, ns):
             namespace["path"] = f"/proc/{os.getpid()}/fd/{ns}"
     (bundle / "config.json").write_text(json.dumps(config), encoding="ascii")
     runc, name = ["runc", "--root", bundle / "state"], f"fgrun-bench-{os.getpid()}"
-    running = subprocess.Popen([*runc, "run", "--bundle", bundle, name], stdin=subprocess.DEVNULL)
+    running = subprocess.Popen([*runc, "run", "--bundle", bundle, name], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
-        yield
+        yield running.stderr
     finally:
         subprocess.run([*runc, "delete", "--force", name], check=False)
-        running.wait(30)
+        running.communicate(timeout=30)
 
 
 def task(fgd, layout):
     definition = {"family": "bench", "cpu": "1024", "memory": "2048", "containerDefinitions": [
         {"name": "web", "image": f"oci:{layout}:latest", "command": SERVE, "stopTimeout": 2}]}
     started = fgd.run(definition, publish=[{"hostPort": PORTS["task"], "containerPort": 80}])
-    return fgd.get(started["fgrun"]["id"], wait="RUNNING")["fgrun"]["accelerator"]
+    accelerator = fgd.get(started["fgrun"]["id"], wait="RUNNING")["fgrun"]["accelerator"]
+    until_it_listens(fgd.request("GET", f"/v1/tasks/{started['fgrun']['id']}/logs?follow=1"))
+    return accelerator
 
 
-def until_it_answers(client, port):
-    deadline = time.monotonic() + 120
-    while netlab.run(client, "curl", "-sf", "-m", "5", "-o", "/dev/null", f"http://{HOST}:{port}/large",
-                     check=False).returncode != 0:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"nothing answers at port {port}")
-        time.sleep(0.2)
+def until_it_listens(said):
+    """Reads what nginx says, line by line."""
+    lines = []
+    for line in said:
+        lines.append(line.decode(errors="replace"))
+        if READY in line:
+            return
+    raise RuntimeError("nginx has ended: " + "".join(lines))
 
 
 def measure(client, way, load, seconds):
@@ -132,7 +135,7 @@ def measure(client, way, load, seconds):
                       f"http://{HOST}:{PORTS[way]}/{path}", timeout=seconds + 60).stdout
     found = {name: re.search(rf"{name}%\s+([\d.]+)(\w+)", text) for name in ("50", "99")}
     total = re.search(r"(\d+) requests in ([\d.]+)s", text)
-    if not total or not all(found.values()) or "Non-2xx" in text:
+    if not total or total[1] == "0" or not all(found.values()) or "Non-2xx" in text:
         raise RuntimeError(text)
     return {"requestsPerSecond": int(total[1]) / float(total[2]),
             **{f"p{name}Ms": float(m[1]) * UNITS[m[2]] for name, m in found.items()}}
@@ -158,10 +161,10 @@ def run(arguments, directory):
     unpack(layout, root)
     wire(client, inside)
     with fgd_harness.running(str((arguments.build / "api" / "fgd").resolve()), "embed", network="vpc") as fgd, \
-            container(directory / "bundle", root, inside), process("chroot", root, *SERVE):
+            container(directory / "bundle", root, inside) as contained, process("chroot", root, *SERVE) as native:
         accelerator = task(fgd, layout)
-        for port in PORTS.values():
-            until_it_answers(client, port)
+        for said in (contained, native):
+            until_it_listens(said)
         for _ in range(arguments.runs):
             for load in LOADS:
                 for way in PORTS:
