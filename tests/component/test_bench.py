@@ -17,6 +17,7 @@ from conftest import BUILD, HYPERVISOR, PROGRAM, ROOT
 SLEEP_MS = 80
 WORKING = {"microvm-warm-image", "microvm-warm", "microvm-cold", "docker"}
 PROBE = BUILD / "bench" / "probe" / "probe"
+KNOWN_PORT = pathlib.Path(__file__).with_name("known_port.py")
 HOLD = pathlib.Path(__file__).with_name("hold.py")
 HELD_MIB, PYTHON_MIB = 48, 24  # of an instance of that docker, and what the interpreter may take
 DOCKER = f"""#!/bin/sh
@@ -32,7 +33,7 @@ run)
     *noise-*) echo 0123456789abcdef ;;
     *serve-8080:*)
         port=${{*#*127.0.0.1:}}
-        {PROBE} serve-${{port%%:*}} >/dev/null 2>&1 </dev/null &
+        /usr/bin/python3 {KNOWN_PORT} ${{port%%:*}} >/dev/null 2>&1 </dev/null &
         echo pid-$! ;;
     *victim:*) echo '{{"p50Ms":3,"p99Ms":4}}' ;;
     *efficiency:*) echo '{{"integerPerSecond":5,"memoryMBPerSecond":5,"memoryRandomPerSecond":5,"syscallsPerSecond":5,"diskWriteMBPerSecond":5,"diskReadMBPerSecond":5}}' ;;
@@ -163,6 +164,9 @@ def test_what_a_port_carries_and_a_neighbour_does(bench):
     carried = {row["name"]: row for row in bench[0]["network"]}
     assert set(carried) == {"host", "docker"}  # and the reason of those whose fgd has no network is kept
     assert all(row[key] > 0 for row in carried.values() for key in ("roundTripUs", "fromMBPerSecond", "toMBPerSecond"))
+    assert 5000 <= carried["docker"]["roundTripUs"] < 50000
+    for key in ("fromMBPerSecond", "toMBPerSecond"):  # what has arrived, not what somebody holds on the way
+        assert 0.5 < carried["docker"][key] <= 65.536 / 10, key
     noise = {(row["name"], row["neighbour"]): row for row in bench[0]["noise"]}
     assert set(noise) == {(name, what) for name in ("docker", "microvm-warm-image")
                           for what in ("none", "cpu", "fork", "memory", "disk", "conntrack")}
