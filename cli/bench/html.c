@@ -108,22 +108,6 @@ static void put_section(struct bench_page *page, const struct section *s,
         bench_put(page, "</section>\n");
 }
 
-static const char worth[] =
-        "<section id=\"worth\"><h2>What each boundary is worth</h2>\n"
-        "<p><strong>A container</strong> shares the kernel of the host: one error in any of "
-        "several "
-        "hundred system calls can be a way out of it. Filters and fewer capabilities make that "
-        "smaller, not another thing. It costs next to nothing: work is done as on the host, and an "
-        "idle one takes a few MiB.</p>\n"
-        "<p><strong>A microVM</strong> has a kernel of its own, which its task may well take over. "
-        "The way out leads through QEMU's devices or the processor's virtualisation, which are far "
-        "smaller, and then through QEMU's own sandbox. It costs the memory of a kernel and of "
-        "QEMU, "
-        "a card and a disk that are read by a program, and a start that is fast only where a guest "
-        "waits or a template is there.</p>\n"
-        "<p>Neither keeps caches and other shared parts of the processor apart: side channels are "
-        "not measured here, and nothing is claimed about them.</p></section>\n";
-
 char *bench_html(struct json_object *result, struct fg_error *err)
 {
         struct bench_page page = bench_page_new(err);
@@ -136,9 +120,9 @@ char *bench_html(struct json_object *result, struct fg_error *err)
         bench_put(&page, "</style></head><body>\n<h1>fgrun bench</h1>\n");
         put_machine(&page, result);
         put_peers(&page, fg_json_arr(result, "peers"));
+        bench_put_worth(&page, result);
         for (size_t i = 0; i < FG_ARRAY_SIZE(sections); i++)
                 put_section(&page, &sections[i], result);
-        bench_put(&page, worth);
         bench_put(&page, "</body></html>\n");
         text = bench_page_ok(&page) ? fg_buf_take(&page.text) : NULL;
         fg_buf_finish(&page.text);

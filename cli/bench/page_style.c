@@ -15,7 +15,7 @@ const char bench_page_style[] =
         ".wide{overflow-x:auto}details{margin:.5em 0}summary{cursor:pointer}\n"
         "table{border-collapse:collapse;font-size:13px}td,th{padding:.25em .7em;text-align:right;"
         "border-bottom:1px solid var(--line);white-space:nowrap;font-variant-numeric:tabular-nums}"
-        "td:first-child,th:first-child,.words td,.words th{text-align:left;white-space:normal}"
+        "td:first-child,th:first-child,.words td{text-align:left}.words td{white-space:normal}"
         "th{font-weight:600}.matrix td,.matrix th{text-align:center}"
         ".matrix th{white-space:normal}.matrix th:first-child{text-align:left;white-space:nowrap}\n"
         "svg{display:block;width:100%;height:auto;margin:.8em 0}svg text{font:13px system-ui,"

@@ -16,3 +16,6 @@ void bench_plot_noise(struct bench_page *page, struct json_object *rows);
 void bench_plot_images(struct bench_page *page, struct json_object *rows);
 void bench_plot_isolation(struct bench_page *page, struct json_object *rows);
 void bench_plot_targets(struct bench_page *page, struct json_object *rows);
+
+/** bench_put_worth() - what each boundary is worth, and what it cost here, by the whole result. */
+void bench_put_worth(struct bench_page *page, struct json_object *result);

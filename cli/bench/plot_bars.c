@@ -30,6 +30,38 @@ static double largest(struct json_object *rows, const char *key)
         return high;
 }
 
+static int64_t instances(struct json_object *row)
+{
+        return fg_json_int(row, "instances", 0);
+}
+
+/* The next larger number of instances that there is; 0: none. */
+static int64_t next_group(struct json_object *rows, int64_t after)
+{
+        int64_t found = 0;
+
+        for (size_t i = 0; i < bench_length(rows); i++) {
+                const int64_t n = instances(at(rows, i));
+
+                if (n > after && (found == 0 || n < found))
+                        found = n;
+        }
+        return found;
+}
+
+static void draw_memory(struct bench_figure *f, const struct bench_scale *s,
+                        struct json_object *row)
+{
+        const double pss = bench_value(row, "pssMiB"), rss = bench_value(row, "rssMiB");
+        const char *name = bench_name(row, "name");
+        char own[SVG_SHORT], shared[SVG_SHORT];
+        fg_autofree char *label = fg_asprintf("%s MiB, %s shared", bench_short(pss, own),
+                                              bench_short(rss > pss ? rss - pss : 0, shared));
+        const struct bench_bar bar = { name, bench_class(name), pss, rss, label };
+
+        bench_svg_bar(f, s, &bar);
+}
+
 void bench_plot_memory(struct bench_page *page, struct json_object *rows)
 {
         static const struct bench_key keys[] = {
@@ -43,25 +75,15 @@ void bench_plot_memory(struct bench_page *page, struct json_object *rows)
                 "Bars in MiB, in groups by how many instances there were at once.");
         const double high = fmax(largest(rows, "rssMiB"), largest(rows, "pssMiB"));
         const struct bench_scale s = bench_scale_linear(high, SVG_LEFT, SVG_RIGHT - 40);
-        int64_t group = -1;
 
         bench_svg_legend(&f, keys);
-        for (size_t i = 0; i < bench_length(rows); i++) {
-                struct json_object *row = at(rows, i);
-                const int64_t n = fg_json_int(row, "instances", 0);
-                const double pss = bench_value(row, "pssMiB"), rss = bench_value(row, "rssMiB");
-                const char *name = bench_name(row, "name");
-                char own[SVG_SHORT], shared[SVG_SHORT];
-                fg_autofree char *label = fg_asprintf(
-                        "%s MiB, %s shared", bench_short(pss, own),
-                        bench_short(rss > pss ? rss - pss : 0, shared));
-                const struct bench_bar bar = { name, bench_class(name), pss, rss, label };
-                fg_autofree char *heading = fg_asprintf("%d at once", (int)n);
+        for (int64_t n = next_group(rows, 0); n > 0; n = next_group(rows, n)) {
+                fg_autofree char *heading = fg_asprintf("%lld at once", (long long)n);
 
-                if (n != group)
-                        bench_svg_heading(&f, heading);
-                group = n;
-                bench_svg_bar(&f, &s, &bar);
+                bench_svg_heading(&f, heading);
+                for (size_t i = 0; i < bench_length(rows); i++)
+                        if (instances(at(rows, i)) == n)
+                                draw_memory(&f, &s, at(rows, i));
         }
         bench_figure_end(&f);
 }

@@ -45,11 +45,13 @@ def test_the_page_is_the_golden_one(page):
 
 
 def test_every_section_is_drawn_and_has_its_numbers(page):
-    assert re.findall(r'<section id="(\w+)"', page) == [*SECTIONS, "worth"]
+    assert re.findall(r'<section id="(\w+)"', page) == ["worth", *SECTIONS]
     parts = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', page, re.S))
     for name in SECTIONS:
         assert ('class="matrix"' if name in ("noise", "isolation") else "<svg") in parts[name]
         assert "<summary>The numbers</summary>" in parts[name]
+    costs = dict(re.findall(r'<tr><th scope="row">([\w-]+)</th>(.*?)</tr>', re.search(r'<section id="worth">.*?</section>', page, re.S)[0]))
+    assert ">emulated<" in costs["microvm-warm-image"] and re.search(r">[\d.]+ %<", costs["runc"])  # no headline of what is emulated
     for figure in figures(page):  # and says what it is to those who do not see it
         named = {each.get("id") for each in figure if each.tag in ("title", "desc") and each.text}
         assert figure.get("role") == "img" and set(figure.get("aria-labelledby").split()) == named
@@ -97,6 +99,11 @@ def test_no_label_lies_over_another_or_outside(page):
             assert left >= -5 and right <= width + 5 and top >= -2 and bottom <= height + 2, a
             for b, left2, top2, right2, bottom2 in found[:i]:
                 assert left >= right2 or left2 >= right or top >= bottom2 or top2 >= bottom, (a, b)
+
+
+def test_memory_is_grouped_by_how_many_there_were(page):
+    figure = next(each for each in figures(page) if each[0].text == "Memory of an idle instance")
+    assert [text.text for text in figure.iter("text") if "strong" in text.get("class")] == ["1 at once", "3 at once", "10 at once"]
 
 
 def test_bars_are_as_long_as_their_numbers(page):
