@@ -11,8 +11,7 @@
 
 #include "bench/probe/probe.h"
 
-#define RECEIPT (256 << 10) /* bytes, for which one goes back: who sends knows that they are here  \
-                             */
+#define RECEIPT (256 << 10) /* bytes, for which one goes back once they are here */
 
 static char block[64 << 10];
 
