@@ -3,8 +3,9 @@
 """Measure with `fgrun bench` and write the results into docs/benchmark.md.
 
 Without --from it first runs BUILD's fgrun, which takes a while; the machine should do nothing else.
-With --from FILE it only writes the document again, from a result of `fgrun bench --json=FILE`.
-usage: bench/report.py BUILD [--quick] [--json FILE] | bench/report.py --from FILE
+With --from FILE it only writes the document again, from a result of `fgrun bench --json=FILE`; with
+BUILD as well, also the page beside it.
+usage: bench/report.py BUILD [--quick] [--json FILE] | bench/report.py [BUILD] --from FILE
 """
 import argparse
 import contextlib
@@ -217,11 +218,14 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
-    if (args.build is None) == (args.source is None):
-        parser.error("either BUILD or --from FILE")
+    if args.build is None and args.source is None:
+        parser.error("BUILD or --from FILE is needed")
     path = args.source or args.json or args.build / "bench.json"
-    if args.build:
-        command = [args.build / "cli" / "fgrun", "bench", f"--json={path}", f"--html={path.with_suffix('.html')}"]
+    command = args.build and [args.build / "cli" / "fgrun", "bench", f"--html={path.with_suffix('.html')}"]
+    if command and args.source:
+        subprocess.run([*command, f"--from={path}"], check=True, stdout=subprocess.DEVNULL)
+    elif command:
+        command.append(f"--json={path}")
         measure(command + ["--quick"] * args.quick, args.build, SIZES_QUICK if args.quick else SIZES)
     write_document(json.loads(path.read_text("utf-8")))
 

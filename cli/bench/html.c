@@ -64,10 +64,11 @@ static void put_machine(struct bench_page *page, struct json_object *result)
         bench_put_text(page, bench_name(result, "startedAt"));
         bench_putf(page,
                    ". %d rounds, in turn, after %d that do not count%s. Load average before "
-                   "%.1f, at the end %.1f.</p>\n",
+                   "%.1f, at the end %.1f. The budget for idle instances is %d MiB.</p>\n",
                    (int)fg_json_int(settings, "rounds", 0), (int)fg_json_int(settings, "warmUp", 0),
                    fg_json_bool(settings, "quick", false) ? " (--quick)" : "",
-                   bench_value(host, "loadAverageBefore"), bench_value(host, "loadAverage"));
+                   bench_value(host, "loadAverageBefore"), bench_value(host, "loadAverage"),
+                   (int)fg_json_int(settings, "budgetMiB", 0));
         if (fg_json_bool(host, "emulated", false))
                 bench_put(page, "<p><strong>Emulated:</strong> there is no hardware virtualisation "
                                 "here, so QEMU emulates the guests' processor. Nothing on this "
