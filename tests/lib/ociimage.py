@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import stat
 import subprocess
 import tarfile
@@ -112,6 +113,14 @@ class Layer:
             for name in sorted(os.listdir(root)) if names is None else names:
                 t.add(os.path.join(root, name), arcname=name, recursive=names is None, filter=fix)
         return cls(compression=compression, tar=buf.getvalue())
+
+
+    @classmethod
+    def from_program(cls, path, compression="gzip"):
+        """A program of this host, with the shared libraries that it needs."""
+        listed = subprocess.run(["ldd", path], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+        paths = [path, *(word for word in listed if word.startswith("/"))]
+        return cls({name.lstrip("/"): File(pathlib.Path(name).read_bytes(), 0o755) for name in paths}, compression)
 
 
 class Image:
