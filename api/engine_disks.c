@@ -147,8 +147,12 @@ void disks_begin(struct fg_run *run)
 
 void disks_sized(struct run_image *image, uint64_t bytes)
 {
-        if (!image->undecided || bytes == 0 || bytes >= PREPARE_FIRST_BYTES)
+        if (!image->undecided || bytes == 0)
                 return;
+        if (bytes >= PREPARE_FIRST_BYTES) {
+                fg_images_prepare_ahead(image->run->d->images, image->pull);
+                return;
+        }
         image->undecided = false;
         start_vm(image->run);
 }

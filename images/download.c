@@ -157,6 +157,7 @@ static void arrived(struct fg_images *images, struct fg_download *d)
 
         fg_catalog_add_blob(&images->catalog, d->digest, d->size);
         free_download(images, d);
+        fg_preparations_feed(images);
         for (size_t i = 0; i < n; i++) {
                 struct fg_pull *pull = fg_pull_find(images, waiters[i]);
 

@@ -120,6 +120,12 @@ typedef void (*fg_prepared_fn)(void *userdata, const char *path, const struct fg
  * daemon; the caller frees it. */
 char *fg_images_prepared(struct fg_images *images, const char *manifest);
 /**
+ * fg_images_prepare_ahead() - begin to make the EROFS of what is being pulled
+ * Its layers are unpacked as they come. fg_images_prepare(), once the image is there, joins in.
+ * Nothing happens while too little is known of it, or another image is prepared ahead.
+ */
+void fg_images_prepare_ahead(struct fg_images *images, const struct fg_pull *pull);
+/**
  * fg_images_prepare() - verify the EROFS of a stored image, or make it
  * @done: may be NULL; its @err: INVALID (this image cannot be prepared, says why), others may go
  *        better another time. Pin the image, or it may be gone by then.

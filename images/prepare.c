@@ -13,6 +13,7 @@
 #include "core/str.h"
 #include "images/blobstore.h"
 #include "images/catalog.h"
+#include "images/feed.h"
 #include "images/helper.h"
 #include "images/paths.h"
 
@@ -27,20 +28,6 @@ static void remove_scratch(char **path)
         free(*path);
 }
 
-/* The image's blobs and no others, by links: fg-prepare opens what it finds. */
-static int link_blobs(const struct fg_blobstore *store, const struct fg_stored *image,
-                      const char *dir, struct fg_error *err)
-{
-        for (size_t i = 0; i < image->n_blobs; i++) {
-                fg_autofree char *blob = fg_blobstore_blob_path(store, image->blobs[i]);
-                fg_autofree char *name = fg_asprintf("%s/%s", dir, strrchr(blob, '/') + 1);
-
-                if (link(blob, name) < 0)
-                        return fg_fail_errno(err, errno, "link %s", blob);
-        }
-        return 0;
-}
-
 static int make_dir(const char *path, struct fg_error *err)
 {
         int fd = -1;
@@ -50,7 +37,7 @@ static int make_dir(const char *path, struct fg_error *err)
         return fd;
 }
 
-static int run(const struct fg_prepare_config *config, const char *manifest, int blobs, int work,
+static int run(const struct fg_prepare_config *config, const char *manifest, int feed, int work,
                struct fg_error *err)
 {
         fg_autofree char *max = fg_asprintf("%" PRIu64, config->max_bytes);
@@ -58,29 +45,45 @@ static int run(const struct fg_prepare_config *config, const char *manifest, int
 
         return fg_helper_run(&(struct fg_helper){ .program = config->program,
                                                   .argv = argv,
-                                                  .in = blobs,
+                                                  .in = feed,
                                                   .out = work,
                                                   .seconds = SECONDS_MAX,
                                                   .cancel = config->cancel },
                              err);
 }
 
-int fg_prepare_make(const struct fg_prepare_config *config, const struct fg_stored *image,
+/* The image's blobs and no others. Return: the end to read them from. */
+static int feed_all(const struct fg_blobstore *store, const struct fg_stored *image,
+                    struct fg_error *err)
+{
+        fg_autoclose int in = -1, out = -1;
+        int ends[2];
+
+        if (fg_feed_open(ends, err) < 0)
+                return -1;
+        in = ends[0];
+        out = ends[1];
+        if (fg_feed_blobs(out, store, (const char(*)[FG_DIGEST_LEN + 1]) image->blobs, NULL,
+                          image->n_blobs, err) < 0)
+                return -1;
+        return fg_take_fd(in);
+}
+
+int fg_prepare_make(const struct fg_prepare_config *config, const struct fg_stored *image, int feed,
                     char ret_digest[FG_DIGEST_LEN + 1], uint64_t *ret_size, struct fg_error *err)
 {
         fg_cleanup(remove_scratch) char *scratch = fg_blobstore_scratch(config->store, err);
-        fg_autofree char *blobs = NULL, *work = NULL, *result = NULL;
-        fg_autoclose int blobs_fd = -1, work_fd = -1;
+        fg_autofree char *work = NULL, *result = NULL;
+        fg_autoclose int own = -1, work_fd = -1;
 
         if (!scratch)
                 return -1;
-        blobs = fg_asprintf("%s/blobs", scratch);
         work = fg_asprintf("%s/work", scratch);
         result = fg_asprintf("%s/" FG_PREPARE_RESULT, work);
-        blobs_fd = make_dir(blobs, err);
         work_fd = make_dir(work, err);
-        if (blobs_fd < 0 || work_fd < 0 || link_blobs(config->store, image, blobs, err) < 0 ||
-            run(config, image->manifest, blobs_fd, work_fd, err) < 0 ||
+        if (feed < 0)
+                feed = own = feed_all(config->store, image, err);
+        if (feed < 0 || work_fd < 0 || run(config, image->manifest, feed, work_fd, err) < 0 ||
             fg_blobstore_adopt(config->store, result, ret_digest, ret_size, err) < 0)
                 return fg_wrap(err, "prepare %s", image->manifest);
         return 0;

@@ -26,11 +26,12 @@ struct fg_prepare_config {
 };
 
 /**
- * fg_prepare_make() - make the EROFS of a complete image and put it into the store as a blob
+ * fg_prepare_make() - make the EROFS of an image and put it into the store as a blob
+ * @feed: where its blobs come from, see images/feed.h; borrowed. -1: the image is complete.
  * Return: 0, or -1: INVALID (this image cannot be prepared: says why), or another code for what
  *         may go better the next time
  */
-int fg_prepare_make(const struct fg_prepare_config *config, const struct fg_stored *image,
+int fg_prepare_make(const struct fg_prepare_config *config, const struct fg_stored *image, int feed,
                     char ret_digest[FG_DIGEST_LEN + 1], uint64_t *ret_size, struct fg_error *err);
 /** fg_prepare_verify() - is the blob still what it was made as? -1: UPSTREAM, NOT_FOUND. */
 int fg_prepare_verify(const struct fg_prepare_config *config, const char *digest,

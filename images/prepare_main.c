@@ -8,7 +8,6 @@
  * Layers are unpacked by the code that guests use, then mkfs.erofs reads the tree; both in a
  * sandbox. The result has the shape that guest-init/image_unpack.h describes.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,11 +26,10 @@
 #include "guest-init/caps.h"
 #include "guest-init/image_unpack.h"
 #include "images/confine.h"
+#include "images/feed.h"
 #include "images/prepare.h"
 #include "images/prepare_sandbox.h"
 
-#define BLOBS_MAX   (512 + 2)
-#define HEX_LEN     64
 #define MEMORY_MAX  (UINT64_C(2) << 30)
 #define CPU_SECONDS 1800
 #define TREE        FG_SANDBOX_WORK "/tree"
@@ -41,52 +40,70 @@ static const unsigned long unpack_caps = FG_CAP(CAP_CHOWN) | FG_CAP(CAP_FOWNER) 
                                          FG_CAP(CAP_SETFCAP);
 static const unsigned long read_caps = FG_CAP(CAP_DAC_READ_SEARCH);
 
-/* The blobs are opened before the sandbox, whose identities may not. */
+/* The blobs come as descriptors: the identities of the sandbox could not open them. */
 struct prepare {
         const char *manifest;
         uint64_t max_bytes;
         struct {
-                char hex[HEX_LEN + 1];
+                char hex[FG_FEED_NAME_LEN + 1];
                 int fd;
-        } blobs[BLOBS_MAX];
+        } blobs[FG_FEED_BLOBS_MAX];
         size_t n_blobs;
-        int reading; /* descriptor of the blob that was begun last */
+        int reading;  /* descriptor of the blob that was begun last */
+        bool starved; /* one that is needed did not come */
 };
 
-static int open_blobs(struct prepare *p, struct fg_error *err)
+/* Return: 1: there are more of them, 0: no more will come. */
+static int take_blobs(struct prepare *p, struct fg_error *err)
 {
-        fg_cleanup(closedirp) DIR *dir = fdopendir(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-        struct dirent *entry;
+        static char names[FG_FEED_MESSAGE_MAX][FG_FEED_NAME_LEN];
+        int fds[FG_FEED_MESSAGE_MAX];
+        char control[CMSG_SPACE(sizeof(fds))];
+        struct iovec text = { .iov_base = names, .iov_len = sizeof(names) };
+        struct msghdr header = { .msg_iov = &text,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof(control) };
+        const ssize_t n = recvmsg(STDIN_FILENO, &header, MSG_CMSG_CLOEXEC);
+        const struct cmsghdr *with = n > 0 ? CMSG_FIRSTHDR(&header) : NULL;
+        const size_t count = n > 0 ? (size_t)n / FG_FEED_NAME_LEN : 0;
 
-        if (!dir)
-                return fg_fail_errno(err, errno, "the directory of blobs");
-        while ((entry = readdir(dir))) {
-                if (strlen(entry->d_name) != HEX_LEN)
-                        continue;
-                if (p->n_blobs == BLOBS_MAX)
-                        return fg_fail(err, FG_ERR_CAPACITY, "more than %d blobs", BLOBS_MAX);
-                memcpy(p->blobs[p->n_blobs].hex, entry->d_name, HEX_LEN + 1);
-                p->blobs[p->n_blobs].fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
-                if (p->blobs[p->n_blobs++].fd < 0)
-                        return fg_fail_errno(err, errno, "blob %s", entry->d_name);
+        if (n <= 0)
+                return n < 0 ? fg_fail_errno(err, errno, "receive blobs") : 0;
+        if (!with || with->cmsg_len != CMSG_LEN(count * sizeof(int)) ||
+            p->n_blobs + count > FG_FEED_BLOBS_MAX)
+                return fg_fail(err, FG_ERR_CAPACITY, "more than %d blobs", FG_FEED_BLOBS_MAX);
+        memcpy(fds, CMSG_DATA(with), count * sizeof(int));
+        for (size_t i = 0; i < count; i++, p->n_blobs++) {
+                memcpy(p->blobs[p->n_blobs].hex, names[i], FG_FEED_NAME_LEN);
+                p->blobs[p->n_blobs].fd = fds[i];
         }
-        return 0;
+        return 1;
 }
 
+static int find_blob(const struct prepare *p, const char *hex)
+{
+        for (size_t i = 0; i < p->n_blobs; i++)
+                if (fg_streq(p->blobs[i].hex, hex))
+                        return p->blobs[i].fd;
+        return -1;
+}
+
+/* Layers are unpacked while later ones are downloaded. */
 static int begin_blob(void *data, const char *digest, uint64_t size, struct fg_error *err)
 {
         const char *hex = strchr(digest, ':') + 1;
         struct prepare *p = data;
+        int r = 1;
 
         (void)size; /* what is read is compared with it, and with the digest */
-        for (size_t i = 0; i < p->n_blobs; i++)
-                if (fg_streq(p->blobs[i].hex, hex)) {
-                        p->reading = p->blobs[i].fd;
-                        return lseek(p->reading, 0, SEEK_SET) < 0
-                                       ? fg_fail_errno(err, errno, "%s", digest)
-                                       : 0;
-                }
-        return fg_fail(err, FG_ERR_NOT_FOUND, "%s is not among the image's blobs", digest);
+        while ((p->reading = find_blob(p, hex)) < 0 && r > 0)
+                r = take_blobs(p, err);
+        if (r <= 0) {
+                p->starved = true;
+                return r < 0 ? -1 : fg_fail(err, FG_ERR_NOT_FOUND, "%s did not come", digest);
+        }
+        return lseek(p->reading, 0, SEEK_SET) < 0 ? fg_fail_errno(err, errno, "%s", digest) : 0;
 }
 
 static ssize_t read_blob(void *data, void *buf, size_t len, struct fg_error *err)
@@ -113,7 +130,7 @@ static int unpack(void *data)
         if (fg_image_unpack(dir, p->manifest, &src, &limits, &err) == 0)
                 return 0;
         (void)dprintf(STDERR_FILENO, "%s\n", err.msg);
-        return err.sys == ENOSPC ? FG_PREPARE_LATER : FG_PREPARE_NEVER;
+        return p->starved || err.sys == ENOSPC ? FG_PREPARE_LATER : FG_PREPARE_NEVER;
 }
 
 static int make_erofs(void *data)
@@ -172,7 +189,7 @@ static int limit_all(const struct prepare *p, struct fg_error *err)
         if (fg_confine_limit(RLIMIT_FSIZE, p->max_bytes, err) < 0 ||
             fg_confine_limit(RLIMIT_CORE, 0, err) < 0 ||
             fg_confine_limit(RLIMIT_CPU, CPU_SECONDS, err) < 0 ||
-            fg_confine_limit(RLIMIT_NOFILE, BLOBS_MAX + 32, err) < 0)
+            fg_confine_limit(RLIMIT_NOFILE, FG_FEED_BLOBS_MAX + 32, err) < 0)
                 return -1;
         return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? fg_fail_errno(err, errno, "prctl") : 0;
 }
@@ -188,7 +205,7 @@ int main(int argc, char **argv)
                 return FG_PREPARE_LATER;
         }
         p.manifest = argv[1];
-        if (limit_all(&p, &err) < 0 || open_blobs(&p, &err) < 0)
+        if (limit_all(&p, &err) < 0)
                 return complain("set-up", -1, &err);
         status = fg_sandbox_run(STDOUT_FILENO, prepare, &p, &err);
         return status ? complain("sandbox", status, &err) : 0;

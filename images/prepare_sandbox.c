@@ -101,6 +101,7 @@ static const int allowed_calls[] = {
         SCMP_SYS(read),
         SCMP_SYS(readlink),
         SCMP_SYS(readlinkat),
+        SCMP_SYS(recvmsg),
         SCMP_SYS(renameat),
         SCMP_SYS(rseq),
         SCMP_SYS(rt_sigaction),

@@ -68,6 +68,11 @@ uint64_t fg_download_pending(struct fg_images *images); /* bytes that will come 
 void fg_download_cancel_all(struct fg_images *images);
 void fg_download_free_all(struct fg_images *images); /* once the lane is gone */
 
+/* prepared.c: what is prepared while it is being pulled */
+void fg_preparations_feed(struct fg_images *images); /* a blob has come */
+void fg_preparation_stored(struct fg_images *images, const char *manifest);
+void fg_preparation_left(struct fg_images *images, const char *manifest); /* by one of its pulls */
+
 /* gc.c */
 void fg_gc_drop(struct fg_images *images, struct fg_stored *take_image); /* row, then memory */
 void fg_gc_collect(struct fg_images *images); /* blobs that nothing needs */

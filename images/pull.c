@@ -81,6 +81,8 @@ static void detach(struct fg_pull *pull)
                 atomic_store(&pull->resolving->cancel, true);
         fg_download_leave(pull);
         HASH_DEL(images->pulls, pull);
+        if (pull->image)
+                fg_preparation_left(images, pull->image->manifest);
         discard(images, &pull->resolved);
         if (pull->held[0])
                 fg_images_unpin(images, pull->held);
@@ -208,6 +210,7 @@ static struct fg_stored *adopt(struct commit_job *j)
                 fg_gc_drop(images, before);
                 fg_gc_collect(images);
         }
+        fg_preparation_stored(images, image->manifest);
         return image;
 }
 

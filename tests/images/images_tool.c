@@ -20,6 +20,7 @@ static struct {
         struct fg_pull *pull;
         enum fg_pull_policy policy;
         uint64_t cancel_at;
+        bool ahead;
         unsigned waiting;
         int exit;
         struct json_object *result;
@@ -61,6 +62,8 @@ static void on_progress(void *userdata, const struct fg_pull_progress *p)
 {
         (void)fprintf(stderr, "%s %llu/%llu %u/%u\n", p->status, (unsigned long long)p->done_bytes,
                       (unsigned long long)p->total_bytes, p->layers_done, p->layers);
+        if (tool.ahead)
+                fg_images_prepare_ahead(tool.images, tool.pull);
         if (tool.cancel_at && p->done_bytes >= tool.cancel_at) {
                 tool.cancel_at = 0;
                 fg_pull_cancel(tool.pull);
@@ -218,6 +221,7 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
                 { "max", required_argument, NULL, 'm' },
                 { "parallel", required_argument, NULL, 'p' },
                 { "missing", no_argument, NULL, 'M' },
+                { "ahead", no_argument, NULL, 'A' },
                 { "cancel-at", required_argument, NULL, 'C' },
                 { "prepared-max", required_argument, NULL, 'P' },
                 { 0 },
@@ -232,6 +236,8 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
                         config->insecure = optarg;
                 else if (c == 'c')
                         config->docker_config = optarg;
+                else if (c == 'A')
+                        tool.ahead = true;
                 else if (c == 'M')
                         tool.policy = FG_PULL_MISSING;
                 else if (c == 'm')

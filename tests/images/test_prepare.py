@@ -5,11 +5,14 @@ import glob
 import io
 import json
 import os
+import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 
 import pytest
@@ -18,6 +21,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 
 import ociimage  # noqa: E402
 import tree  # noqa: E402
+from faultproxy import FaultProxy, Slow  # noqa: E402
+from registry import CLEAN_ENV, Registry  # noqa: E402
 
 TOOL, PREPARE, UNPACK = (os.environ[name] for name in ("IMAGES_TOOL", "FG_PREPARE", "UNPACK_LAYERS"))
 TIMEOUT = 120
@@ -170,6 +175,60 @@ def test_wrong_content_is_noticed(tmp_path):
         file.seek(1000)
         file.write(b"changed")
     assert refused(store, reference, options=["--missing"])["code"] == "INVALID"
+
+
+@contextlib.contextmanager
+def pulling(directory, store):
+    """An image of two layers, prepared as it comes from a registry that keeps the second one back."""
+    layers = [ociimage.Layer({"first": b"1"}), ociimage.Layer({"second": os.urandom(1 << 20)}, "none")]
+    source = ociimage.write_layout(str(directory / "layout"), {"a": ociimage.Image(layers)})
+    gate = threading.Event()
+    (directory / "registry").mkdir()
+    with Registry(directory / "registry") as registry, FaultProxy(registry.host) as proxy:
+        registry.push(source, "a", "test/x:a")
+        proxy.fault(Slow(piece=1000, gate=gate), path=ociimage.digest(layers[1].data))
+        with subprocess.Popen([TOOL, "--ahead", store, "prepare", f"{proxy.host}/test/x:a"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, env={**CLEAN_ENV, "FG_PREPARE": PREPARE}) as process:
+            yield process, gate, lambda: json.loads(process.communicate(timeout=TIMEOUT)[0])[0]
+
+
+def first_is_unpacked(store):
+    deadline = time.monotonic() + TIMEOUT
+    while not glob.glob(f"{store}/tmp/scratch*/work/tree/rootfs/first"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_unpacked_while_it_is_downloaded(tmp_path):
+    store = tmp_path / "store"
+    with pulling(tmp_path, store) as (_, gate, result):
+        first_is_unpacked(store)
+        gate.set()
+        made = result()
+    with mounted(made["path"], tmp_path / "mounted") as root:
+        assert {path.name for path in (root / "rootfs").iterdir()} == {"first", "second"}
+    assert clean(store) and tool(store, "list")[0]["prepared"]
+
+
+def test_a_layer_that_does_not_come(tmp_path):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.close()
+    work = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    done = subprocess.run([PREPARE, "sha256:" + "0" * 64, "1000000"], stdin=theirs, stdout=work, stderr=subprocess.PIPE,
+                          timeout=TIMEOUT, check=False)
+    assert done.returncode == 2 and b"did not come" in done.stderr  # may go better another time
+
+
+def test_ended_while_it_waits_for_a_layer(tmp_path):
+    store = tmp_path / "store"
+    with pulling(tmp_path, store) as (process, gate, result):
+        first_is_unpacked(store)
+        children = pathlib.Path(f"/proc/{process.pid}/task").glob("*/children")
+        for pid in " ".join(path.read_text(encoding="ascii") for path in children).split():
+            os.kill(int(pid), signal.SIGKILL)
+        gate.set()
+        assert "error" not in result()
+    assert clean(store) and tool(store, "list")[0]["prepared"]
 
 
 def test_killed_at_any_moment(tmp_path):
