@@ -5,6 +5,7 @@
 #include "api/daemon.h"
 #include "api/pool.h"
 #include "api/routes.h"
+#include "api/run.h"
 #include "core/clock.h"
 #include "core/str.h"
 
@@ -82,19 +83,23 @@ static void write_line(struct pulling *p, struct json_object *take_line)
 static void on_progress(void *userdata, const struct fg_pull_progress *progress)
 {
         struct json_object *line = json_object_new_object();
+        struct pulling *p = userdata;
 
+        if (disks_allowed(p->d))
+                fg_images_prepare_ahead(p->d->images, p->pull);
         fg_json_set_str(line, "status", progress->status);
         fg_json_set_int(line, "doneBytes", (int64_t)progress->done_bytes);
         fg_json_set_int(line, "totalBytes", (int64_t)progress->total_bytes);
         fg_json_set_int(line, "layersDone", progress->layers_done);
         fg_json_set_int(line, "layers", progress->layers);
-        write_line(userdata, line);
+        write_line(p, line);
 }
 
 static void on_pulled(void *userdata, const struct fg_image *image, const struct fg_error *err)
 {
         struct pulling *p = userdata;
         struct json_object *line = json_object_new_object();
+        struct fg_error ignored; /* then a task has it prepared */
 
         p->pull = NULL;
         if (err)
@@ -102,6 +107,8 @@ static void on_pulled(void *userdata, const struct fg_image *image, const struct
         else
                 fg_json_set(line, "image", image_json(image));
         write_line(p, line);
+        if (!err && disks_allowed(p->d))
+                (void)fg_images_prepare(p->d->images, image->manifest, NULL, NULL, &ignored);
         if (!err)
                 fg_images_unpin(p->d->images, image->manifest);
         fg_stream_end(p->stream);

@@ -314,6 +314,16 @@ def test_one_container_that_is_strict(fgd, task, image, tmp_path, same):
     assert not same or prepared() == set()
 
 
+@pytest.mark.parametrize("way", ["prepared", "guest"])
+def test_what_is_pulled_is_prepared(start, image, task, way):
+    with start(warm_memory_mib="0", image_pull=way) as fgd:
+        assert b'"image"' in fgd.request("POST", "/v1/images/pull", {"image": image}).read().splitlines()[-1]
+        if way == "prepared":
+            wait_for(lambda: fgd.call("GET", "/v1/images")["images"][0]["prepared"], "the image is prepared")
+        done = fgd.stopped(fgd.run(task("print x")))
+        assert done["fgrun"]["images"][0]["pull"] == way
+
+
 def test_strict_configuration(start, task, image):
     with start(warm_memory_mib="4096", image_pull="guest") as fgd:
         for where in ({"fgrun": {"imagePull": "prepared"}}, {"container": {"fgrun": {"imagePull": "prepared"}}}):
