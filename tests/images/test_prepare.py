@@ -2,6 +2,7 @@
 """Prepared images: the same tree as guests unpack, made where nothing else can be reached."""
 import contextlib
 import glob
+import gzip
 import io
 import json
 import os
@@ -156,6 +157,32 @@ def test_hostile_layers(tmp_path, what, members, text):
         assert tool(store, "list")[0]["unpreparedWhy"]
     assert not os.path.exists("/tmp/fgrun-escaped")
     assert clean(store)
+
+
+CLIMBING = [
+    [({"name": "../../../../../../../tmp/fgrun-escaped"}, b"x")], [({"name": "/tmp/fgrun-escaped"}, b"x")],
+    [({"name": "a", "type": tarfile.SYMTYPE, "linkname": "/tmp"}, b""), ({"name": "a/fgrun-escaped"}, b"x")],
+    [({"name": "a", "type": tarfile.LNKTYPE, "linkname": "/etc/passwd"}, b"")],
+    [({"name": "a", "type": tarfile.SYMTYPE, "linkname": "/etc"}, b""), ({"name": "a/.wh.passwd"}, b"")],
+    [({"name": "../.wh.work"}, b"")], [({"name": ".wh..."}, b"")], [({"name": "/".join("d" * 2000)}, b"x")],
+    [({"name": "rootfs", "type": tarfile.SYMTYPE, "linkname": ".."}, b""), ({"name": "rootfs/image.erofs"}, b"x")]]
+
+
+def test_the_hostile_corpus(tmp_path):
+    """What attacks a guest's unpacking, against the sandbox: an image comes of it or none, and nothing else."""
+    corpus = sorted((pathlib.Path(__file__).parents[1] / "fuzz/corpus/layer").iterdir())
+    layers = [ociimage.Layer(tar=gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+              for data in (path.read_bytes() for path in corpus)] + [tar(*members) for members in CLIMBING]
+    before, passwd = set(os.listdir("/tmp")), os.stat("/etc/passwd")
+    ways = set()
+    for n, layer in enumerate(layers):
+        result = tool(tmp_path / "store", "prepare", layout(tmp_path / str(n), layer))[0]
+        assert result.get("code", "INVALID") == "INVALID" and ("path" in result) != ("error" in result), (n, result)
+        ways.add("path" in result)
+        assert clean(tmp_path / "store")
+    assert ways == {True, False}
+    assert "fgrun-escaped" not in set(os.listdir("/tmp")) - before
+    assert os.stat("/etc/passwd").st_nlink == passwd.st_nlink and os.stat("/etc/passwd").st_mtime_ns == passwd.st_mtime_ns
 
 
 def test_a_bomb_ends_at_the_limit(tmp_path):
