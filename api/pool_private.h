@@ -95,7 +95,7 @@ size_t pool_count(const struct fg_pool *pool, const struct pool_demand *demand,
                   const struct pool_images *images, bool ready_only);
 
 /* pool_wish.c */
-void pool_wish_load(void *pool, const struct fg_wish *wish); /* of a former daemon */
+void pool_wish_load(void *userdata, const struct fg_wish *wish); /* of a former daemon */
 
 /* pool_template.c: guests that are restored, or made to be. */
 /** pool_template_choose() - where a new guest comes from: sets @g->template, @g->makes */

@@ -5,7 +5,7 @@
 Three images with one base of this host's files and a small layer above each, made both ways; as
 root, with loop devices and overlays of the host: disk, time to unpack and to make them, time to
 attach and mount, time to look at every file, page cache after every file of the base was read.
-With BUILD also in guests: three containers that start from one disk, and from three. All that is
+With BUILD in its guests: three containers that start from one disk, and from three. All that is
 compared is run in turn.
 
 usage: bench/layers.py [BUILD] [--runs N]
@@ -184,18 +184,20 @@ def in_guests(work, build, runs):
     import lab as lab_module  # pylint: disable=import-outside-toplevel
     import ociimage  # pylint: disable=import-outside-toplevel
 
+    samples = {1: [], IMAGES: []}
     layout = work / "layout"
     busybox = ociimage.busybox().layers
-    ociimage.write_layout(str(layout), {f"i{n}": ociimage.Image([*busybox, ociimage.Layer({f"own{n}": b"x"})],
-                                                                env=["PATH=/bin"]) for n in range(IMAGES)})
+    images = [ociimage.Image([*busybox, ociimage.Layer({f"own{n}": b"x"})], env=["PATH=/bin"]) for n in range(IMAGES)]
+    rounds = 2 * (runs + 2)  # new names each time, or guests would wait with the images mounted
+    names = {f"{disks}.{n}.{i}": images[n % disks] for disks in samples for n in range(IMAGES) for i in range(rounds)}
+    ociimage.write_layout(str(layout), names)
     os.chmod(work, 0o755)
-    samples = {1: [], IMAGES: []}
     with lab_module.lab(warm_memory_mib=1024) as lab:
-        for i in range(2 * (runs + 2)):
+        for i in range(rounds):
             disks = 1 if i % 2 else IMAGES
             task = {"family": "layers", "cpu": "256", "memory": "512", "fgrun": {"start": "warm"},
-                    "containerDefinitions": [{"name": f"c{n}", "image": f"oci:{layout}:i{n % disks}", "command": ["true"],
-                                              "essential": n == 0} for n in range(IMAGES)]}
+                    "containerDefinitions": [{"name": f"c{n}", "image": f"oci:{layout}:{disks}.{n}.{i}",
+                                              "command": ["true"], "essential": n == 0} for n in range(IMAGES)]}
             done = lab.wait(lab.detach(task))
             lab_module.wait_for(lambda: any(size["ready"] for size in lab.fgd.call("GET", "/v1/info")["pool"])
                                 and all(image["prepared"] for image in lab.fgd.call("GET", "/v1/images")["images"]),
@@ -208,15 +210,16 @@ def in_guests(work, build, runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("build", nargs="?", help="measure in guests, too")
+    parser.add_argument("build", nargs="?", help="measure in guests of this build")
     parser.add_argument("--runs", type=int, default=20)
     args = parser.parse_args()
     libc.unshare(0x00020000)  # CLONE_NEWNS: no mount is left
     libc.mount(None, b"/", None, 0x44000, None)  # MS_REC | MS_PRIVATE
     with tempfile.TemporaryDirectory(prefix="fgrun-layers-") as directory:
-        on_the_host(pathlib.Path(directory), args.runs)
         if args.build:
             in_guests(pathlib.Path(directory), args.build, args.runs)
+        else:
+            on_the_host(pathlib.Path(directory), args.runs)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ const struct fg_command fg_cmd_pull = {
         .name = "pull",
         .summary = "Fetch images",
         .doc = "Fetch images into fgd's store: docker.io names, REGISTRY/NAME[:TAG|@DIGEST], "
-               "oci:DIR[:TAG], docker-archive:FILE. They are prepared in the background, so that the "
+               "oci:DIR[:TAG], docker-archive:FILE. They are prepared in the background, so that "
+               "the "
                "next task starts at once (fgd.conf: image_pull).",
         .args = "IMAGE...",
         .if_none = "an image is needed",

@@ -19,9 +19,10 @@ struct message {
 
 int fg_feed_open(int ret[2], struct fg_error *err)
 {
-        return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0
-                       ? fg_fail_errno(err, errno, "socketpair")
-                       : 0;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
+                return fg_fail_errno(err, errno, "socketpair");
+        (void)shutdown(ret[0], SHUT_WR); /* nothing comes back */
+        return 0;
 }
 
 static void message_finish(struct message *m)
