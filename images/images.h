@@ -124,7 +124,7 @@ char *fg_images_prepared(struct fg_images *images, const char *manifest);
  * Its layers are unpacked as they come. fg_images_prepare(), once the image is there, joins in.
  * Nothing happens while too little is known of it, or another image is prepared ahead.
  */
-void fg_images_prepare_ahead(struct fg_images *images, const struct fg_pull *pull);
+void fg_images_prepare_ahead(struct fg_images *images, struct fg_pull *pull);
 /**
  * fg_images_prepare() - verify the EROFS of a stored image, or make it
  * @done: may be NULL; its @err: INVALID (this image cannot be prepared, says why), others may go

@@ -295,18 +295,19 @@ static bool somebody_is_fed(const struct fg_images *images)
 }
 
 /* One at a time: it holds a thread of the lane for as long as the download takes. */
-void fg_images_prepare_ahead(struct fg_images *images, const struct fg_pull *pull)
+void fg_images_prepare_ahead(struct fg_images *images, struct fg_pull *pull)
 {
         const struct fg_resolved *r = &pull->resolved;
         struct fg_preparation *p;
         struct fg_error err;
         int ends[2];
 
-        if (!pull->image || !r->manifest_text || images->closing ||
+        if (pull->ahead || !pull->image || !r->manifest_text || images->closing ||
             find(images, pull->image->manifest) || somebody_is_fed(images) ||
             fg_catalog_image(&images->catalog, pull->image->manifest) ||
             fg_feed_open(ends, &err) < 0)
                 return;
+        pull->ahead = true;
         p = preparation_new(images, pull->image);
         p->in = ends[0];
         p->feed = ends[1];

@@ -43,6 +43,7 @@ struct fg_pull {
         char held[FG_DIGEST_LEN + 1]; /* manifest pinned for the time of the pull, or "" */
         unsigned missing;             /* blobs still to come */
         bool committing;
+        bool ahead; /* its preparation was begun */
         const char *status;
         uint64_t reported_ns;
         sd_event_source *report_timer;

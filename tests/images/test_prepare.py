@@ -219,6 +219,27 @@ def pulling(directory, store):
             yield process, gate, lambda: json.loads(process.communicate(timeout=TIMEOUT)[0])[0]
 
 
+def test_what_cannot_be_prepared_is_not_begun_again_and_again(tmp_path):
+    """Once as it comes, and once when it is there: to say so for good."""
+    layers = [tar(({"name": "x/disk", "type": tarfile.BLKTYPE, "devmajor": 8}, b"")),
+              *(ociimage.Layer({f"{n}": os.urandom(20_000)}, "none") for n in range(6))]
+    runs, program = tmp_path / "runs", tmp_path / "fg-prepare"
+    program.write_text(f"#!/bin/sh\necho >>{runs}\nexec {PREPARE} \"$@\"\n", encoding="ascii")
+    program.chmod(0o755)
+    source = ociimage.write_layout(str(tmp_path / "layout"), {"a": ociimage.Image(layers)})
+    (tmp_path / "registry").mkdir()
+    with Registry(tmp_path / "registry") as registry, FaultProxy(registry.host) as proxy:
+        registry.push(source, "a", "test/x:a")
+        for n, layer in enumerate(layers[1:]):  # progress is reported ten times a second
+            gate = threading.Event()
+            threading.Timer(0.15 * (n + 1), gate.set).start()
+            proxy.fault(Slow(piece=1000, gate=gate), path=ociimage.digest(layer.data))
+        done = subprocess.run([TOOL, "--ahead", tmp_path / "store", "prepare", f"{proxy.host}/test/x:a"], check=False,
+                              stdout=subprocess.PIPE, env={**CLEAN_ENV, "FG_PREPARE": program}, timeout=TIMEOUT)
+    assert "device nodes" in json.loads(done.stdout)[0]["error"]
+    assert len(runs.read_text(encoding="ascii")) == 2 and clean(tmp_path / "store")
+
+
 def first_is_unpacked(store):
     deadline = time.monotonic() + TIMEOUT
     while not glob.glob(f"{store}/tmp/scratch*/work/tree/rootfs/first"):
