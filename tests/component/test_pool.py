@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Warm guests: taken over by tasks of their size, replaced, given up, never left behind."""
 
+import glob
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+import faultproxy
 import fgd as fgd_harness
+import ociimage
+import registry
 from conftest import HYPERVISOR, PROGRAM, ROOT
 
 
@@ -312,6 +317,21 @@ def test_one_container_that_is_strict(fgd, task, image, tmp_path, same):
         assert [i["pull"] for i in done["fgrun"]["images"]] == [way, "guest"]
         assert same or wait_for(prepared, "the image is prepared") == {image}
     assert not same or prepared() == set()
+
+
+def test_a_large_image_is_unpacked_while_it_comes(start, task, tmp_path):
+    layers = [ociimage.Layer({"first": os.urandom(8 << 20)}, "none"), ociimage.Layer({"second": os.urandom(9000)}, "none")]
+    source = ociimage.write_layout(str(tmp_path / "layout"), {"a": ociimage.Image(layers)})
+    gate = threading.Event()
+    (tmp_path / "registry").mkdir()
+    with registry.Registry(tmp_path / "registry") as store, faultproxy.FaultProxy(store.host) as proxy, \
+            start(warm_memory_mib="0") as fgd:
+        store.push(source, "a", "test/x:a")
+        proxy.fault(faultproxy.Slow(piece=1000, gate=gate), path=ociimage.digest(layers[1].data))
+        running = fgd.run(task("print x", container={"image": f"{proxy.host}/test/x:a"}))
+        wait_for(lambda: glob.glob(f"{fgd.directory}/cache/images/tmp/scratch*/work/tree/rootfs/first"), "it is unpacked")
+        gate.set()
+        assert fgd.stopped(running)["fgrun"]["images"][0]["pull"] == "prepared"
 
 
 @pytest.mark.parametrize("way", ["prepared", "guest"])
