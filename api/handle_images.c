@@ -95,11 +95,20 @@ static void on_progress(void *userdata, const struct fg_pull_progress *progress)
         write_line(p, line);
 }
 
+/* In the background: nobody waits for it. */
+static void prepare(struct fg_daemon *d, const struct fg_image *image)
+{
+        fg_autofree char *path = fg_images_prepared(d->images, image->manifest);
+        struct fg_error ignored; /* a task that needs it tries again */
+
+        if (!path && disks_allowed(d))
+                (void)fg_images_prepare(d->images, image->manifest, NULL, NULL, &ignored);
+}
+
 static void on_pulled(void *userdata, const struct fg_image *image, const struct fg_error *err)
 {
         struct pulling *p = userdata;
         struct json_object *line = json_object_new_object();
-        struct fg_error ignored; /* then a task has it prepared */
 
         p->pull = NULL;
         if (err)
@@ -107,10 +116,10 @@ static void on_pulled(void *userdata, const struct fg_image *image, const struct
         else
                 fg_json_set(line, "image", image_json(image));
         write_line(p, line);
-        if (!err && disks_allowed(p->d))
-                (void)fg_images_prepare(p->d->images, image->manifest, NULL, NULL, &ignored);
-        if (!err)
+        if (!err) {
+                prepare(p->d, image);
                 fg_images_unpin(p->d->images, image->manifest);
+        }
         fg_stream_end(p->stream);
 }
 
