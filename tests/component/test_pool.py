@@ -78,7 +78,7 @@ def test_more_tasks_than_guests(fgd, task):
     warmed(fgd, task)
     ids = [fgd.run(task(f"print {i}", ";", "wait"))["fgrun"]["id"] for i in range(4)]
     ways = [way(fgd.get(task_id)) for task_id in ids]
-    assert ways.count("warm") == 1 and ways[0] == "warm"
+    assert ways[0] == "warm" and "cold" in ways  # another guest may have come to wait meanwhile
     for i, task_id in enumerate(ids):
         wait_for(lambda task_id=task_id: fgd.output_of(task_id), "output")
         assert fgd.output_of(task_id) == f"{i}\n".encode()
