@@ -135,7 +135,7 @@ static int set_up_network(struct fg_task *t, struct fg_error *err)
         const char *hostname = fg_json_str(t->spec, "hostname");
 
         if (network && (fg_network_parse(network, &t->network, err) < 0 ||
-                        fg_network_configure(&t->network, err) < 0))
+                        fg_network_configure(&t->network, t->parked, err) < 0))
                 return fg_wrap(err, "network");
         t->has_network = network != NULL;
         return fg_network_write_files(network ? &t->network : NULL,
@@ -167,44 +167,56 @@ static int stand_by(struct fg_task *t, struct json_object *serials, struct fg_er
         fg_autofree char *dir = disk_dir(first);
         struct fg_error failed;
 
-        if (fg_network_make_files(FG_SCRATCH_ETC, err) < 0)
+        if (fg_rehearse_output(t->loop, err) < 0 || fg_network_make_files(FG_SCRATCH_ETC, err) < 0)
                 return -1;
         if (fg_standby_make(&t->standby, dir, &failed) < 0)
                 fg_console("standing by over %s: %s", first, failed.msg);
         return 0;
 }
 
-int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err)
+static int park_image(struct fg_task *t, const char *serial, struct fg_error *err)
+{
+        fg_autofree char *dir = disk_dir(serial);
+        struct fg_error failed;
+        int r = fg_disks_mount(&t->disks, serial, dir, err);
+
+        if (r == 0)
+                return fg_fail(err, FG_ERR_NOT_FOUND, "no disk %s", serial);
+        if (r > 0 && fg_rehearse_image(dir, &failed) < 0)
+                fg_console("rehearsal of %s: %s", serial, failed.msg);
+        return r < 0 ? -1 : 0;
+}
+
+/* What was made from the memory of a guest that was parked has it all, but for the code that an
+   emulator translated. */
+static int park(struct fg_task *t, struct fg_error *err)
 {
         struct entropy nothing = { 0 }; /* of value: the second time is faster */
-        struct fg_error failed;
 
         if (mix(&nothing, err) < 0)
                 return -1;
-        /* What was made from the memory of a guest that was parked has it all, but for the code
-           that an emulator translated. */
         if (t->metadata.listener < 0 &&
             (fg_network_park(err) < 0 || fg_metadata_park(&t->metadata, err) < 0))
                 return -1;
         if (!t->parked && fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         t->parked = true;
-        if (!serials || json_object_array_length(serials) == 0)
-                return 0;
-        fg_standby_end(&t->standby);
-        for (size_t i = 0; i < json_object_array_length(serials); i++) {
-                const char *serial = json_object_get_string(json_object_array_get_idx(serials, i));
-                fg_autofree char *dir = disk_dir(serial);
-                int r = fg_disks_mount(&t->disks, serial, dir, err);
+        return fg_network_rehearse(err);
+}
 
-                if (r == 0)
-                        return fg_fail(err, FG_ERR_NOT_FOUND, "no disk %s", serial);
-                if (r < 0)
+int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err)
+{
+        const size_t n = serials ? json_object_array_length(serials) : 0;
+
+        fg_standby_end(&t->standby);
+        if (park(t, err) < 0)
+                return -1;
+        for (size_t i = 0; i < n; i++) {
+                if (park_image(t, json_object_get_string(json_object_array_get_idx(serials, i)),
+                               err) < 0)
                         return -1;
-                if (fg_rehearse_image(dir, &failed) < 0)
-                        fg_console("rehearsal of %s: %s", serial, failed.msg);
         }
-        return stand_by(t, serials, err);
+        return n > 0 ? stand_by(t, serials, err) : 0;
 }
 
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err)

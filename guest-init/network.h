@@ -39,10 +39,15 @@ struct fg_network {
 
 /** fg_network_parse() - strict: every member is there and right, and there is no other */
 int fg_network_parse(struct json_object *json, struct fg_network *ret, struct fg_error *err);
-/** fg_network_park() - before the task is known: give the only interface there is its name */
+/** fg_network_park() - before the task is known: name the only interface there is, bring it up */
 int fg_network_park(struct fg_error *err);
-/** fg_network_configure() - give the interface with this MAC its name, MTU, addresses and routes */
-int fg_network_configure(const struct fg_network *n, struct fg_error *err);
+/** fg_network_rehearse() - give the parked interface an address and a route, and take them back */
+int fg_network_rehearse(struct fg_error *err);
+/**
+ * fg_network_configure() - give the interface its name, MTU, addresses and routes
+ * It is the one with this MAC address, or the one that was @parked, which then gets it.
+ */
+int fg_network_configure(const struct fg_network *n, bool parked, struct fg_error *err);
 
 size_t fg_address_size(const struct fg_address *a); /* bytes that count */
 #define FG_ADDRESS_TEXT INET6_ADDRSTRLEN

@@ -168,6 +168,14 @@ int fg_output_reopen(struct fg_output *o, int take_fd, struct fg_error *err)
         return 0;
 }
 
+void fg_output_finish(struct fg_output *o)
+{
+        close_pipe(o);
+        free(o->ring);
+        free(o->chunks);
+        *o = (struct fg_output){ .source.fd = -1, .eof = true };
+}
+
 /* Reads all that the dead writers left, as far as there is room. */
 static void drain(struct fg_output *o)
 {

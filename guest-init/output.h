@@ -51,6 +51,7 @@ int fg_output_init(struct fg_output *o, struct fg_loop *loop, uint16_t stream, i
 int fg_output_lossy(struct fg_output *o, size_t bytes, struct fg_error *err);
 /** fg_output_reopen() - the stream goes on with another pipe; its former one is at eof */
 int fg_output_reopen(struct fg_output *o, int take_fd, struct fg_error *err);
+void fg_output_finish(struct fg_output *o); /* what it holds is lost */
 /** fg_output_exited() - the writers are gone: what is left in the pipe is all there will be */
 void fg_output_exited(struct fg_output *o);
 void fg_output_ack(struct fg_output *o, uint64_t offset);

@@ -18,6 +18,7 @@
 #include "guest-init/image_unpack.h"
 #include "guest-init/mounts.h"
 #include "guest-init/network.h"
+#include "guest-init/output.h"
 #include "guest-init/start.h"
 
 #define IMAGE     FG_SCRATCH_IMAGES "/rehearsal"
@@ -154,6 +155,24 @@ int fg_rehearse_image(const char *dir, struct fg_error *err)
         if (copy_self(CONTAINER "/upper" PROGRAM, err) < 0)
                 return -1;
         return perform(dir, err);
+}
+
+int fg_rehearse_output(struct fg_loop *loop, struct fg_error *err)
+{
+        fg_cleanup(fg_output_finish) struct fg_output o = { .source.fd = -1 };
+        fg_autoclose int write_end = -1;
+        int pair[2];
+
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return fg_fail_errno(err, errno, "pipe");
+        write_end = pair[1];
+        if (fg_output_init(&o, loop, 0, pair[0], err) < 0 ||
+            fg_write_all(write_end, "\n", 1, err) < 0)
+                return -1;
+        fg_closep(&write_end);
+        write_end = -1;
+        fg_output_exited(&o);
+        return 0;
 }
 
 void fg_rehearse_read(const char *path)

@@ -3,6 +3,8 @@
 
 #include "core/error.h"
 
+struct fg_loop;
+
 #define FG_REHEARSAL_NAME "fgrun-rehearsal" /* argv[0] of the program that is run, and ends */
 
 /**
@@ -13,6 +15,8 @@
 int fg_rehearse(struct fg_error *err);
 /** fg_rehearse_image() - the same with the image mounted at @dir; the scratch disk is mounted */
 int fg_rehearse_image(const char *dir, struct fg_error *err);
+/** fg_rehearse_output() - read a line from a pipe, as if a container had written it */
+int fg_rehearse_output(struct fg_loop *loop, struct fg_error *err);
 /** fg_rehearse_read() - so that the file, or most of it, is in memory */
 void fg_rehearse_read(const char *path);
 /** fg_rehearsal_main() - that program: reads the files it is given, runs nothing of the image */

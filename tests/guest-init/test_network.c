@@ -243,15 +243,20 @@ static void write_text(const char *path, const char *text)
 static bool enter_namespaces(void)
 {
         fg_autofree char *uids = fg_asprintf("0 %u 1", geteuid());
+        fg_autofree char *gids = fg_asprintf("0 %u 1", getegid());
 
         if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
                 return false;
         write_text("/proc/self/uid_map", uids);
+        write_text("/proc/self/setgroups", "deny");
+        write_text("/proc/self/gid_map", gids);
         return true;
 }
 
-/* A pair of interfaces, one with the MAC of FULL. */
-static void make_pair(int fd)
+#define FULL_MAC "\x02\0\x5e\0\x53\1"
+
+/* A pair of interfaces, one with this name and MAC address. */
+static void make_pair(int fd, const char *name, const char *mac)
 {
         const struct ifinfomsg body = { .ifi_family = AF_UNSPEC };
         struct fg_error err = FG_ERROR_INIT;
@@ -259,8 +264,8 @@ static void make_pair(int fd)
         size_t info, data, peer;
 
         fg_netlink_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof(body));
-        fg_netlink_put_str(&m, IFLA_IFNAME, "first0");
-        fg_netlink_put(&m, IFLA_ADDRESS, "\x02\0\x5e\0\x53\1", FG_MAC_LEN);
+        fg_netlink_put_str(&m, IFLA_IFNAME, name);
+        fg_netlink_put(&m, IFLA_ADDRESS, mac, FG_MAC_LEN);
         info = fg_netlink_nest(&m, IFLA_LINKINFO);
         fg_netlink_put_str(&m, IFLA_INFO_KIND, "veth");
         data = fg_netlink_nest(&m, IFLA_INFO_DATA);
@@ -273,7 +278,7 @@ static void make_pair(int fd)
                 fail_msg("%s", err.msg);
 }
 
-static void expect_address(const char *text)
+static bool has_address(const char *text)
 {
         struct ifaddrs *list, *i;
         char have[INET6_ADDRSTRLEN];
@@ -292,10 +297,15 @@ static void expect_address(const char *text)
                 else
                         continue;
                 assert_non_null(inet_ntop(i->ifa_addr->sa_family, a, have, sizeof(have)));
-                found = found || fg_streq(have, text);
+                found = found || !text || fg_streq(have, text);
         }
         freeifaddrs(list);
-        if (!found)
+        return found;
+}
+
+static void expect_address(const char *text)
+{
+        if (!has_address(text))
                 fail_msg("%s is not at " FG_NETWORK_INTERFACE, text);
 }
 
@@ -322,11 +332,11 @@ static void an_interface_is_configured(void **state)
         fd = fg_netlink_open(&err);
         assert_true(fd >= 0);
         assert_int_equal(fg_network_parse(json, &n, &err), 0);
-        assert_int_equal(fg_network_configure(&n, &err), -1);
+        assert_int_equal(fg_network_configure(&n, false, &err), -1);
         assert_non_null(strstr(err.msg, "no interface has the MAC address 02:00:5e:00:53:01"));
 
-        make_pair(fd);
-        if (fg_network_configure(&n, &err) < 0)
+        make_pair(fd, "first0", FULL_MAC);
+        if (fg_network_configure(&n, false, &err) < 0)
                 fail_msg("%s", err.msg);
         expect_address("172.31.0.10");
         expect_address("fd00::a");
@@ -335,8 +345,40 @@ static void an_interface_is_configured(void **state)
         assert_int_equal(r.ifr_mtu, 1500);
 
         /* What the kernel refuses is told with what was asked of it. */
-        assert_int_equal(fg_network_configure(&n, &err), -1);
+        assert_int_equal(fg_network_configure(&n, false, &err), -1);
         assert_non_null(strstr(err.msg, "address 172.31.0.10/20: the kernel refuses: File exists"));
+}
+
+/* While its guest waits it is up, and has no address; its MAC address may be that of a twin. */
+static void an_interface_is_parked(void **state)
+{
+        fg_autojson *json = parse_json(FULL);
+        struct fg_error err = FG_ERROR_INIT;
+        struct ifreq r = { .ifr_name = FG_NETWORK_INTERFACE };
+        fg_autoclose int fd = -1;
+        struct fg_network n;
+
+        if (!enter_namespaces())
+                skip(); /* not everybody may */
+        fd = fg_netlink_open(&err);
+        assert_int_equal(fg_network_rehearse(&err), 0); /* nothing to do it with */
+        make_pair(fd, "eth0", "\x02\0\x5e\0\x53\2");
+        assert_int_equal(fg_network_park(&err), 0);
+        for (int i = 0; i < 2; i++) {
+                if (fg_network_rehearse(&err) < 0)
+                        fail_msg("%s", err.msg);
+                assert_false(has_address(NULL));
+                assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &r), 0);
+                assert_true(r.ifr_flags & IFF_UP);
+        }
+        assert_int_equal(fg_network_parse(json, &n, &err), 0);
+        if (fg_network_configure(&n, true, &err) < 0)
+                fail_msg("%s", err.msg);
+        expect_address("172.31.0.10");
+        expect_address("fd00::a");
+        expect_in_file("/proc/net/route", "eth1\t00000000\t01001FAC\t0003");
+        assert_int_equal(ioctl(fd, SIOCGIFHWADDR, &r), 0);
+        assert_memory_equal(r.ifr_hwaddr.sa_data, FULL_MAC, FG_MAC_LEN);
 }
 
 int main(void)
@@ -349,6 +391,7 @@ int main(void)
                 cmocka_unit_test(messages_have_the_kernels_layout),
                 cmocka_unit_test(answers_are_read_within_their_bounds),
                 cmocka_unit_test(an_interface_is_configured),
+                cmocka_unit_test(an_interface_is_parked),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
