@@ -137,7 +137,8 @@ def test_volumes_from(runner, images):
     point = {"sourceVolume": "v", "containerPath": "/data"}
     guest, codes = runner.run(
         runner.sh("user", "cat /data/f /own/x; ls /kept; echo w > /data/w && echo written; echo w > /ro/w || echo ro",
-                  volumesFrom=[{"sourceContainer": "source"}]),
+                  volumesFrom=[{"sourceContainer": "source"}],
+                  dependsOn=[{"containerName": "through", "condition": "COMPLETE"}]),  # its end is that of the task
         dict(runner.sh("source", "echo f > /data/f; echo changed > /own/x; echo k > /kept/k; trap 'exit 0' TERM; " + LOOP,
                        mountPoints=[point, {"sourceVolume": "r", "containerPath": "/ro", "readOnly": True}]),
              image={"reference": "x", "manifest": image}, essential=False),
