@@ -131,18 +131,18 @@ static int perform(const char *image, struct fg_error *err)
         return r;
 }
 
-int fg_rehearse(struct fg_error *err)
+int fg_rehearse(bool mounted, struct fg_error *err)
 {
         struct fg_error ignored;
         int r;
 
-        if (fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
+        if (!mounted && fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         r = make_image(err);
         if (r == 0)
                 r = perform(IMAGE, err);
         (void)fg_rm_rf(IMAGE, &ignored);
-        if (umount(FG_SCRATCH) < 0 && r == 0)
+        if (!mounted && umount(FG_SCRATCH) < 0 && r == 0)
                 r = fg_fail_errno(err, errno, "unmount the scratch disk");
         return r;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/error.h"
 
 struct fg_loop;
@@ -10,9 +12,10 @@ struct fg_loop;
 /**
  * fg_rehearse() - start a container of nothing and wait for its end, while nobody waits
  * What is done for the first time is slow: the kernel's paths are cold, and an emulated CPU has
- * translated none of them. Afterwards all is as before: the disk is unmounted, no group is left.
+ * translated none of them. Afterwards all is as before: the scratch disk is @mounted or not, no
+ * group is left.
  */
-int fg_rehearse(struct fg_error *err);
+int fg_rehearse(bool mounted, struct fg_error *err);
 /** fg_rehearse_image() - the same with the image mounted at @dir; the scratch disk is mounted */
 int fg_rehearse_image(const char *dir, struct fg_error *err);
 /** fg_rehearse_output() - read a line from a pipe, as if a container had written it */

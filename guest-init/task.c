@@ -83,12 +83,14 @@ static void handle_stop(void *owner, const char *reason)
 static void handle_rehearse(void *owner, struct json_object *message)
 {
         struct json_object *disks = fg_json_arr(message, "disks");
+        const bool blank = !disks || json_object_array_length(disks) == 0;
         struct json_object *m = json_object_new_object();
         struct fg_error err = FG_ERROR_INIT;
         struct fg_task *t = owner;
 
         fg_json_set_str(m, "type", "rehearsed");
-        if ((!t->parked && fg_rehearse(&err) < 0) || fg_task_park(t, disks, &err) < 0) {
+        if (((!t->parked || blank) && fg_rehearse(t->parked, &err) < 0) ||
+            fg_task_park(t, disks, &err) < 0) {
                 fg_console("rehearsal: %s", err.msg);
                 fg_json_set_str(m, "error", err.msg);
         }
