@@ -77,6 +77,9 @@ struct fg_field {
         const char *text;           /* why it is refused; what is said when a required one lacks */
         /* STRING, and each of STRINGS: false when it reported a problem. */
         bool (*check)(struct fg_decode *d, const char *s);
+        /* INT, in place of the range's message: false when it reported a problem. Members that come
+         * later in the document are not yet in @obj. */
+        bool (*check_int)(struct fg_decode *d, int64_t value, const void *obj);
         const struct fg_object *object;
 };
 

@@ -138,6 +138,8 @@ static void decode_int(struct fg_decode *d, const struct fg_field *f, struct jso
         if (!is_type(d, json, json_type_int, wanted[f->type]))
                 return;
         value = json_object_get_int64(json);
+        if (f->check_int && !f->check_int(d, value, obj))
+                return;
         if (value < f->min || value > max) {
                 (void)snprintf(allowed, sizeof(allowed), "%" PRId64 " to %" PRId64, f->min, max);
                 out_of_range(d, value, allowed);

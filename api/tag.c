@@ -7,7 +7,7 @@
 #include "core/json.h"
 #include "core/str.h"
 
-static bool check_key(struct fg_decode *d, const char *s)
+bool fg_tag_check_key(struct fg_decode *d, const char *s)
 {
         if (strncasecmp(s, "aws:", 4) != 0)
                 return true;
@@ -17,7 +17,7 @@ static bool check_key(struct fg_decode *d, const char *s)
 
 static const struct fg_field fields[] = {
         FG_ROW_STRING(fg_pair, name, "key", .status = FG_FIELD_RECORDED, .required = true, .min = 1,
-                      .max = 128, .check = check_key),
+                      .max = 128, .check = fg_tag_check_key),
         FG_ROW_STRING(fg_pair, value, "value", .status = FG_FIELD_RECORDED, .max = 256),
 };
 const struct fg_object fg_tag_object = FG_OBJECT(fg_pair, fields);

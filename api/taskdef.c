@@ -35,9 +35,24 @@ static const struct fg_field volume_fields[] = {
 };
 static const struct fg_object volume_object = FG_OBJECT(fg_volume, volume_fields);
 
+static bool check_size(struct fg_decode *d, int64_t gib, const void *obj)
+{
+        (void)obj;
+        if (gib >= FG_EPHEMERAL_MIN_GIB && gib <= FG_EPHEMERAL_MAX_GIB)
+                return true;
+        if (gib < FG_EPHEMERAL_MIN_GIB)
+                fg_decode_problem(d, NULL, NULL, "EphemeralStorage size should be at least %d",
+                                  FG_EPHEMERAL_MIN_GIB);
+        else
+                fg_decode_problem(d, NULL, NULL, "EphemeralStorage size should be at most %d",
+                                  FG_EPHEMERAL_MAX_GIB);
+        return false;
+}
+
 static const struct fg_field ephemeral_fields[] = {
-        FG_ROW_INT(fg_ephemeral_storage, size_gib, "sizeInGiB", .required = true, .min = 21,
-                   .max = 200),
+        FG_ROW_INT(fg_ephemeral_storage, size_gib, "sizeInGiB", .required = true,
+                   .min = FG_EPHEMERAL_MIN_GIB, .max = FG_EPHEMERAL_MAX_GIB,
+                   .check_int = check_size),
 };
 const struct fg_object fg_ephemeral_storage_object = FG_OBJECT(fg_ephemeral_storage,
                                                                ephemeral_fields);

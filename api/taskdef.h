@@ -14,6 +14,8 @@
 #define FG_TASKDEF_MAX           (64 * 1024) /* bytes of compact JSON */
 #define FG_CONTAINERS_MAX        10
 #define FG_EPHEMERAL_DEFAULT_GIB 20
+#define FG_EPHEMERAL_MIN_GIB     21
+#define FG_EPHEMERAL_MAX_GIB     200
 #define FG_TASK_RATE_MIN         16384 /* bytes a second: less would not carry a handshake */
 
 struct fg_volume_host {

@@ -9,6 +9,8 @@
 
 #define LETTERS     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS      "0123456789"
+#define STOP_MIN    2 /* seconds */
+#define STOP_MAX    120
 #define UID_HIGHEST 4294967294u /* the one above means "no user" to the kernel */
 
 bool fg_check_name(struct fg_decode *d, const char *s)
@@ -204,6 +206,29 @@ static const struct fg_object container_extensions_object = FG_OBJECT(fg_contain
 #define REFUSED(name)                                                                              \
         FG_ROW_REFUSED(name, "Fargate compatible task definitions do not support " name)
 
+/* The text says whose it is only when the name came before. */
+static bool check_stop(struct fg_decode *d, int64_t seconds, const void *obj)
+{
+        const struct fg_container_def *c = obj;
+
+        if (seconds >= STOP_MIN && seconds <= STOP_MAX)
+                return true;
+        if (seconds < STOP_MIN && c->name)
+                fg_decode_problem(d, NULL, NULL,
+                                  "Granular stop timeout on container '%.*s' must be at least %d "
+                                  "seconds.",
+                                  FG_CLIP(c->name), STOP_MIN);
+        else if (seconds < STOP_MIN)
+                fg_decode_problem(d, NULL, NULL,
+                                  "Granular stop timeout must be at least %d seconds.", STOP_MIN);
+        else
+                fg_decode_problem(d, NULL, NULL,
+                                  "Tasks using the Fargate launch type must have a container stop "
+                                  "timeout of less than %d seconds.",
+                                  STOP_MAX);
+        return false;
+}
+
 static const struct fg_field container_fields[] = {
         FG_ROW_STRING(fg_container_def, name, "name", .required = true, .min = 1,
                       .max = FG_NAME_MAX, .check = fg_check_name,
@@ -226,7 +251,8 @@ static const struct fg_field container_fields[] = {
         FG_ROW_INT(fg_container_def, memory, "memory", .min = FG_MEMORY_MIN),
         FG_ROW_INT(fg_container_def, memory_reservation, "memoryReservation", .min = FG_MEMORY_MIN),
         FG_ROW_INT(fg_container_def, start_timeout, "startTimeout", .min = 2, .max = 120),
-        FG_ROW_INT(fg_container_def, stop_timeout, "stopTimeout", .min = 2, .max = 120),
+        FG_ROW_INT(fg_container_def, stop_timeout, "stopTimeout", .min = STOP_MIN, .max = STOP_MAX,
+                   .check_int = check_stop),
         FG_ROW_OBJECTS(fg_container_def, depends_on, "dependsOn", &dependency_object, .max = 64),
         FG_ROW_OBJECT(fg_container_def, health_check, "healthCheck", &fg_health_check_object),
         FG_ROW_OBJECT(fg_container_def, restart_policy, "restartPolicy", &fg_restart_policy_object),

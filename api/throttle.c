@@ -19,5 +19,12 @@ int fg_throttle_take(struct fg_daemon *d, enum fg_throttle_class class, uint64_t
         if (fg_bucket_take(&d->buckets[class], n, fg_mono_ns()))
                 return 0;
         d->throttled++;
+        if (n > d->buckets[class].burst)
+                return fg_fail(
+                        err, FG_ERR_THROTTLED,
+                        "Rate exceeded. (%llu at once never succeed: %s is %llu in fgd.conf)",
+                        (unsigned long long)n,
+                        class == FG_THROTTLE_LAUNCH ? "launch_burst" : "run_burst",
+                        (unsigned long long)d->buckets[class].burst);
         return fg_fail(err, FG_ERR_THROTTLED, "Rate exceeded.");
 }

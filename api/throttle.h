@@ -16,7 +16,7 @@ enum fg_throttle_class {
 
 /** fg_throttle_init() - full buckets, as large as the configuration says. */
 void fg_throttle_init(struct fg_daemon *d);
-/** fg_throttle_take() - @n of one kind, or -1: THROTTLED, "Rate exceeded."; then nothing is taken.
- */
+/** fg_throttle_take() - @n of one kind, or -1: THROTTLED, "Rate exceeded.", and why when it will
+ * always be; then nothing is taken. */
 int fg_throttle_take(struct fg_daemon *d, enum fg_throttle_class class, uint64_t n,
                      struct fg_error *err);

@@ -12,6 +12,7 @@ for one.
 usage: FGRUN_BUILD=build bench/aws.py [--quick]
 """
 
+import argparse
 import contextlib
 import hashlib
 import json
@@ -131,7 +132,9 @@ def start(fgd):
 
 
 def main():
-    quick = "--quick" in sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="fewer requests, and few stored tasks only")
+    quick = parser.parse_args().quick
     directory = tempfile.mkdtemp(prefix="fgrun-bench-", dir="/tmp")
     os.chmod(directory, 0o711)
     port = free_port()

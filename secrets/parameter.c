@@ -20,7 +20,7 @@
 
 /* ---- names ---- */
 
-static int check_name(const char *name, struct fg_error *err)
+int fg_parameter_name_check(const char *name, struct fg_error *err)
 {
         size_t len = strlen(name);
         unsigned levels = 0;
@@ -108,13 +108,7 @@ static int check_input(const struct fg_parameter_input *in, struct fg_error *err
                 return fg_fail(err, FG_ERR_INVALID,
                                "the value has %zu bytes; a %s parameter has 1 to %zu", in->len,
                                standard ? "Standard" : "Advanced", max);
-        if (in->overwrite && in->tags && json_object_array_length(in->tags) > 0)
-                return fg_fail(err, FG_ERR_INVALID,
-                               "tags and overwrite can't be used together. To create a parameter "
-                               "with tags, please remove overwrite flag. To update tags for an "
-                               "existing parameter, please use AddTagsToResource or "
-                               "RemoveTagsFromResource.");
-        return check_name(in->name, err);
+        return fg_parameter_name_check(in->name, err);
 }
 
 static int find_old(struct fg_vault *v, const struct fg_parameter_input *in, int64_t *ret_version,

@@ -138,7 +138,7 @@ static int make_suffix(const struct fg_vault *v, const struct fg_secret_input *i
         return 0;
 }
 
-static int check_name(const char *name, struct fg_error *err)
+int fg_secret_name_check(const char *name, struct fg_error *err)
 {
         size_t len = name ? strlen(name) : 0;
 
@@ -212,7 +212,7 @@ struct json_object *fg_secret_create(struct fg_vault *v, const struct fg_secret_
         fg_autofree char *version = NULL;
         struct json_object *out;
 
-        if (check_name(in->id, err) < 0 || vault_begin(v, err) < 0 ||
+        if (fg_secret_name_check(in->id, err) < 0 || vault_begin(v, err) < 0 ||
             vault_end(v, create(v, in, &row, &version, err), err) < 0)
                 return NULL;
         out = secret_answer(v, &row);

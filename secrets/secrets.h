@@ -52,6 +52,8 @@ struct fg_secret_input { /* everything borrowed; NULL: absent */
         bool binary;
 };
 
+/** fg_secret_name_check() - of a new one; INVALID. */
+int fg_secret_name_check(const char *name, struct fg_error *err);
 /** fg_secret_create() - {"ARN","Name","VersionId"} (no VersionId without a value). */
 struct json_object *fg_secret_create(struct fg_vault *v, const struct fg_secret_input *in,
                                      struct fg_error *err);
@@ -97,6 +99,8 @@ struct fg_parameter_input { /* borrowed; NULL: absent */
         bool overwrite;
 };
 
+/** fg_parameter_name_check() - of a new one; INVALID. */
+int fg_parameter_name_check(const char *name, struct fg_error *err);
 /** fg_parameter_put() - {"Version","Tier"}. */
 struct json_object *fg_parameter_put(struct fg_vault *v, const struct fg_parameter_input *in,
                                      struct fg_error *err);

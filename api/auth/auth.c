@@ -220,9 +220,11 @@ static enum fg_auth_result fail_policy(const struct fg_auth *a, const struct fg_
                                        struct fg_error *err)
 {
         fg_autofree char *user = fg_auth_arn(a, who);
-        fg_autofree char *resource = act->cluster ? fg_asprintf("arn:aws:ecs:%s:%s:cluster/%.255s",
-                                                                a->region, a->account, act->cluster)
-                                                  : fg_strdup("*");
+        /* Only what ECS does happens in a cluster. */
+        bool in_cluster = act->cluster && fg_starts_with(act->action, "ecs:");
+        fg_autofree char *resource = in_cluster ? fg_asprintf("arn:aws:ecs:%s:%s:cluster/%.255s",
+                                                              a->region, a->account, act->cluster)
+                                                : fg_strdup("*");
         fg_autofree char *why =
                 decision == FG_POLICY_DENY
                         ? fg_strdup("with an explicit deny in an identity-based policy")

@@ -95,17 +95,31 @@ static bool has_no_cluster(const struct fg_aws_call *call)
         return false;
 }
 
-/* What the audit log says it was about: the first name of something. NULL: nothing. */
-static const char *resource_of(struct json_object *body)
+/* What the audit log says it was about: the first name of something, and the cluster. NULL:
+ * nothing.
+ */
+static char *resource_of(const struct fg_aws_call *call)
 {
-        static const char *const names[] = { "taskDefinition", "family",       "task",
-                                             "resourceArn",    "logGroupName", "SecretId",
-                                             "Name",           "clusterName",  "cluster" };
-        const char *text = NULL;
+        static const char *const names[] = { "taskDefinition", "family",   "task", "resourceArn",
+                                             "logGroupName",   "SecretId", "Name", "clusterName" };
+        const char *text = NULL, *cluster = fg_json_str(call->body, "cluster");
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(names) && !text; i++)
-                text = fg_json_str(body, names[i]);
-        return text;
+                text = fg_json_str(call->body, names[i]);
+        if (!cluster && fg_streq(call->operation->name, "RunTask"))
+                cluster = call->names->cluster;
+        if (text && cluster)
+                return fg_asprintf("%.*s in cluster %.*s", FG_CLIP(text), FG_CLIP(cluster));
+        return fg_strdup(text ? text : cluster);
+}
+
+/* The short form of a task's ARN, "task/ID", means the default cluster. */
+static bool is_short_task(const char *text)
+{
+        const char *slash = text ? strstr(text, ":task/") : NULL;
+
+        return slash && fg_starts_with(text, "arn:aws:ecs:") &&
+               !strchr(slash + strlen(":task/"), '/');
 }
 
 int fg_aws_authorize(struct fg_aws_call *call)
@@ -117,9 +131,10 @@ int fg_aws_authorize(struct fg_aws_call *call)
                         { "task", false },   { "tasks", false },      { "resourceArn", false },
                         { "service", false } };
         fg_autofree char *action = fg_asprintf("%s:%s", call->service->name, call->operation->name);
+        fg_autofree char *resource = resource_of(call);
         struct question q = { .call = call, .action = action };
 
-        fg_request_note_act(call->r, action, resource_of(call->body));
+        fg_request_note_act(call->r, action, resource);
         if (fg_request_identity(call->r)->who != FG_WHO_KEY)
                 return 0;
         if (!fg_streq(call->service->name, "ecs"))
@@ -127,6 +142,8 @@ int fg_aws_authorize(struct fg_aws_call *call)
         for (size_t i = 0; i < FG_ARRAY_SIZE(members); i++)
                 if (ask_member(&q, members[i].member, members[i].names_clusters) < 0)
                         return -1;
+        if (is_short_task(fg_json_str(call->body, "resourceArn")))
+                return ask(&q, call->d->config.cluster);
         if (has_no_cluster(call))
                 return q.asked ? 0 : ask(&q, NULL);
         return q.named ? 0 : ask(&q, call->d->config.cluster);

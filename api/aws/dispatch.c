@@ -62,6 +62,7 @@ static int look_for_more(struct fg_aws_call *call, struct sqlite3 *db, struct fg
 
 static void fail_input(struct fg_aws_call *call)
 {
+        fg_json_wipe(call->body); /* a secret may be in it */
         fg_aws_fail_problems(call, &call->problems);
 }
 

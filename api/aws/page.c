@@ -76,6 +76,13 @@ int fg_page_cursor_of(const char *list, const char *token, char ret[FG_PAGE_CURS
         return 0;
 }
 
+bool fg_page_token_valid(const char *token)
+{
+        char cursor[FG_PAGE_CURSOR_MAX + 1];
+
+        return decode(token, cursor) == 0 && strlen(cursor) > MARK_LEN;
+}
+
 char *fg_page_token_of(const char *list, const char *cursor)
 {
         fg_autofree char *marked = NULL;

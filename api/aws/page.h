@@ -18,4 +18,6 @@
  * Return: 0; -1: the token is none that this list gave.
  */
 int fg_page_cursor_of(const char *list, const char *token, char ret[FG_PAGE_CURSOR_MAX + 1]);
+/** fg_page_token_valid() - whether it looks like one of some list. */
+bool fg_page_token_valid(const char *token);
 char *fg_page_token_of(const char *list, const char *cursor); /* caller frees */

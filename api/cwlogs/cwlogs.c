@@ -254,6 +254,11 @@ char *cwlogs_group_arn(const struct cwlogs_db *db, const char *group)
         return fg_asprintf("arn:aws:logs:%s:%s:log-group:%s", db->region, db->account, group);
 }
 
+bool cwlogs_arn_is_group(const char *arn)
+{
+        return fg_starts_with(arn, "arn:aws:logs:") && strstr(arn, ":log-group:");
+}
+
 char *cwlogs_group_name(const struct cwlogs_db *db, const char *identifier, struct fg_error *err)
 {
         fg_autofree char *ours = cwlogs_group_arn(db, "");
@@ -261,7 +266,7 @@ char *cwlogs_group_name(const struct cwlogs_db *db, const char *identifier, stru
 
         if (!fg_starts_with(identifier, "arn:"))
                 return fg_strdup(identifier);
-        if (!fg_starts_with(identifier, "arn:aws:logs:") || !strstr(identifier, ":log-group:")) {
+        if (!cwlogs_arn_is_group(identifier)) {
                 fg_fail(err, FG_ERR_INVALID, "'%.64s' is not the ARN of a log group", identifier);
                 return NULL;
         }

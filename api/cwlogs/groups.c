@@ -23,6 +23,14 @@ bool logs_check_group(struct fg_decode *d, const char *s)
         return false;
 }
 
+bool logs_check_token(struct fg_decode *d, const char *s)
+{
+        if (fg_page_token_valid(s))
+                return true;
+        fg_decode_problem(d, NULL, NULL, "The specified nextToken is invalid.");
+        return false;
+}
+
 void logs_answer(void *call, struct json_object *result, const struct fg_error *err)
 {
         if (err)
@@ -71,22 +79,46 @@ struct create_group {
 
 static const char *const classes[] = { "STANDARD", NULL }; /* of every group, then */
 
+static int check_reserved(const char *name, struct fg_error *err)
+{
+        if (strncasecmp(name, "aws/", 4) != 0)
+                return 0;
+        return fg_fail(err, FG_ERR_INVALID, "Log groups starting with AWS/ are reserved for AWS.");
+}
+
+static bool check_new_group(struct fg_decode *d, const char *s)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_log_group_name_check(s, &err) == 0 && check_reserved(s, &err) == 0)
+                return true;
+        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
+        return false;
+}
+
+static void check_create(struct fg_decode *d, void *obj)
+{
+        const struct create_group *in = obj;
+
+        logs_tags_check(d, &in->tags);
+}
+
 static const struct fg_field create_fields[] = {
         FG_ROW_STRING(create_group, name, "logGroupName", .required = true,
-                      .check = logs_check_group),
+                      .check = check_new_group),
         FG_ROW_STRING(create_group, log_group_class, "logGroupClass", .allowed = classes),
         FG_ROW_MAP(create_group, tags, "tags", .max = LOGS_TAGS_MAX),
         FG_ROW_LATER("deletionProtectionEnabled"),
         FG_ROW_LATER("kmsKeyId"),
 };
 
-const struct fg_object logs_create_log_group_input = FG_OBJECT(create_group, create_fields);
+const struct fg_object logs_create_log_group_input = FG_OBJECT(create_group, create_fields,
+                                                               .check = check_create);
 
 int cwlogs_add_group(struct cwlogs_db *db, const char *name, struct fg_error *err)
 {
-        if (strncasecmp(name, "aws/", 4) == 0)
-                return fg_fail(err, FG_ERR_INVALID,
-                               "Log groups starting with AWS/ are reserved for AWS.");
+        if (check_reserved(name, err) < 0)
+                return -1;
         return fg_db_run(db->db, err,
                          "INSERT OR IGNORE INTO log_group (name, created_ms) VALUES (?, ?)", "si",
                          name, cwlogs_now_ms());
@@ -156,7 +188,7 @@ struct describe_groups {
 static const struct fg_field describe_fields[] = {
         FG_ROW_STRING(describe_groups, prefix, "logGroupNamePrefix", .max = FG_LOG_NAME_MAX),
         FG_ROW_STRING(describe_groups, pattern, "logGroupNamePattern", .max = FG_LOG_NAME_MAX),
-        FG_ROW_STRING(describe_groups, token, "nextToken"),
+        FG_ROW_STRING(describe_groups, token, "nextToken", .check = logs_check_token),
         FG_ROW_INT(describe_groups, limit, "limit", .min = 1, .max = PAGE_MAX),
         FG_ROW_LATER("accountIdentifiers"),
         FG_ROW_LATER("includeLinkedAccounts"),
@@ -242,9 +274,29 @@ struct retention {
         int64_t days;
 };
 
+static bool check_days(struct fg_decode *d, int64_t days, const void *obj)
+{
+        static const int64_t allowed[] = { 1,    3,    5,    7,    14,   30,  60,  90,
+                                           120,  150,  180,  365,  400,  545, 731, 1096,
+                                           1827, 2192, 2557, 2922, 3288, 3653 };
+
+        (void)obj;
+        for (size_t i = 0; i < FG_ARRAY_SIZE(allowed); i++)
+                if (allowed[i] == days)
+                        return true;
+        fg_decode_problem(
+                d, NULL, NULL,
+                "Value '%lld' at 'retentionInDays' failed to satisfy constraint: Member "
+                "must satisfy enum value set: [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, "
+                "365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]",
+                (long long)days);
+        return false;
+}
+
 static const struct fg_field retention_fields[] = {
         FG_ROW_STRING(retention, name, "logGroupName", .required = true, .check = logs_check_group),
-        FG_ROW_INT(retention, days, "retentionInDays", .required = true, .min = 1, .max = 3653),
+        FG_ROW_INT(retention, days, "retentionInDays", .required = true, .min = 1, .max = 3653,
+                   .check_int = check_days),
 };
 
 const struct fg_object logs_retention_input = FG_OBJECT(retention, retention_fields);
@@ -278,21 +330,7 @@ static struct json_object *delete_retention(struct cwlogs_db *db, const void *in
 
 void logs_put_retention_policy(struct fg_aws_call *call)
 {
-        static const int64_t allowed[] = { 1,    3,    5,    7,    14,   30,  60,  90,
-                                           120,  150,  180,  365,  400,  545, 731, 1096,
-                                           1827, 2192, 2557, 2922, 3288, 3653 };
-        const struct retention *q = call->in;
-
-        for (size_t i = 0; i < FG_ARRAY_SIZE(allowed); i++)
-                if (allowed[i] == q->days) {
-                        cwlogs_query(call->d->cwlogs, put_retention, call->in, logs_answer, call);
-                        return;
-                }
-        fg_aws_fail(call, "InvalidParameterException",
-                    "Value '%lld' at 'retentionInDays' failed to satisfy constraint: Member must "
-                    "satisfy enum value set: [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, "
-                    "545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]",
-                    (long long)q->days);
+        cwlogs_query(call->d->cwlogs, put_retention, call->in, logs_answer, call);
 }
 
 void logs_delete_retention_policy(struct fg_aws_call *call)

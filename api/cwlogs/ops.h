@@ -44,6 +44,8 @@ struct logs_stream {
 /* For rows: the names' rules. */
 bool logs_check_group(struct fg_decode *d, const char *s);
 bool logs_check_stream(struct fg_decode *d, const char *s);
+/** logs_check_token() - whether it looks like one; logs_page_start() knows whether it is. */
+bool logs_check_token(struct fg_decode *d, const char *s);
 
 /** logs_answer() - a fg_cwlogs_fn that ends the call; an empty object is no output. */
 void logs_answer(void *call, struct json_object *result, const struct fg_error *err);

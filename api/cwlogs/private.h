@@ -52,6 +52,8 @@ int64_t cwlogs_find_group(struct cwlogs_db *db, const char *name, struct fg_erro
 int64_t cwlogs_now_ms(void);
 /** cwlogs_group_arn() - without the ":*" that DescribeLogGroups puts behind it; caller frees. */
 char *cwlogs_group_arn(const struct cwlogs_db *db, const char *group);
+/** cwlogs_arn_is_group() - of whatever region and account. */
+bool cwlogs_arn_is_group(const char *arn);
 /** cwlogs_group_name() - of a name or an ARN; NULL: INVALID, or NOT_FOUND for an ARN of elsewhere.
  * Caller frees. */
 char *cwlogs_group_name(const struct cwlogs_db *db, const char *identifier, struct fg_error *err);

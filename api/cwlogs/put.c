@@ -67,7 +67,8 @@ struct put { /* one call */
         struct put *next;
         struct fg_aws_call *call;
         int64_t now_ms;
-        size_t first, end; /* the events that are taken */
+        size_t too_old;    /* events that are older than any may be */
+        size_t first, end; /* the events that are taken; those between are expired */
         uint64_t until;    /* stored when the log is, up to here; 0: not appended yet */
 };
 
@@ -88,8 +89,10 @@ static void put_answer(struct put *p, const struct fg_error *err)
         output = json_object_new_object();
         fg_json_set_str(output, "nextSequenceToken", in->sequence ? in->sequence : "1");
         rejected = json_object_new_object();
-        if (p->first > 0)
-                fg_json_set_int(rejected, "tooOldLogEventEndIndex", (int64_t)p->first);
+        if (p->too_old > 0)
+                fg_json_set_int(rejected, "tooOldLogEventEndIndex", (int64_t)p->too_old);
+        if (p->first > p->too_old)
+                fg_json_set_int(rejected, "expiredLogEventEndIndex", (int64_t)p->first);
         if (p->end < in->events.n)
                 fg_json_set_int(rejected, "tooNewLogEventStartIndex", (int64_t)p->end);
         if (json_object_object_length(rejected) > 0)
@@ -292,21 +295,28 @@ static int note_events(struct cwlogs_db *db, sqlite3_stmt *row, const struct put
                          sqlite3_column_int64(row, 0));
 }
 
+/* The first event from @i on that is not older; they are in order. */
+static size_t first_since(const struct put_input *in, size_t i, int64_t oldest)
+{
+        while (i < in->events.n && in->events.v[i].timestamp < oldest)
+                i++;
+        return i;
+}
+
 static struct json_object *prepare(struct cwlogs_db *db, const void *userdata, struct fg_error *err)
 {
         struct put *p = (struct put *)(uintptr_t)userdata;
         const struct put_input *in = p->call->in;
         struct json_object *result;
         fg_autostmt *row = NULL;
-        int64_t oldest;
+        int64_t kept;
 
         if (find_stream(db, in, &row, err) < 0 || check_batch(in, err) < 0)
                 return NULL;
-        oldest = sqlite3_column_int64(row, 4) * DAY_MS;
-        oldest = p->now_ms - (oldest > 0 && oldest < PAST_MS ? oldest : PAST_MS);
+        kept = sqlite3_column_int64(row, 4) * DAY_MS;
         p->end = in->events.n;
-        while (p->first < p->end && in->events.v[p->first].timestamp < oldest)
-                p->first++;
+        p->too_old = first_since(in, 0, p->now_ms - PAST_MS);
+        p->first = kept > 0 ? first_since(in, p->too_old, p->now_ms - kept) : p->too_old;
         while (p->end > p->first && in->events.v[p->end - 1].timestamp > p->now_ms + FUTURE_MS)
                 p->end--;
         if (p->first < p->end && note_events(db, row, in, p, err) < 0)

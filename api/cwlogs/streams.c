@@ -127,13 +127,22 @@ static const struct fg_field describe_fields[] = {
         FG_ROW_STRING(describe_streams, identifier, "logGroupIdentifier", .max = 2048),
         FG_ROW_STRING(describe_streams, prefix, "logStreamNamePrefix", .check = logs_check_stream),
         FG_ROW_STRING(describe_streams, order_by, "orderBy", .allowed = orders),
-        FG_ROW_STRING(describe_streams, token, "nextToken"),
+        FG_ROW_STRING(describe_streams, token, "nextToken", .check = logs_check_token),
         FG_ROW_BOOL(describe_streams, descending, "descending"),
         FG_ROW_INT(describe_streams, limit, "limit", .min = 1, .max = PAGE_MAX),
 };
 
-const struct fg_object logs_describe_log_streams_input = FG_OBJECT(describe_streams,
-                                                                   describe_fields);
+static void check_describe(struct fg_decode *d, void *obj)
+{
+        const struct describe_streams *in = obj;
+
+        if (in->prefix && in->order_by && fg_streq(in->order_by, "LastEventTime"))
+                fg_decode_problem(d, "orderBy", NULL,
+                                  "Cannot order by LastEventTime with a logStreamNamePrefix.");
+}
+
+const struct fg_object logs_describe_log_streams_input = FG_OBJECT(
+        describe_streams, describe_fields, .check = check_describe);
 
 static void set_time(struct json_object *s, const char *name, int64_t ms)
 {
@@ -249,11 +258,5 @@ static struct json_object *describe_streams(struct cwlogs_db *db, const void *in
 
 void logs_describe_log_streams(struct fg_aws_call *call)
 {
-        const struct describe_streams *q = call->in;
-
-        if (q->prefix && q->order_by && fg_streq(q->order_by, "LastEventTime"))
-                fg_aws_fail(call, "InvalidParameterException",
-                            "Cannot order by LastEventTime with a logStreamNamePrefix.");
-        else
-                cwlogs_query(call->d->cwlogs, describe_streams, call->in, logs_answer, call);
+        cwlogs_query(call->d->cwlogs, describe_streams, call->in, logs_answer, call);
 }

@@ -16,6 +16,38 @@ struct tags_input {
         struct fg_strings keys;
 };
 
+void logs_tags_check(struct fg_decode *d, const struct fg_pairs *tags)
+{
+        for (size_t i = 0; i < tags->n; i++) {
+                const char *key = tags->v[i].name;
+                const size_t len = strlen(key);
+
+                if (len == 0 || len > 128 || strncasecmp(key, "aws:", 4) == 0)
+                        fg_decode_problem(d, "tags", NULL,
+                                          "tag key '%.*s': 1 to 128 bytes, not beginning with aws:",
+                                          FG_CLIP(key));
+                if (tags->v[i].value && strlen(tags->v[i].value) > 256)
+                        fg_decode_problem(d, "tags", NULL,
+                                          "tag %.*s: its value has more than 256 bytes",
+                                          FG_CLIP(key));
+        }
+}
+
+static void check(struct fg_decode *d, void *obj)
+{
+        const struct tags_input *in = obj;
+
+        logs_tags_check(d, &in->tags);
+}
+
+static bool check_arn(struct fg_decode *d, const char *s)
+{
+        if (!fg_starts_with(s, "arn:") || cwlogs_arn_is_group(s))
+                return true;
+        fg_decode_problem(d, NULL, NULL, "'%.*s' is not the ARN of a log group", FG_CLIP(s));
+        return false;
+}
+
 static const struct fg_field tag_group_fields[] = {
         FG_ROW_STRING(tags_input, group, "logGroupName", .required = true,
                       .check = logs_check_group),
@@ -31,37 +63,28 @@ static const struct fg_field untag_group_fields[] = {
         FG_ROW_STRINGS(tags_input, keys, "tags", .required = true, .max = LOGS_TAGS_MAX),
 };
 static const struct fg_field tag_resource_fields[] = {
-        FG_ROW_STRING(tags_input, group, "resourceArn", .required = true, .max = 1011),
+        FG_ROW_STRING(tags_input, group, "resourceArn", .required = true, .max = 1011,
+                      .check = check_arn),
         FG_ROW_MAP(tags_input, tags, "tags", .required = true, .max = LOGS_TAGS_MAX),
 };
 static const struct fg_field untag_resource_fields[] = {
-        FG_ROW_STRING(tags_input, group, "resourceArn", .required = true, .max = 1011),
+        FG_ROW_STRING(tags_input, group, "resourceArn", .required = true, .max = 1011,
+                      .check = check_arn),
         FG_ROW_STRINGS(tags_input, keys, "tagKeys", .required = true, .max = LOGS_TAGS_MAX),
 };
 static const struct fg_field resource_fields[] = {
-        FG_ROW_STRING(tags_input, group, "resourceArn", .required = true, .max = 1011),
+        FG_ROW_STRING(tags_input, group, "resourceArn", .required = true, .max = 1011,
+                      .check = check_arn),
 };
 
-const struct fg_object logs_tag_log_group_input = FG_OBJECT(tags_input, tag_group_fields);
+const struct fg_object logs_tag_log_group_input = FG_OBJECT(tags_input, tag_group_fields,
+                                                            .check = check);
 const struct fg_object logs_list_tags_log_group_input = FG_OBJECT(tags_input, list_group_fields);
 const struct fg_object logs_untag_log_group_input = FG_OBJECT(tags_input, untag_group_fields);
-const struct fg_object logs_tag_resource_input = FG_OBJECT(tags_input, tag_resource_fields);
+const struct fg_object logs_tag_resource_input = FG_OBJECT(tags_input, tag_resource_fields,
+                                                           .check = check);
 const struct fg_object logs_untag_resource_input = FG_OBJECT(tags_input, untag_resource_fields);
 const struct fg_object logs_resource_input = FG_OBJECT(tags_input, resource_fields);
-
-static int check_tag(const struct fg_pair *tag, struct fg_error *err)
-{
-        const size_t len = strlen(tag->name);
-
-        if (len == 0 || len > 128 || strncasecmp(tag->name, "aws:", 4) == 0)
-                return fg_fail(
-                        err, FG_ERR_INVALID,
-                        "tag key '%.64s': 1 to 128 bytes, not beginning with aws:", tag->name);
-        if (strlen(tag->value) > 256)
-                return fg_fail(err, FG_ERR_INVALID, "tag %s: its value has more than 256 bytes",
-                               tag->name);
-        return 0;
-}
 
 int logs_tags_set(struct cwlogs_db *db, int64_t group, const struct fg_pairs *tags,
                   struct fg_error *err)
@@ -69,8 +92,7 @@ int logs_tags_set(struct cwlogs_db *db, int64_t group, const struct fg_pairs *ta
         fg_autostmt *stmt = NULL;
 
         for (size_t i = 0; i < tags->n; i++)
-                if (check_tag(&tags->v[i], err) < 0 ||
-                    fg_db_run(db->db, err, "INSERT OR REPLACE INTO log_tag VALUES (?, ?, ?)", "iss",
+                if (fg_db_run(db->db, err, "INSERT OR REPLACE INTO log_tag VALUES (?, ?, ?)", "iss",
                               group, tags->v[i].name, tags->v[i].value) < 0)
                         return -1;
         if (fg_db_prepare(db->db, &stmt, err, "SELECT count(*) FROM log_tag WHERE group_id = ?",

@@ -54,6 +54,22 @@ static bool check_name(struct fg_decode *d, const char *s)
         return false;
 }
 
+/* "arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE" */
+static bool check_principal(struct fg_decode *d, const char *s)
+{
+        const char *part = s;
+
+        for (int i = 0; part && i < 5; i++) {
+                part = strchr(part, ':');
+                part = part ? part + 1 : NULL;
+        }
+        if (fg_starts_with(s, "arn:aws:") && part && *part)
+                return true;
+        fg_decode_problem(d, NULL, "arn:aws:iam::ACCOUNT:user/NAME, …:role/NAME, …:root",
+                          "'%.*s' is not the ARN of a principal", FG_CLIP(s));
+        return false;
+}
+
 struct account_setting {
         char *name, *value, *principal, *next_token;
         bool effective;
@@ -63,7 +79,8 @@ struct account_setting {
 static const struct fg_field put_fields[] = {
         FG_ROW_STRING(account_setting, name, "name", .required = true, .check = check_name),
         FG_ROW_STRING(account_setting, value, "value", .required = true),
-        FG_ROW_STRING(account_setting, principal, "principalArn", .min = 1, .max = 256),
+        FG_ROW_STRING(account_setting, principal, "principalArn", .min = 1, .max = 256,
+                      .check = check_principal),
 };
 static const struct fg_field default_fields[] = {
         FG_ROW_STRING(account_setting, name, "name", .required = true, .check = check_name),
@@ -71,12 +88,14 @@ static const struct fg_field default_fields[] = {
 };
 static const struct fg_field delete_fields[] = {
         FG_ROW_STRING(account_setting, name, "name", .required = true, .check = check_name),
-        FG_ROW_STRING(account_setting, principal, "principalArn", .min = 1, .max = 256),
+        FG_ROW_STRING(account_setting, principal, "principalArn", .min = 1, .max = 256,
+                      .check = check_principal),
 };
 static const struct fg_field list_fields[] = {
         FG_ROW_STRING(account_setting, name, "name", .check = check_name),
         FG_ROW_STRING(account_setting, value, "value"),
-        FG_ROW_STRING(account_setting, principal, "principalArn", .min = 1, .max = 256),
+        FG_ROW_STRING(account_setting, principal, "principalArn", .min = 1, .max = 256,
+                      .check = check_principal),
         FG_ROW_BOOL(account_setting, effective, "effectiveSettings"),
         FG_ROW_STRING(account_setting, next_token, "nextToken"),
         FG_ROW_INT(account_setting, max_results, "maxResults", .min = 1, .max = 10),

@@ -6,23 +6,47 @@
 #include "core/json.h"
 #include "core/str.h"
 
+/* "FAMILY" or "FAMILY:REVISION", a number as it is written; 0 in *ret_revision: none. */
+static bool split(const char *name, size_t *ret_len, int64_t *ret_revision)
+{
+        const char *colon = strchrnul(name, ':');
+        uint64_t revision;
+
+        *ret_len = (size_t)(colon - name);
+        *ret_revision = 0;
+        if (!*colon)
+                return true;
+        if (colon[1] == '0' || !fg_parse_u64(colon + 1, &revision) || revision > INT64_MAX)
+                return false;
+        *ret_revision = (int64_t)revision;
+        return true;
+}
+
 char *ecs_definition_split(const struct fg_aws_call *call, const char *text, int64_t *ret_revision)
 {
         const char *name = fg_arn_name(text, call->names, "ecs", "task-definition");
-        fg_autofree char *family = fg_strdup(name);
-        char *colon = family ? strchr(family, ':') : NULL;
-        uint64_t revision;
+        size_t len;
 
         *ret_revision = 0;
-        if (!family)
-                return NULL;
-        if (colon) {
-                if (!fg_parse_u64(colon + 1, &revision) || revision < 1 || revision > INT64_MAX)
-                        return NULL;
-                *ret_revision = (int64_t)revision;
-                *colon = '\0';
-        }
-        return fg_take_ptr(family);
+        return name && split(name, &len, ret_revision) ? fg_asprintf("%.*s", (int)len, name) : NULL;
+}
+
+bool ecs_check_definition(struct fg_decode *d, const char *s)
+{
+        static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                    "0123456789-_",
+                          part[] = ":task-definition/";
+        const char *behind = fg_starts_with(s, "arn:") ? strstr(s, part) : NULL;
+        const char *name = behind ? behind + strlen(part) : s;
+        int64_t revision;
+        size_t len;
+
+        if (split(name, &len, &revision) && len > 0 && len <= FG_NAME_MAX &&
+            strspn(name, chars) == len)
+                return true;
+        fg_decode_problem(d, NULL, "FAMILY, FAMILY:REVISION or an ARN",
+                          "'%.*s' is not a task definition", FG_CLIP(s));
+        return false;
 }
 
 static struct json_object *texts(const char *const *list)

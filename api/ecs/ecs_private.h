@@ -50,6 +50,7 @@ ECS_HANDLER(ecs_run_task);
 ECS_HANDLER(ecs_stop_task);
 void ecs_register_task_definition(struct fg_aws_call *call);
 int ecs_run_task_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err);
+int ecs_tags_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err);
 
 /* ---- clusters: cluster.c ---- */
 
@@ -115,6 +116,8 @@ void ecs_check_default_strategy(struct fg_decode *d, const struct fg_strings *pr
 /** ecs_definition_split() - "FAMILY", "FAMILY:REVISION" or an ARN; 0 in *ret_revision: none.
  * NULL: neither. Caller frees. */
 char *ecs_definition_split(const struct fg_aws_call *call, const char *text, int64_t *ret_revision);
+/** ecs_check_definition() - for rows: whether it looks like the name of one. */
+bool ecs_check_definition(struct fg_decode *d, const char *s);
 /** ecs_required_attributes() - of a definition's document; attributes.c. The caller puts it. */
 struct json_object *ecs_required_attributes(struct json_object *document);
 /** ecs_definition_show() - the TaskDefinition of an answer. */

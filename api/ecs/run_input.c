@@ -101,7 +101,8 @@ static bool check_token(struct fg_decode *d, const char *s)
 }
 
 static const struct fg_field fields[] = {
-        FG_ROW_STRING(ecs_run_input, definition, "taskDefinition", .required = true, .min = 1),
+        FG_ROW_STRING(ecs_run_input, definition, "taskDefinition", .required = true, .min = 1,
+                      .check = ecs_check_definition),
         FG_ROW_STRING(ecs_run_input, cluster, "cluster", .min = 1),
         FG_ROW_INT(ecs_run_input, count, "count", .min = 1, .max = FG_SUBMIT_MAX),
         FG_ROW_STRING(ecs_run_input, group, "group", .min = 1, .max = 255),
@@ -143,7 +144,8 @@ static void check(struct fg_decode *d, void *obj)
         fg_overrides_free(fg_overrides_decode(in->overrides, d->problems));
 }
 
-/* What does not fit the definition, of what could be read of a bad request. */
+/* The cluster's name, and what does not fit the definition, of what could be read of a bad request.
+ */
 int ecs_run_task_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         fg_cleanup(fg_problems_finish) struct fg_problems told = FG_PROBLEMS_INIT;
@@ -153,6 +155,9 @@ int ecs_run_task_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_err
         fg_autojson *def_tags = NULL, *tags = NULL;
         const struct ecs_run_input *in = call->in;
 
+        if (in->cluster && !ecs_cluster_name(call, in->cluster))
+                fg_problems_take(&call->problems, fg_strdup("$.cluster"),
+                                 fg_strdup(call->error.msg), NULL);
         if (!in->definition || ecs_definition_get(call, db, in->definition, &d, err) <= 0)
                 return 0;
         def = fg_taskdef_load(d.document, err);

@@ -121,17 +121,42 @@ static const char *behind(const char *resource, const char *type)
         return fg_starts_with(resource, type) ? resource + strlen(type) : NULL;
 }
 
-/* The resource of an ARN that names something that exists; NULL: raised, or @err. */
-static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn,
-                        struct fg_error *err)
+#define NO_ARN                                                                                     \
+        "The specified ARN is not valid: it must be that of a cluster, a task definition or a "    \
+        "task of this account and region."
+
+int ecs_tags_also_wrong(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
-        const char *resource = fg_arn_resource(arn, call->names, "ecs"), *name;
+        const char *arn = fg_json_str(call->body, "resourceArn");
+
+        (void)db;
+        (void)err;
+        if (arn && *arn && !fg_arn_resource(arn, call->names, "ecs"))
+                fg_problems_take(&call->problems, fg_strdup("$.resourceArn"), fg_strdup(NO_ARN),
+                                 NULL);
+        return 0;
+}
+
+/* As tags are stored for it: the short form of a task's ARN means the default cluster. */
+static char *resource_of(const struct fg_aws_call *call, const char *arn)
+{
+        const char *resource = fg_arn_resource(arn, call->names, "ecs");
+        const char *task = resource ? behind(resource, "task/") : NULL;
+
+        if (task && *task && !strchr(task, '/'))
+                return fg_asprintf("task/%s/%s", call->names->cluster, task);
+        return fg_strdup(resource);
+}
+
+/* The resource of an ARN that names something that exists; NULL: raised, or @err. Caller frees. */
+static char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn, struct fg_error *err)
+{
+        fg_autofree char *resource = resource_of(call, arn);
+        const char *name;
         int found = 0;
 
         if (!resource) {
-                (void)fg_aws_raise(call, INVALID,
-                                   "The specified ARN is not valid: it must be that of a cluster, "
-                                   "a task definition or a task of this account and region.");
+                (void)fg_aws_raise(call, INVALID, NO_ARN);
                 return NULL;
         }
         if ((name = behind(resource, "task/")))
@@ -143,7 +168,7 @@ static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn,
         if (found == 0)
                 (void)fg_aws_raise(call, changes(call) ? "ResourceNotFoundException" : INVALID,
                                    "The specified resource cannot be found: %s", arn);
-        return found > 0 ? resource : NULL;
+        return found > 0 ? fg_take_ptr(resource) : NULL;
 }
 
 /* ---- operations ---- */
@@ -151,7 +176,7 @@ static const char *find(struct fg_aws_call *call, sqlite3 *db, const char *arn,
 int ecs_tag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct tag_resource *in = call->in;
-        const char *resource = find(call, db, in->arn, err);
+        fg_autofree char *resource = find(call, db, in->arn, err);
         fg_autojson *tags = fg_tags_to_json(&in->tags), *all = NULL;
 
         if (!resource || fg_tags_put(db, resource, fg_json_text(tags), err) < 0)
@@ -169,7 +194,7 @@ int ecs_tag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err
 int ecs_untag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct untag_resource *in = call->in;
-        const char *resource = find(call, db, in->arn, err);
+        fg_autofree char *resource = find(call, db, in->arn, err);
 
         if (!resource || fg_tags_remove(db, resource, &in->keys, err) < 0)
                 return -1;
@@ -180,7 +205,7 @@ int ecs_untag_resource(struct fg_aws_call *call, sqlite3 *db, struct fg_error *e
 int ecs_list_tags(struct fg_aws_call *call, sqlite3 *db, struct fg_error *err)
 {
         const struct list_tags *in = call->in;
-        const char *resource = find(call, db, in->arn, err);
+        fg_autofree char *resource = find(call, db, in->arn, err);
         struct json_object *tags = resource ? fg_tags_get(db, resource, err) : NULL;
 
         if (!tags)

@@ -6,6 +6,7 @@
 
 #include "api/aws/keep.h"
 #include "api/field_row.h"
+#include "api/tag.h"
 #include "core/str.h"
 
 #define PAGE_MAX     100
@@ -16,16 +17,66 @@ struct sm_input {
         char *name, *id, *token, *description, *kms_key, *text, *binary, *version, *stage, *next,
                 *to, *from;
         struct fg_strings stages, keys;
-        FG_LIST(struct fg_pair) tags;
+        struct fg_pairs tags;
         int64_t max, days;
         bool force, planned, deprecated;
 };
+
+/* ---- what the tables ask ---- */
+
+static int decode_binary(const char *base64, struct fg_secret *ret, struct fg_error *err)
+{
+        size_t len = strlen(base64);
+        int n;
+
+        if (len > 2 * FG_SECRET_VALUE_MAX)
+                return fg_fail(err, FG_ERR_INVALID, "at most %d bytes", FG_SECRET_VALUE_MAX);
+        fg_secret_alloc(ret, len);
+        n = EVP_DecodeBlock((unsigned char *)ret->data, (const unsigned char *)base64, (int)len);
+        if (n < 0)
+                return fg_fail(err, FG_ERR_INVALID, "not base64");
+        n -= fg_ends_with(base64, "==") ? 2 : fg_ends_with(base64, "=") ? 1 : 0;
+        ret->len = n > 0 ? (size_t)n : 0;
+        return 0;
+}
+
+static bool check_binary(struct fg_decode *d, const char *s)
+{
+        fg_autosecret value = FG_SECRET_INIT;
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (decode_binary(s, &value, &err) == 0)
+                return true;
+        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
+        return false;
+}
+
+static bool check_name(struct fg_decode *d, const char *s)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_secret_name_check(s, &err) == 0)
+                return true;
+        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
+        return false;
+}
+
+static void check_input(struct fg_decode *d, void *obj)
+{
+        const struct sm_input *in = obj;
+
+        if (in->text && in->binary)
+                fg_decode_problem(d, "SecretBinary", NULL,
+                                  "You can't specify both a binary secret value and a string "
+                                  "secret value in the same secret.");
+        fg_tags_check(d, "Tags", &in->tags);
+}
 
 #define ROW_ID    FG_ROW_STRING(sm_input, id, "SecretId", .required = true, .min = 1, .max = 2048)
 #define ROW_TOKEN FG_ROW_STRING(sm_input, token, "ClientRequestToken", .min = 32, .max = 64)
 #define ROW_VALUE                                                                                  \
         FG_ROW_STRING(sm_input, text, "SecretString", .max = FG_SECRET_VALUE_MAX),                 \
-                FG_ROW_STRING(sm_input, binary, "SecretBinary")
+                FG_ROW_STRING(sm_input, binary, "SecretBinary", .check = check_binary)
 #define ROW_PAGE                                                                                   \
         FG_ROW_INT(sm_input, max, "MaxResults", .min = 1, .max = PAGE_MAX),                        \
                 FG_ROW_STRING(sm_input, next, "NextToken", .min = 1, .max = 4096)
@@ -34,13 +85,15 @@ struct sm_input {
                 FG_ROW_STRING(sm_input, kms_key, "KmsKeyId", .max = 2048)
 
 static const struct fg_field tag_fields[] = {
-        FG_ROW_STRING(fg_pair, name, "Key", .required = true, .min = 1, .max = 128),
+        FG_ROW_STRING(fg_pair, name, "Key", .required = true, .min = 1, .max = 128,
+                      .check = fg_tag_check_key),
         FG_ROW_STRING(fg_pair, value, "Value", .max = 256),
 };
 static const struct fg_object tag_object = FG_OBJECT(fg_pair, tag_fields);
 
 static const struct fg_field create_fields[] = {
-        FG_ROW_STRING(sm_input, name, "Name", .required = true, .min = 1, .max = 512),
+        FG_ROW_STRING(sm_input, name, "Name", .required = true, .min = 1, .max = 512,
+                      .check = check_name),
         ROW_TOKEN,
         ROW_ABOUT,
         ROW_VALUE,
@@ -48,7 +101,8 @@ static const struct fg_field create_fields[] = {
         FG_ROW_LATER("AddReplicaRegions"),
         FG_ROW_LATER("ForceOverwriteReplicaSecret"),
 };
-static const struct fg_object create_object = FG_OBJECT(sm_input, create_fields);
+static const struct fg_object create_object = FG_OBJECT(sm_input, create_fields,
+                                                        .check = check_input);
 
 static const struct fg_field get_fields[] = {
         ROW_ID,
@@ -63,10 +117,11 @@ static const struct fg_field put_fields[] = {
         ROW_VALUE,
         FG_ROW_STRINGS(sm_input, stages, "VersionStages", .max = 20),
 };
-static const struct fg_object put_object = FG_OBJECT(sm_input, put_fields);
+static const struct fg_object put_object = FG_OBJECT(sm_input, put_fields, .check = check_input);
 
 static const struct fg_field update_fields[] = { ROW_ID, ROW_TOKEN, ROW_ABOUT, ROW_VALUE };
-static const struct fg_object update_object = FG_OBJECT(sm_input, update_fields);
+static const struct fg_object update_object = FG_OBJECT(sm_input, update_fields,
+                                                        .check = check_input);
 
 static const struct fg_field id_fields[] = { ROW_ID };
 static const struct fg_object id_object = FG_OBJECT(sm_input, id_fields);
@@ -98,7 +153,8 @@ static const struct fg_field tag_resource_fields[] = {
         ROW_ID,
         FG_ROW_OBJECTS(sm_input, tags, "Tags", &tag_object, .required = true, .max = 50),
 };
-static const struct fg_object tag_resource_object = FG_OBJECT(sm_input, tag_resource_fields);
+static const struct fg_object tag_resource_object = FG_OBJECT(sm_input, tag_resource_fields,
+                                                              .check = check_input);
 
 static const struct fg_field untag_resource_fields[] = {
         ROW_ID,
@@ -115,33 +171,12 @@ static const struct fg_object delete_object = FG_OBJECT(sm_input, delete_fields)
 
 /* ---- values ---- */
 
-static int decode_binary(const char *base64, struct fg_secret *ret, struct fg_error *err)
-{
-        size_t len = strlen(base64);
-        int n;
-
-        if (len > 2 * FG_SECRET_VALUE_MAX)
-                return fg_fail(err, FG_ERR_INVALID, "SecretBinary: at most %d bytes",
-                               FG_SECRET_VALUE_MAX);
-        fg_secret_alloc(ret, len);
-        n = EVP_DecodeBlock((unsigned char *)ret->data, (const unsigned char *)base64, (int)len);
-        if (n < 0)
-                return fg_fail(err, FG_ERR_INVALID, "SecretBinary: not base64");
-        n -= fg_ends_with(base64, "==") ? 2 : fg_ends_with(base64, "=") ? 1 : 0;
-        ret->len = n > 0 ? (size_t)n : 0;
-        return 0;
-}
-
 /* The value of a request: 1, or 0 when it has none. The decoded input keeps no copy. */
 static int take_value(struct sm_input *in, struct fg_secret *ret, struct fg_error *err)
 {
         int r = in->text || in->binary;
 
-        if (in->text && in->binary)
-                r = fg_fail(err, FG_ERR_INVALID,
-                            "You can't specify both a binary secret value and a string secret "
-                            "value in the same secret.");
-        else if (in->text)
+        if (in->text)
                 fg_secret_set(ret, in->text, strlen(in->text));
         else if (in->binary)
                 r = decode_binary(in->binary, ret, err) < 0 ? -1 : 1;

@@ -6,6 +6,7 @@
 
 #include "api/aws/keep.h"
 #include "api/field_row.h"
+#include "api/tag.h"
 #include "core/str.h"
 
 #define NAMES_MAX    10
@@ -22,7 +23,7 @@ struct ssm_input {
         char *name, *value, *type, *description, *kms_key, *pattern, *tier, *data_type, *path,
                 *next, *resource_type, *resource;
         struct fg_strings names, keys;
-        FG_LIST(struct fg_pair) tags;
+        struct fg_pairs tags;
         FG_LIST(struct ssm_filter) filters;
         int64_t max;
         bool overwrite, decrypt, recursive;
@@ -39,13 +40,45 @@ static const char *const tiers[] = { "Standard", "Advanced", NULL };
 static const char *const data_types[] = { "text", NULL };
 
 static const struct fg_field tag_fields[] = {
-        FG_ROW_STRING(fg_pair, name, "Key", .required = true, .min = 1, .max = 128),
+        FG_ROW_STRING(fg_pair, name, "Key", .required = true, .min = 1, .max = 128,
+                      .check = fg_tag_check_key),
         FG_ROW_STRING(fg_pair, value, "Value", .required = true, .min = 1, .max = 256),
 };
 static const struct fg_object tag_object = FG_OBJECT(fg_pair, tag_fields);
 
+static bool check_name(struct fg_decode *d, const char *s)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_parameter_name_check(s, &err) == 0)
+                return true;
+        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
+        return false;
+}
+
+static void check_tags(struct fg_decode *d, void *obj)
+{
+        const struct ssm_input *in = obj;
+
+        fg_tags_check(d, "Tags", &in->tags);
+}
+
+static void check_put(struct fg_decode *d, void *obj)
+{
+        const struct ssm_input *in = obj;
+
+        check_tags(d, obj);
+        if (in->overwrite && in->tags.n > 0)
+                fg_decode_problem(d, "Overwrite", NULL,
+                                  "tags and overwrite can't be used together. To create a "
+                                  "parameter with tags, please remove overwrite flag. To update "
+                                  "tags for an existing parameter, please use AddTagsToResource or "
+                                  "RemoveTagsFromResource.");
+}
+
 static const struct fg_field put_fields[] = {
-        ROW_NAME,
+        FG_ROW_STRING(ssm_input, name, "Name", .required = true, .min = 1, .max = 2048,
+                      .check = check_name),
         FG_ROW_STRING(ssm_input, value, "Value", .required = true, .min = 1,
                       .max = FG_PARAMETER_MAX),
         FG_ROW_STRING(ssm_input, type, "Type", .allowed = types),
@@ -58,7 +91,7 @@ static const struct fg_field put_fields[] = {
         FG_ROW_LATER("AllowedPattern"),
         FG_ROW_LATER("Policies"),
 };
-static const struct fg_object put_object = FG_OBJECT(ssm_input, put_fields);
+static const struct fg_object put_object = FG_OBJECT(ssm_input, put_fields, .check = check_put);
 
 static const struct fg_field get_fields[] = { ROW_NAME, ROW_DECRYPT };
 static const struct fg_object get_object = FG_OBJECT(ssm_input, get_fields);
@@ -111,7 +144,8 @@ static const struct fg_field add_tags_fields[] = {
         ROW_RESOURCE,
         FG_ROW_OBJECTS(ssm_input, tags, "Tags", &tag_object, .required = true, .max = 1000),
 };
-static const struct fg_object add_tags_object = FG_OBJECT(ssm_input, add_tags_fields);
+static const struct fg_object add_tags_object = FG_OBJECT(ssm_input, add_tags_fields,
+                                                          .check = check_tags);
 
 static const struct fg_field remove_tags_fields[] = {
         ROW_RESOURCE,

@@ -122,6 +122,8 @@ def test_all_errors_of_a_request_at_once(ecs):
                  "defaultCapacityProviderStrategy[0].weight: 1001 is out of range",
                  "defaultCapacityProviderStrategy[0].capacityProvider: is required"):
         assert part in error.message
+    error = refused(ecs, "TagResource", resourceArn="nope", tags=[{"key": "aws:x"}])
+    assert error.message.startswith("2 errors: tags[0].key: tag keys must not") and "resourceArn: The specified ARN" in error.message
 
 
 def test_a_body_that_is_not_json(fgd):
@@ -356,6 +358,11 @@ def test_account_settings(ecs):
     assert ecs("PutAccountSetting", name="containerInsights", value="disabled")["setting"]["principalArn"].endswith(":root")
     (left,) = ecs("ListAccountSettings", name="containerInsights", effectiveSettings=True, **user)["settings"]
     assert left["value"] == "disabled"
+    for operation in ("PutAccountSetting", "DeleteAccountSetting", "ListAccountSettings"):
+        for principal in ("me", "arn:aws:iam::000000000000", "arn:aws:iam::000000000000:"):
+            error = refused(ecs, operation, principalArn=principal, name="containerInsights",
+                            **({"value": "enabled"} if operation == "PutAccountSetting" else {}))
+            assert error.name == "InvalidParameterException" and "is not the ARN of a principal" in error.message
     error = refused(ecs, "PutAccountSetting", name="containerInsights", value="loud")
     assert "'loud' is not a value of containerInsights (allowed: enabled, disabled, enhanced)" in error.message
     for operation in ("PutAccountSetting", "PutAccountSettingDefault"):

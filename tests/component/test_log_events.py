@@ -26,7 +26,7 @@ def test_groups(logs):
     assert refused(logs, "CreateLogGroup").name == "InvalidParameterException"
     for name in ("aws/x", "AWS/x"):
         assert refused(logs, "CreateLogGroup", logGroupName=name).message == \
-            "Log groups starting with AWS/ are reserved for AWS."
+            "logGroupName: Log groups starting with AWS/ are reserved for AWS."
     logs("CreateLogGroup", logGroupName="/aws/ecs", logGroupClass="STANDARD")
     logs("DeleteLogGroup", logGroupName="/aws/ecs")
     assert "STANDARD" in refused(logs, "CreateLogGroup", logGroupName="i", logGroupClass="INFREQUENT_ACCESS").message
@@ -50,6 +50,21 @@ def test_groups(logs):
     logs("DeleteLogGroup", logGroupName="/b")
     error = refused(logs, "DeleteLogGroup", logGroupName="/b")
     assert (error.name, error.message) == ("ResourceNotFoundException", "The specified log group does not exist.")
+
+
+def test_all_errors_of_a_request_at_once(logs):
+    for operation, members, parts in (
+            ("CreateLogGroup", {"logGroupName": "AWS/x", "tags": {"aws:a": "", "b": "x" * 257}, "kmsKeyId": "k"},
+             ("logGroupName: Log groups starting with AWS/", "tags: tag key 'aws:a'", "tags: tag b: its value has more",
+              "kmsKeyId: kmsKeyId is not supported")),
+            ("PutRetentionPolicy", {"logGroupName": "a b", "retentionInDays": 8}, ("logGroupName: ", "retentionInDays: Value '8' at")),
+            ("TagResource", {"resourceArn": "arn:aws:s3:::b", "tags": {"aws:a": ""}},
+             ("resourceArn: 'arn:aws:s3:::b' is not the ARN of a log group", "tags: tag key 'aws:a'")),
+            ("DescribeLogStreams", {"logGroupName": "g", "logStreamNamePrefix": "p", "orderBy": "LastEventTime", "limit": 51,
+                                    "nextToken": "x"},
+             ("orderBy: Cannot order by LastEventTime", "limit: 51 is out of range", "nextToken: The specified nextToken"))):
+        message = refused(logs, operation, **members).message
+        assert message.startswith(f"{len(parts)} errors: ") and all(part in message for part in parts), message
 
 
 def test_retention_policy(logs):
@@ -124,7 +139,8 @@ def test_a_token_belongs_to_its_question(logs):
     for (operation, question), good in zip(questions, tokens):
         logs(operation, **question, nextToken=good)
         for token in (good[:-2], good + "00", "x", *(t for t in tokens if t != good)):
-            assert refused(logs, operation, **question, nextToken=token).message == "The specified nextToken is invalid."
+            assert refused(logs, operation, **question, nextToken=token).message.endswith(
+                "The specified nextToken is invalid.")
 
 
 def test_a_token_belongs_to_its_events(logs):
@@ -339,7 +355,12 @@ def test_old_events_are_not_shown(logs, stream):
     logs("PutRetentionPolicy", logGroupName="g", retentionInDays=3)
     assert messages(logs("FilterLogEvents", logGroupName="g")) == ["new"]
     assert messages(logs("GetLogEvents", logGroupName="g", logStreamName="s")) == ["new"]
-    assert put(logs, stream, [("older", t - 4 * 86400000)])["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
+    day, t = 86400000, now_ms()
+    rejected = lambda *days: put(logs, stream, [("m", int(t - d * day)) for d in days]).get("rejectedLogEventsInfo")  # noqa: E731
+    assert rejected(4) == {"expiredLogEventEndIndex": 1} and rejected(3.5, 2.6) == {"expiredLogEventEndIndex": 1}
+    assert rejected(14.5, 13.6) == {"tooOldLogEventEndIndex": 1, "expiredLogEventEndIndex": 2} and rejected(2.9) is None
+    logs("PutRetentionPolicy", logGroupName="g", retentionInDays=30)
+    assert rejected(15) == {"tooOldLogEventEndIndex": 1}
 
 
 def test_many_lines(fgd, task, logs):

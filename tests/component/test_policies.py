@@ -73,7 +73,8 @@ def test_policies_name_secrets_as_iam_does(tcp):
     reader = create(tcp, policy={"allow": ["secretsmanager:Get*", "secretsmanager:List*"]})
     writer = create(tcp, policy={"allow": ["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"]})
     body = json.dumps({"name": "db", "value": "x"}).encode()
-    assert signed(tcp, reader, "POST", "/v1/secrets", body)[0] == 403
+    status, answer = signed(tcp, reader, "POST", "/v1/secrets", body)
+    assert status == 403 and "secretsmanager:CreateSecret on resource: * because" in answer["message"]
     assert signed(tcp, writer, "POST", "/v1/secrets", body)[0] == 201
     status, answer = signed(tcp, writer, "POST", "/v1/secrets", json.dumps({"name": "db", "value": "y", "replace": True}).encode())
     assert status == 403 and "secretsmanager:PutSecretValue" in answer["message"]
@@ -117,6 +118,25 @@ def test_every_request_is_in_the_audit_log(tcp, task):
     ]
     assert len({e["request"] for e in audit(tcp)}) == len(found)
     tcp.start()
+
+
+def test_the_audit_log_names_task_definition_and_cluster(tcp):
+    key = create(tcp)
+    for members in ({"cluster": "blue"}, {}):
+        operation(tcp, key, "RunTask", json.dumps({"taskDefinition": "web", **members}).encode())
+    operation(tcp, key, "ListTasks", b'{"cluster": "blue"}')
+    tcp.stop()
+    assert [(e["action"], e.get("resource")) for e in audit(tcp)[1:]] == [
+        ("ecs:RunTask", "web in cluster blue"), ("ecs:RunTask", "web in cluster default"), ("ecs:ListTasks", "blue")]
+    tcp.start()
+
+
+def test_a_short_arn_is_of_the_default_cluster(tcp):
+    arn = "arn:aws:ecs:local-1:000000000000:task/0123"
+    for cluster, name in (("blue", "AccessDeniedException"), ("default", "ResourceNotFoundException")):
+        key = create(tcp, policy={"allow": ["*"], "clusters": [cluster]})
+        _, answer = operation(tcp, key, "TagResource", json.dumps({"resourceArn": arn, "tags": [{"key": "a"}]}).encode())
+        assert answer["__type"] == name, answer
 
 
 def test_the_audit_log_is_capped(start):
@@ -172,7 +192,7 @@ def test_sdks_wait_when_they_are_throttled(tcp, image):
     assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     patient = client(20)
     assert sum(run(patient) for _ in range(3)) > 0
-    with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException"):
+    with pytest.raises(botocore.exceptions.ClientError, match="ThrottlingException.*2 at once never succeed: launch_burst is 1"):
         run(client(1), count=2)  # more than there can ever be
 
 

@@ -56,6 +56,30 @@ def test_secrets_manager(fgd):
     assert refused(aws, "RotateSecret", SecretId="more0")[0] == "UnsupportedFeatureException"
 
 
+def told(error, name, parts):
+    assert error[0] == name and error[1].startswith(f"{len(parts)} errors: "), error
+    for part in parts:
+        assert part in error[1], (part, error[1])
+
+
+def test_all_errors_of_a_request_at_once(fgd):
+    call = awsapi.Aws(fgd).call
+    own = {"Key": "aws:x", "Value": "1"}
+    both = "SecretBinary: You can't specify both a binary secret value and a string secret value"
+    told(refused(call, "secretsmanager", "CreateSecret", Name="a b", SecretString="x", SecretBinary="AAEC", Tags=[own], Nope=1),
+         "InvalidParameterException", ("Name: Invalid name.", both, "Tags[0].Key: tag keys must not begin with aws:",
+                                       "Nope: unknown field"))
+    told(refused(call, "secretsmanager", "PutSecretValue", SecretId="a", SecretString="x", SecretBinary="AAEC", ClientRequestToken=""),
+         "InvalidParameterException", (both, "ClientRequestToken: must not be empty"))
+    told(refused(call, "secretsmanager", "UpdateSecret", SecretId="", SecretBinary="%"), "InvalidParameterException",
+         ("SecretId: must not be empty", "SecretBinary: not base64"))
+    told(refused(call, "ssm", "PutParameter", Name="a//b", Value="", Type="Text", Overwrite=True,
+                 Tags=[own, {"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]), "ValidationException",
+         ("Name: a//b is not a parameter's name", "Value: must not be empty", "Type: 'Text' is not a valid value",
+          "Tags[0].Key: tag keys must not begin with aws:", "Tags: the key 'a' is given twice",
+          "Overwrite: tags and overwrite can't be used together"))
+
+
 def test_parameter_store(fgd):
     aws = lambda name, **members: awsapi.Aws(fgd).call("ssm", name, **members)  # noqa: E731
     assert aws("PutParameter", Name="/a/one", Value="1", Type="String") == {"Version": 1, "Tier": "Standard"}
