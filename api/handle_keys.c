@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api/aws/aws.h"
 #include "api/daemon.h"
 #include "api/routes.h"
 #include "core/str.h"
@@ -18,37 +19,74 @@ static void on_created(void *userdata, const struct fg_key *key, const struct fg
         fg_reply_json(userdata, 201, body);
 }
 
-static int decode(struct json_object *body, const char **ret_name, struct fg_policy **ret_policy,
-                  struct fg_error *err)
+/* An action of the services that AWS has, or of the REST API. */
+static bool is_known(const char *pattern)
 {
-        struct json_object *policy = fg_json_get(body, "policy"), *name = fg_json_get(body, "name");
+        for (size_t i = 0; fg_aws_services[i]; i++)
+                for (const char *const *name = fg_aws_services[i]->model; *name; name++) {
+                        fg_autofree char *action = fg_asprintf("%s:%s", fg_aws_services[i]->name,
+                                                               *name);
+
+                        if (fg_policy_fits(pattern, action))
+                                return true;
+                }
+        for (const struct fg_route *route = fg_routes; route->method; route++)
+                if (route->action && fg_policy_fits(pattern, route->action))
+                        return true;
+        return false;
+}
+
+static const char *decode_name(struct json_object *body, struct fg_problems *problems)
+{
+        const char *name = fg_json_str(body, "name");
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_json_get(body, "name") && !name)
+                fg_problems_take(problems, fg_strdup("$.name"), fg_strdup("expected a string"),
+                                 NULL);
+        else if (name && fg_key_name_check(name, &err) < 0)
+                fg_problems_take(problems, fg_strdup("$.name"), fg_strdup(err.msg), NULL);
+        return name;
+}
+
+/* NULL: something is wrong with it, or with the rest. */
+static struct fg_policy *decode(struct json_object *body, const char **ret_name,
+                                struct fg_problems *problems)
+{
+        struct json_object *json = fg_json_get(body, "policy");
+        fg_cleanup(fg_policy_freep) struct fg_policy *policy = NULL;
 
         json_object_object_foreach(body, key, value)
         {
                 (void)value;
                 if (!fg_streq(key, "name") && !fg_streq(key, "policy"))
-                        return fg_fail(err, FG_ERR_INVALID,
-                                       "unknown member \"%.64s\" (allowed: name, policy)", key);
+                        fg_problems_take(problems, fg_strdup("$"),
+                                         fg_asprintf("unknown member \"%.*s\"", FG_CLIP(key)),
+                                         fg_strdup("name, policy"));
         }
-        *ret_name = fg_json_str(body, "name");
-        if (name && !*ret_name)
-                return fg_fail(err, FG_ERR_INVALID, "name: expected a string");
-        *ret_policy = policy ? fg_policy_decode(policy, err) : fg_policy_all();
-        return *ret_policy ? 0 : -1;
+        *ret_name = decode_name(body, problems);
+        policy = json ? fg_policy_decode(json, is_known, problems) : fg_policy_all();
+        return problems->n == 0 ? fg_take_ptr(policy) : NULL;
 }
 
 void handle_key_create(void *daemon, struct fg_request *r)
 {
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
         struct fg_daemon *d = daemon;
         struct fg_error err = FG_ERROR_INIT;
         struct json_object *body = fg_request_json(r, &err);
         struct fg_policy *policy = NULL;
         const char *name = NULL;
 
-        if (!body || decode(body, &name, &policy, &err) < 0)
+        if (!body) {
                 fg_reply_error(r, &err);
-        else
+                return;
+        }
+        policy = decode(body, &name, &problems);
+        if (policy)
                 fg_keys_create(fg_auth_keys(d->auth), name, policy, on_created, r);
+        else
+                fg_reply_problems(r, "key", &problems);
 }
 
 /* ---- GET /v1/keys ---- */

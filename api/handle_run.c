@@ -31,17 +31,6 @@ static void order_free(struct order *o)
 }
 FG_DEFINE_CLEANUP(struct order *, order_free)
 
-static void reply_problems(struct fg_request *r, const struct fg_problems *problems)
-{
-        struct fg_error err = FG_ERROR_INIT;
-        struct json_object *body;
-
-        fg_problems_fail(problems, "task definition", &err);
-        body = fg_error_json(&err);
-        fg_json_set(body, "errors", fg_problems_to_json(problems));
-        fg_reply_json(r, fg_err_http(err.code), body);
-}
-
 /* ---- the members around the task definition ---- */
 
 static const char *const members[] = { "taskDefinition",
@@ -241,7 +230,7 @@ void handle_task_run(void *daemon, struct fg_request *r)
                 return;
         }
         if (decode(o, &problems) < 0) {
-                reply_problems(r, &problems);
+                fg_reply_problems(r, "task definition", &problems);
                 return;
         }
         if (!o->token) {

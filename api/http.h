@@ -106,6 +106,8 @@ void fg_request_on_left(struct fg_request *r, void (*left)(void *userdata), void
 void fg_reply_json(struct fg_request *r, int status, struct json_object *take_body);
 void fg_reply_text(struct fg_request *r, int status, const char *content_type, const char *text);
 void fg_reply_error(struct fg_request *r, const struct fg_error *err);
+/** fg_reply_problems() - 400 with all that is wrong with the @what, as docs/api.md has it. */
+void fg_reply_problems(struct fg_request *r, const char *what, const struct fg_problems *problems);
 /** fg_error_json() - {"__type","message"} as in docs/api.md. */
 struct json_object *fg_error_json(const struct fg_error *err);
 

@@ -200,6 +200,18 @@ void fg_reply_error(struct fg_request *r, const struct fg_error *err)
         fg_reply_json(r, fg_err_http(err->code), fg_error_json(err));
 }
 
+void fg_reply_problems(struct fg_request *r, const char *what, const struct fg_problems *problems)
+{
+        struct fg_error err = FG_ERROR_INIT;
+        struct json_object *body;
+
+        fg_problems_fail(problems, what, &err);
+        fg_request_note_error(r, fg_err_exception(err.code));
+        body = fg_error_json(&err);
+        fg_json_set(body, "errors", fg_problems_to_json(problems));
+        fg_reply_json(r, fg_err_http(err.code), body);
+}
+
 /* ---- streams ---- */
 
 static ssize_t read_stream(void *userdata, uint64_t pos, char *buf, size_t max)

@@ -134,7 +134,7 @@ static void make_secret(struct fg_secret *ret)
         explicit_bzero(random, sizeof(random));
 }
 
-static int check_name(const char *name, struct fg_error *err)
+int fg_key_name_check(const char *name, struct fg_error *err)
 {
         size_t len = strlen(name);
         bool good = len > 0 && len <= FG_KEY_NAME_MAX;
@@ -142,8 +142,7 @@ static int check_name(const char *name, struct fg_error *err)
         for (size_t i = 0; good && i < len; i++)
                 good = isalnum((unsigned char)name[i]) || strchr("+=,.@_-", name[i]);
         return good ? 0
-                    : fg_fail(err, FG_ERR_INVALID,
-                              "name: expected 1 to %d letters, digits and +=,.@_-",
+                    : fg_fail(err, FG_ERR_INVALID, "expected 1 to %d letters, digits and +=,.@_-",
                               FG_KEY_NAME_MAX);
 }
 
@@ -188,7 +187,7 @@ void fg_keys_create(struct fg_keys *k, const char *name, struct fg_policy *take_
         make_secret(&c->row.secret);
         (void)snprintf(c->row.name, sizeof(c->row.name), "%s", name ? name : c->row.id);
         if (name)
-                (void)check_name(name, &c->err);
+                (void)fg_key_name_check(name, &c->err);
         if (HASH_COUNT(k->entries) + k->creating >= FG_KEYS_MAX)
                 fg_fail(&c->err, FG_ERR_CAPACITY, "there are %d access keys already: revoke some",
                         FG_KEYS_MAX);

@@ -39,6 +39,8 @@ int fg_keys_find(const struct fg_keys *k, const char *id, struct fg_key *ret);
 /* Once, on the loop, later; @key is NULL when @err is not. */
 typedef void (*fg_keys_done_fn)(void *userdata, const struct fg_key *key,
                                 const struct fg_error *err);
+/** fg_key_name_check() - of a new key; INVALID. */
+int fg_key_name_check(const char *name, struct fg_error *err);
 /**
  * fg_keys_create() - @name: 1 to 64 of A-Za-z0-9+=,.@_-; NULL: the key's id. INVALID, CAPACITY.
  * done() comes when the key is durable; its secret is not told by any other function.

@@ -54,8 +54,11 @@ int keys_db_open(const char *state_dir, sqlite3 **ret_db, struct fg_seal **ret_s
 static int load_policy(const char *text, struct fg_policy **ret, struct fg_error *err)
 {
         fg_autojson *json = fg_json_parse(text, strlen(text), err);
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
 
-        *ret = json ? fg_policy_decode(json, err) : NULL;
+        *ret = json ? fg_policy_decode(json, NULL, &problems) : NULL;
+        if (json && !*ret)
+                return fg_problems_fail(&problems, "policy", err);
         return *ret ? 0 : -1;
 }
 

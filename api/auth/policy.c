@@ -93,6 +93,11 @@ static bool any_matches(const struct list *l, const char *text)
         return false;
 }
 
+bool fg_policy_fits(const char *pattern, const char *action)
+{
+        return pattern_matches(pattern, action);
+}
+
 enum fg_policy_decision fg_policy_decide(const struct fg_policy *p, const char *action,
                                          const char *cluster)
 {
@@ -140,13 +145,14 @@ static const struct {
         size_t offset;
         bool (*valid)(const char *text);
         const char *allowed;
+        bool is_action;
 } members[] = {
         { "allow", offsetof(struct fg_policy, allow), is_action_pattern,
-          "an action such as ecs:RunTask, logs:* or *" },
+          "an action such as ecs:RunTask, logs:* or *", true },
         { "deny", offsetof(struct fg_policy, deny), is_action_pattern,
-          "an action such as ecs:RunTask, logs:* or *" },
+          "an action such as ecs:RunTask, logs:* or *", true },
         { "clusters", offsetof(struct fg_policy, clusters), is_cluster_pattern,
-          "the name of a cluster, * and ? allowed" },
+          "the name of a cluster, * and ?", false },
 };
 
 static struct list *list_of(const struct fg_policy *p, size_t member)
@@ -154,70 +160,93 @@ static struct list *list_of(const struct fg_policy *p, size_t member)
         return (struct list *)(void *)((char *)(uintptr_t)p + members[member].offset);
 }
 
-static int decode_list(struct fg_policy *p, size_t member, struct json_object *array,
-                       struct fg_error *err)
+struct decode {
+        struct fg_policy *policy;
+        bool (*known)(const char *pattern); /* of actions; or NULL */
+        struct fg_problems *problems;
+};
+
+static void decode_pattern(struct decode *d, size_t member, size_t i, const char *text)
 {
-        struct list *l = list_of(p, member);
-        size_t n = json_object_array_length(array);
+        struct list *l = list_of(d->policy, member);
+        char *message = NULL, *allowed = NULL;
 
-        if (n > FG_POLICY_PATTERNS_MAX)
-                return fg_fail(err, FG_ERR_INVALID, "policy: %s has more than %d patterns",
-                               members[member].key, FG_POLICY_PATTERNS_MAX);
-        for (size_t i = 0; i < n; i++) {
-                struct json_object *item = json_object_array_get_idx(array, i);
-                const char *text = json_object_is_type(item, json_type_string)
-                                           ? json_object_get_string(item)
-                                           : "";
-
-                if (!members[member].valid(text))
-                        return fg_fail(err, FG_ERR_INVALID,
-                                       "policy: %s[%zu] is \"%.64s\": expected %s",
-                                       members[member].key, i, text, members[member].allowed);
-                l->items[l->n++] = fg_strdup(text);
+        if (!members[member].valid(text)) {
+                message = fg_asprintf("is \"%.*s\"", FG_CLIP(text));
+                allowed = fg_strdup(members[member].allowed);
+        } else if (members[member].is_action && d->known && !d->known(text)) {
+                message = fg_asprintf("\"%.*s\" fits no action that there is", FG_CLIP(text));
         }
-        return 0;
+        if (message)
+                fg_problems_take(d->problems,
+                                 fg_asprintf("$.policy.%s[%zu]", members[member].key, i), message,
+                                 allowed);
+        else
+                l->items[l->n++] = fg_strdup(text);
 }
 
-static int decode_member(struct fg_policy *p, const char *key, struct json_object *value,
-                         struct fg_error *err)
+static void decode_list(struct decode *d, size_t member, struct json_object *array)
+{
+        size_t n = json_object_array_length(array);
+
+        if (n > FG_POLICY_PATTERNS_MAX) {
+                fg_problems_take(d->problems, fg_asprintf("$.policy.%s", members[member].key),
+                                 fg_asprintf("has more than %d patterns", FG_POLICY_PATTERNS_MAX),
+                                 NULL);
+                return;
+        }
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *item = json_object_array_get_idx(array, i);
+                bool text = json_object_is_type(item, json_type_string);
+
+                decode_pattern(d, member, i, text ? json_object_get_string(item) : "");
+        }
+}
+
+static void decode_member(struct decode *d, const char *key, struct json_object *value)
 {
         for (size_t i = 0; i < FG_ARRAY_SIZE(members); i++) {
                 if (!fg_streq(members[i].key, key))
                         continue;
-                if (!json_object_is_type(value, json_type_array))
-                        return fg_fail(err, FG_ERR_INVALID, "policy: %s must be a list of strings",
-                                       key);
-                return decode_list(p, i, value, err);
+                if (json_object_is_type(value, json_type_array))
+                        decode_list(d, i, value);
+                else
+                        fg_problems_take(d->problems, fg_asprintf("$.policy.%s", key),
+                                         fg_strdup("must be a list of strings"), NULL);
+                return;
         }
-        return fg_fail(err, FG_ERR_INVALID,
-                       "policy: unknown member \"%.64s\" (allowed: allow, deny, clusters)", key);
+        fg_problems_take(d->problems, fg_strdup("$.policy"),
+                         fg_asprintf("unknown member \"%.*s\"", FG_CLIP(key)),
+                         fg_strdup("allow, deny, clusters"));
 }
 
-static int decode_members(struct fg_policy *p, struct json_object *json, struct fg_error *err)
+static void decode_members(struct decode *d, struct json_object *json)
 {
+        struct json_object *allow = fg_json_get(json, "allow");
+
         json_object_object_foreach(json, key, value)
         {
-                if (decode_member(p, key, value, err) < 0)
-                        return -1;
+                decode_member(d, key, value);
         }
-        return 0;
+        if (!allow ||
+            (json_object_is_type(allow, json_type_array) && json_object_array_length(allow) == 0))
+                fg_problems_take(d->problems, fg_strdup("$.policy.allow"),
+                                 fg_strdup("must name at least one action"), NULL);
 }
 
-struct fg_policy *fg_policy_decode(struct json_object *json, struct fg_error *err)
+struct fg_policy *fg_policy_decode(struct json_object *json, bool (*known)(const char *pattern),
+                                   struct fg_problems *problems)
 {
         fg_cleanup(fg_policy_freep) struct fg_policy *p = fg_calloc(1, sizeof(*p));
+        struct decode d = { .policy = p, .known = known, .problems = problems };
+        const size_t before = problems->n + problems->dropped;
 
-        if (!json_object_is_type(json, json_type_object)) {
-                fg_fail(err, FG_ERR_INVALID, "policy: expected an object");
-                return NULL;
-        }
-        if (decode_members(p, json, err) < 0)
-                return NULL;
-        if (p->allow.n == 0) {
-                fg_fail(err, FG_ERR_INVALID, "policy: allow must name at least one action");
-                return NULL;
-        }
-        return fg_take_ptr(p);
+        if (json_object_is_type(json, json_type_object))
+                decode_members(&d, json);
+        else
+                fg_problems_take(problems, fg_strdup("$.policy"), fg_strdup("expected an object"),
+                                 NULL);
+        return problems->n + problems->dropped == before ? fg_take_ptr(p) : NULL;
 }
 
 struct json_object *fg_policy_to_json(const struct fg_policy *p)

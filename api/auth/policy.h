@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "api/problem.h"
 #include "core/cleanup.h"
-#include "core/error.h"
 
 /*
  * What a key may do: lists of patterns of IAM action names ("ecs:RunTask", "logs:*", "*"), and of
@@ -24,8 +24,15 @@ enum fg_policy_decision {
         FG_POLICY_CLUSTER,  /* not in this cluster */
 };
 
-/** fg_policy_decode() - "allow" is required, "clusters" not (all); NULL: INVALID. */
-struct fg_policy *fg_policy_decode(struct json_object *json, struct fg_error *err);
+/**
+ * fg_policy_decode() - "allow" is required, "clusters" not (all)
+ * @known: whether an action pattern fits any action that there is; NULL: whichever do
+ * Return: NULL when something is wrong: all of it went to @problems, below "$.policy"
+ */
+struct fg_policy *fg_policy_decode(struct json_object *json, bool (*known)(const char *pattern),
+                                   struct fg_problems *problems);
+/** fg_policy_fits() - whether an action pattern does. */
+bool fg_policy_fits(const char *pattern, const char *action);
 struct fg_policy *fg_policy_all(void); /* allow * */
 struct fg_policy *fg_policy_copy(const struct fg_policy *p);
 void fg_policy_free(struct fg_policy *p);

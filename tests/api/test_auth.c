@@ -23,8 +23,12 @@
 static struct fg_policy *policy(const char *text, struct fg_error *err)
 {
         fg_autojson *json = fg_json_parse(text, strlen(text), err);
+        fg_cleanup(fg_problems_finish) struct fg_problems problems = FG_PROBLEMS_INIT;
+        struct fg_policy *p = json ? fg_policy_decode(json, NULL, &problems) : NULL;
 
-        return json ? fg_policy_decode(json, err) : NULL;
+        if (json && !p)
+                fg_problems_fail(&problems, "policy", err);
+        return p;
 }
 
 static enum fg_policy_decision decide(const char *text, const char *action, const char *cluster)
@@ -81,15 +85,15 @@ static void test_policy_is_checked(void **state)
                 const char *policy, *message;
         } rows[] = {
                 { "[]", "expected an object" },
-                { "{}", "allow must name at least one action" },
-                { "{\"allow\":[]}", "allow must name at least one action" },
-                { "{\"deny\":[\"*\"]}", "allow must name at least one action" },
-                { "{\"allow\":\"*\"}", "allow must be a list of strings" },
-                { "{\"allow\":[1]}", "allow[0] is \"\"" },
-                { "{\"allow\":[\"*\",\"RunTask\"]}", "allow[1] is \"RunTask\"" },
-                { "{\"allow\":[\"ecs:\"]}", "expected an action such as" },
-                { "{\"allow\":[\"a:b:c\"]}", "expected an action such as" },
-                { "{\"allow\":[\"*\"],\"clusters\":[\"a/b\"]}", "clusters[0] is \"a/b\"" },
+                { "{}", "$.policy.allow: must name at least one action" },
+                { "{\"allow\":[]}", "$.policy.allow: must name at least one action" },
+                { "{\"deny\":[\"*\"]}", "$.policy.allow: must name at least one action" },
+                { "{\"allow\":\"*\"}", "allow: must be a list of strings" },
+                { "{\"allow\":[1]}", "allow[0]: is \"\"" },
+                { "{\"allow\":[\"*\",\"RunTask\"]}", "allow[1]: is \"RunTask\"" },
+                { "{\"allow\":[\"ecs:\"]}", "(allowed: an action such as" },
+                { "{\"allow\":[\"a:b:c\"]}", "(allowed: an action such as" },
+                { "{\"allow\":[\"*\"],\"clusters\":[\"a/b\"]}", "clusters[0]: is \"a/b\"" },
                 { "{\"allow\":[\"*\"],\"Effect\":[]}", "unknown member \"Effect\"" },
         };
 

@@ -86,7 +86,7 @@ static void bad_overrides_are_refused(void **state)
                   "Unsupported field 'inferenceAcceleratorOverrides'" },
                 { "{\"ephemeralStorage\":{\"sizeInGiB\":20}}",
                   "$.overrides.ephemeralStorage.sizeInGiB",
-                  "20 is out of range (allowed: 21 to 200)" },
+                  "EphemeralStorage size should be at least 21" },
                 { "{\"Memory\":\"1024\"}", "$.overrides.Memory",
                   "unknown field; did you mean \"memory\"?" },
         };

@@ -73,6 +73,18 @@ def test_keys_are_for_administrators(tcp):
     assert status == 200 and len(answer["keys"]) == 1
 
 
+def test_all_errors_of_a_key_at_once(fgd):
+    with pytest.raises(Failure) as failure:
+        fgd.call("POST", "/v1/keys", {"name": "a b", "x": 1, "policy": {
+            "allow": ["foo bar", "", "ecs:NoSuchThing", "ecs:Run*"], "deny": ["ecr:*", "fgrun:prune"], "clusters": ["a/b"]}})
+    assert failure.value.body["message"].startswith("7 errors in the key; first: ")
+    assert {e["path"] for e in failure.value.body["errors"]} == {
+        "$", "$.name", "$.policy.allow[0]", "$.policy.allow[1]", "$.policy.allow[2]", "$.policy.deny[0]", "$.policy.clusters[0]"}
+    message = fgrun(fgd, "keys", "create", "--allow", "foo bar", "--allow", "", "--deny", "ecs:NoSuchThing").stderr
+    for part in ('allow[0]: is "foo bar"', 'allow[1]: is ""', 'deny[0]: "ecs:NoSuchThing" fits no action that there is'):
+        assert part in message, message
+
+
 @pytest.mark.parametrize("body, message", [
     ({"name": ""}, "1 to 64 letters"), ({"name": "a b"}, "1 to 64 letters"), ({"name": "a" * 65}, "1 to 64 letters"),
     ({"name": 1}, "expected a string"), ({"policy": {"allow": ["RunTask"]}}, "allow[0]"), ({"secret": "x"}, "unknown member"),
