@@ -134,7 +134,7 @@ def refused(fgd, body):
 
 def test_what_is_wrong_is_said(fgd, task):
     assert refused(fgd, {})["errors"] == [{"path": "$.taskDefinition", "message": "is required"}]
-    text = json.dumps(task("exit 0", container={"stopTimeout": 12345}))
+    text = json.dumps(task("exit 0", container={"startTimeout": 12345}))
     errors = refused(fgd, text.replace("12345", "9" * 30))["errors"]
     assert [e["message"] for e in errors] == ["the integer is out of range (allowed: 2 to 120)"]
     for half in ("\\ud800", "\\udc00", "\\ud800\\ud800", "\\ud800x"):
