@@ -113,6 +113,9 @@ void fg_decode_leave(struct fg_decode *d, size_t mark);
 void fg_decode_problem(struct fg_decode *d, const char *member, const char *allowed,
                        const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/** fg_decode_refuse() - for a row's check: report @err of the current value. Return: false. */
+bool fg_decode_refuse(struct fg_decode *d, const struct fg_error *err);
+
 /** fg_object_decode() - fill the zeroed struct @obj; problems go to @d, the rest is decoded. */
 void fg_object_decode(struct fg_decode *d, const struct fg_object *o, struct json_object *json,
                       void *obj);

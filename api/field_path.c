@@ -56,6 +56,12 @@ void fg_decode_problem(struct fg_decode *d, const char *member, const char *allo
                          message, fg_strdup(allowed));
 }
 
+bool fg_decode_refuse(struct fg_decode *d, const struct fg_error *err)
+{
+        fg_decode_problem(d, NULL, NULL, "%s", err->msg);
+        return false;
+}
+
 const char *fg_nearest(const char *name, const char *const *names, size_t n)
 {
         unsigned best = 1 + (unsigned)strnlen(name, 32) / 3;

@@ -33,10 +33,7 @@ static bool check_network(struct fg_decode *d, const char *s, int family)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (fg_net_cidr_check(s, family, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return fg_net_cidr_check(s, family, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 static bool check_cidr(struct fg_decode *d, const char *s)

@@ -13,9 +13,14 @@
 #define STOP_MAX    120
 #define UID_HIGHEST 4294967294u /* the one above means "no user" to the kernel */
 
+size_t fg_name_span(const char *s)
+{
+        return strspn(s, LETTERS DIGITS "_-");
+}
+
 bool fg_check_name(struct fg_decode *d, const char *s)
 {
-        if (s[strspn(s, LETTERS DIGITS "_-")] == '\0')
+        if (s[fg_name_span(s)] == '\0')
                 return true;
         fg_decode_problem(d, NULL, "letters, digits, _ and -", "'%.*s' is not a valid name",
                           FG_CLIP(s));
@@ -65,10 +70,7 @@ static bool check_image(struct fg_decode *d, const char *s)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (!d->image_check || d->image_check(s, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return !d->image_check || d->image_check(s, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 static bool check_directory(struct fg_decode *d, const char *s)

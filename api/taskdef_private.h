@@ -28,6 +28,8 @@ extern const struct fg_object fg_overrides_object;
 extern const struct fg_object fg_extensions_object;
 
 /* Checks of one string; false when a problem was reported. */
+/** fg_name_span() - how much of @s may be the name of a container, family or cluster */
+size_t fg_name_span(const char *s);
 bool fg_check_name(struct fg_decode *d, const char *s);
 bool fg_check_path(struct fg_decode *d, const char *s);
 bool fg_check_image_pull(struct fg_decode *d, const char *s);

@@ -27,8 +27,7 @@ static bool check_value_from(struct fg_decode *d, const char *s)
                 fg_value_from_finish(&from);
                 return true;
         }
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return fg_decode_refuse(d, &err);
 }
 
 static bool check_arn(struct fg_decode *d, const char *s)
@@ -36,10 +35,7 @@ static bool check_arn(struct fg_decode *d, const char *s)
         fg_autofree char *path = NULL;
         struct fg_error err = FG_ERROR_INIT;
 
-        if (fg_envfile_locate(s, &path, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return fg_envfile_locate(s, &path, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 static const struct fg_field secret_fields[] = {

@@ -17,10 +17,7 @@ bool logs_check_group(struct fg_decode *d, const char *s)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (fg_log_group_name_check(s, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return fg_log_group_name_check(s, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 bool logs_check_token(struct fg_decode *d, const char *s)
@@ -90,10 +87,8 @@ static bool check_new_group(struct fg_decode *d, const char *s)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (fg_log_group_name_check(s, &err) == 0 && check_reserved(s, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return (fg_log_group_name_check(s, &err) == 0 && check_reserved(s, &err) == 0) ||
+               fg_decode_refuse(d, &err);
 }
 
 static void check_create(struct fg_decode *d, void *obj)

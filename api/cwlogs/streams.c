@@ -16,10 +16,7 @@ bool logs_check_stream(struct fg_decode *d, const char *s)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (fg_log_stream_name_check(s, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return fg_log_stream_name_check(s, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 static const struct fg_field stream_fields[] = {

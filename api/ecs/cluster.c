@@ -108,7 +108,7 @@ char *ecs_cluster_arn(const struct fg_aws_call *call, const char *name)
 
 static bool is_name(const char *s)
 {
-        size_t len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+        const size_t len = fg_name_span(s);
 
         return len > 0 && len <= FG_NAME_MAX && s[len] == '\0';
 }

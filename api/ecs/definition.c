@@ -33,16 +33,14 @@ char *ecs_definition_split(const struct fg_aws_call *call, const char *text, int
 
 bool ecs_check_definition(struct fg_decode *d, const char *s)
 {
-        static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                    "0123456789-_",
-                          part[] = ":task-definition/";
+        static const char part[] = ":task-definition/";
         const char *behind = fg_starts_with(s, "arn:") ? strstr(s, part) : NULL;
         const char *name = behind ? behind + strlen(part) : s;
         int64_t revision;
         size_t len;
 
         if (split(name, &len, &revision) && len > 0 && len <= FG_NAME_MAX &&
-            strspn(name, chars) == len)
+            fg_name_span(name) == len)
                 return true;
         fg_decode_problem(d, NULL, "FAMILY, FAMILY:REVISION or an ARN",
                           "'%.*s' is not a task definition", FG_CLIP(s));

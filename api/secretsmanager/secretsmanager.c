@@ -45,20 +45,14 @@ static bool check_binary(struct fg_decode *d, const char *s)
         fg_autosecret value = FG_SECRET_INIT;
         struct fg_error err = FG_ERROR_INIT;
 
-        if (decode_binary(s, &value, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return decode_binary(s, &value, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 static bool check_name(struct fg_decode *d, const char *s)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (fg_secret_name_check(s, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return fg_secret_name_check(s, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 static void check_input(struct fg_decode *d, void *obj)

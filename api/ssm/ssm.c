@@ -50,10 +50,7 @@ static bool check_name(struct fg_decode *d, const char *s)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (fg_parameter_name_check(s, &err) == 0)
-                return true;
-        fg_decode_problem(d, NULL, NULL, "%s", err.msg);
-        return false;
+        return fg_parameter_name_check(s, &err) == 0 || fg_decode_refuse(d, &err);
 }
 
 static void check_tags(struct fg_decode *d, void *obj)
