@@ -167,7 +167,7 @@ static int stand_by(struct fg_task *t, struct json_object *serials, struct fg_er
         fg_autofree char *dir = disk_dir(first);
         struct fg_error failed;
 
-        if (fg_rehearse_output(t->loop, err) < 0 || fg_network_make_files(FG_SCRATCH_ETC, err) < 0)
+        if (fg_network_make_files(FG_SCRATCH_ETC, err) < 0)
                 return -1;
         if (fg_standby_make(&t->standby, dir, &failed) < 0)
                 fg_console("standing by over %s: %s", first, failed.msg);
@@ -201,7 +201,7 @@ static int park(struct fg_task *t, struct fg_error *err)
         if (!t->parked && fg_mounts_scratch(FG_SCRATCH_DEVICE, err) < 0)
                 return -1;
         t->parked = true;
-        return fg_network_rehearse(err);
+        return fg_network_rehearse(err) < 0 ? -1 : fg_rehearse_output(t->loop, err);
 }
 
 int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err)

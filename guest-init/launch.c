@@ -84,8 +84,8 @@ static int open_ends(struct fg_container *c, struct pipes *p, bool standing, str
                 return open_pipes(p, fg_json_bool(c->spec, "interactive", false), err);
         p->ours[STDOUT] = fg_take_fd(b->output[0]);
         p->ours[STDERR] = fg_take_fd(b->output[1]);
-        p->ours[REPORT] = fcntl(b->report, F_DUPFD_CLOEXEC, 0);
-        return p->ours[REPORT] < 0 ? fg_fail_errno(err, errno, "fcntl") : 0;
+        p->ours[REPORT] = fg_take_fd(b->report);
+        return 0;
 }
 
 int fg_container_launch(struct fg_container *c, void (*ready)(struct fg_source *s, uint32_t events),
@@ -115,7 +115,8 @@ int fg_container_launch(struct fg_container *c, void (*ready)(struct fg_source *
         c->report = (struct fg_source){ .fd = fg_take_fd(p.ours[REPORT]), .ready = ready };
         if (fg_loop_add(c->loop, &c->report, EPOLLIN, err) < 0)
                 return -1;
-        c->pid = standing ? fg_standby_release(s.standby, &s, err) : fg_start(&s, err);
+        c->pid = standing ? fg_standby_release(s.standby, c->report.fd, s.task, err)
+                          : fg_start(&s, err);
         return c->pid < 0 ? -1 : 0;
 }
 

@@ -15,8 +15,8 @@
 struct fg_standby {
         pid_t pid; /* 0: there is none */
         char *image_dir;
-        int output[2]; /* read ends */
-        int report;    /* our end */
+        int output[2]; /* read ends; who releases it takes them before */
+        int report;    /* our end; likewise */
         int task;      /* a file for what it is told */
 };
 
@@ -29,8 +29,12 @@ struct fg_standby {
 int fg_standby_make(struct fg_standby *b, const char *image_dir, struct fg_error *err);
 /** fg_standby_fits() - is there one that can become the container of @s? */
 bool fg_standby_fits(const struct fg_standby *b, const struct fg_start *s);
-/** fg_standby_release() - let it become the container of @s. Return: its pid, it is the caller's */
-pid_t fg_standby_release(struct fg_standby *b, const struct fg_start *s, struct fg_error *err);
+/**
+ * fg_standby_release() - let it become the first container of @task
+ * @report: what was taken from @b. Return: its pid; the process is the caller's
+ */
+pid_t fg_standby_release(struct fg_standby *b, int report, struct json_object *task,
+                         struct fg_error *err);
 /** fg_standby_end() - it is not wanted: nothing of it is left */
 void fg_standby_end(struct fg_standby *b);
 /** fg_standby_reaped() - it has died by itself. Return: was it @pid? */

@@ -319,6 +319,17 @@ static void expect_in_file(const char *path, const char *text)
                 fail_msg("no \"%s\" in %s:\n%s", text, path, b.data ? b.data : "");
 }
 
+static void expect_configured(const struct fg_network *n, bool parked)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (fg_network_configure(n, parked, &err) < 0)
+                fail_msg("%s", err.msg);
+        expect_address("172.31.0.10");
+        expect_address("fd00::a");
+        expect_in_file("/proc/net/route", "eth1\t00000000\t01001FAC\t0003");
+}
+
 static void an_interface_is_configured(void **state)
 {
         fg_autojson *json = parse_json(FULL);
@@ -336,11 +347,7 @@ static void an_interface_is_configured(void **state)
         assert_non_null(strstr(err.msg, "no interface has the MAC address 02:00:5e:00:53:01"));
 
         make_pair(fd, "first0", FULL_MAC);
-        if (fg_network_configure(&n, false, &err) < 0)
-                fail_msg("%s", err.msg);
-        expect_address("172.31.0.10");
-        expect_address("fd00::a");
-        expect_in_file("/proc/net/route", "eth1\t00000000\t01001FAC\t0003");
+        expect_configured(&n, false);
         assert_int_equal(ioctl(fd, SIOCGIFMTU, &r), 0);
         assert_int_equal(r.ifr_mtu, 1500);
 
@@ -372,11 +379,8 @@ static void an_interface_is_parked(void **state)
                 assert_true(r.ifr_flags & IFF_UP);
         }
         assert_int_equal(fg_network_parse(json, &n, &err), 0);
-        if (fg_network_configure(&n, true, &err) < 0)
-                fail_msg("%s", err.msg);
-        expect_address("172.31.0.10");
-        expect_address("fd00::a");
-        expect_in_file("/proc/net/route", "eth1\t00000000\t01001FAC\t0003");
+        expect_configured(&n, true);
+        expect_address("fe80::5eff:fe00:5301"); /* of the MAC address that it has now */
         assert_int_equal(ioctl(fd, SIOCGIFHWADDR, &r), 0);
         assert_memory_equal(r.ifr_hwaddr.sa_data, FULL_MAC, FG_MAC_LEN);
 }
