@@ -15,12 +15,15 @@
  * host's, as any router at home. Whatever the host's namespace needs is in one table
  * (rules_host.c), but for one switch, forwarding (forwarding.c).
  */
-#define FORWARD6     "/proc/sys/net/ipv6/conf/all/forwarding"
-#define CONNTRACK    "/proc/sys/net/netfilter/nf_conntrack_max"
-#define LINK_LOCAL   "169.254.0.0/16"
-#define PAIR_BITS    30
-#define PAIRS        (1u << (PAIR_BITS - 16))
-#define RESERVED     (169u * 256u) /* hosts and clouds have services around 169.254.169.254 */
+#define FORWARD6   "/proc/sys/net/ipv6/conf/all/forwarding"
+#define CONNTRACK  "/proc/sys/net/netfilter/nf_conntrack_max"
+#define LINK_LOCAL "169.254.0.0/16"
+#define PAIR_BITS  30
+#define PAIRS      (1u << (PAIR_BITS - 16))
+/* 169.254.168.0/21: hosts and clouds have services around 169.254.169.254, and in a guest
+   169.254.172.0/22 is the network of its metadata endpoint, where it would look for who asked. */
+#define RESERVED     (168u * 256u)
+#define RESERVED_LEN (8u * 256u)
 #define DEFAULT_SLOT 262144u
 
 /* First word of a small file, "" when it is not there. */
@@ -69,7 +72,7 @@ static int choose_pair(struct fg_vpc *vpc, struct fg_error *err)
                 struct search s = { .pair = { fg_cidr_host(&all, first), PAIR_BITS } };
 
                 if (first < 256 || first >= 255 * 256 ||
-                    (first >= RESERVED && first < RESERVED + 512))
+                    (first >= RESERVED && first < RESERVED + RESERVED_LEN))
                         continue;
                 if (fg_rtnl_each_address(vpc->outside, on_address, &s, err) < 0)
                         return -1;

@@ -17,6 +17,16 @@ import ownnet  # noqa: E402
 ownnet.enter()
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A test that fails shows what its fgd said, and what became of its tasks."""
+    report = (yield).get_result()
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if report.failed and lab and lab.fgd.log:
+        report.sections.append(("fgd.log", lab.fgd.output()[-8000:]))
+        report.sections.append(("fgrun ps --all", lab.fgrun("ps", "--all", check=False).stdout))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def kernel():
     if not (BUILD / "guest-init" / "vmlinux").exists():

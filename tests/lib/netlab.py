@@ -228,8 +228,11 @@ class Net:
 
 
 class Lab:
-    def __init__(self, tool, config=None):
+    def __init__(self, tool, config=None, suits=lambda state_dir: True):
         self.directory = tempfile.mkdtemp(prefix="fgrun-net-", dir="/tmp")
+        while not suits(f"{self.directory}/state"):
+            os.rmdir(self.directory)
+            self.directory = tempfile.mkdtemp(prefix="fgrun-net-", dir="/tmp")
         os.chmod(self.directory, 0o755)
         for name in ("state", "run"):
             os.mkdir(f"{self.directory}/{name}", 0o755)
@@ -324,8 +327,8 @@ def resolvers(directory):
 
 
 @contextlib.contextmanager
-def lab(tool, config=None):
-    it = Lab(tool, config)
+def lab(tool, config=None, **more):
+    it = Lab(tool, config, **more)
     try:
         info = it.net.start()
         assert info["usable"], info

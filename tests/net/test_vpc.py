@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tasks can reach, and what reaches them."""
 
+import hashlib
 import ipaddress
 import os
 import time
 
 import pytest
 
-from conftest import DB, SMALL, WEB
+from conftest import CONFIG, DB, SMALL, WEB
 import netlab
 from netlab import HOST, OUTSIDE, Server, ask, resolve, until, run
 
@@ -81,6 +82,19 @@ def test_what_is_the_hosts_stays_the_hosts(lab):
     assert ask(a.ns, OUTSIDE, 80) == HOST  # which is no cloud's
     everywhere.close()
     metadata.close()
+
+
+def test_the_pair_has_no_address_that_is_a_tasks_own(tool):
+    # 169.254.172.0/22 is the metadata endpoint's in a guest; around 169.254.169.254 clouds have services.
+    taken = ipaddress.ip_network("169.254.168.0/21")
+
+    def suits(state_dir):  # the address follows from the directory: one that would be among those
+        slot = int(hashlib.sha256(state_dir.encode()).hexdigest()[:8], 16) % 2**14
+        return ipaddress.ip_address("169.254.0.0") + 4 * slot in taken
+
+    with netlab.lab(tool, CONFIG, suits=suits) as lab:
+        pair = netlab.run(lab.host, "sh", "-c", "ip -4 -o addr | grep fgr").stdout.split()[3]
+        assert not ipaddress.ip_interface(pair).network.overlaps(taken), pair
 
 
 def test_nothing_comes_in_uninvited(lab):
