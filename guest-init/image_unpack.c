@@ -50,6 +50,7 @@ static int unpack_layers(const struct unpack *u, const struct fg_image *image, s
                 const struct fg_layer_source src = { .read = u->src->read,
                                                      .data = u->src->data,
                                                      .digest = l->digest,
+                                                     .verified = u->src->verified,
                                                      .diff_id = l->diff_id,
                                                      .size = l->size };
 

@@ -24,6 +24,7 @@ struct fg_image_source {
         /* As fg_layer_source.read, of the blob that was begun last. */
         ssize_t (*read)(void *data, void *buf, size_t len, struct fg_error *err);
         void *data;
+        bool verified; /* as fg_layer_source.verified, of layers */
 };
 
 /**

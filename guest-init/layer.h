@@ -21,6 +21,7 @@ struct fg_layer_source {
         const char *digest;  /* of the bytes read */
         const char *diff_id; /* of the tar inside */
         uint64_t size;       /* bytes that read() delivers until its end */
+        bool verified;       /* @digest was verified when they came: only the diff_id is, then */
 };
 
 /* Hold for a whole image: struct fg_layer_usage carries the sums from layer to layer. */

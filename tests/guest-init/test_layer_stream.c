@@ -104,6 +104,27 @@ static void wrong_digests_are_refused(void **state)
         assert_non_null(strstr(f->err.msg, ": diff_id is sha256:"));
 }
 
+/* Whoever verified the blob vouches for the compressed bytes alone. */
+static void a_verified_blob_is_still_held_against_its_diff_id(void **state)
+{
+        fg_cleanup(fg_buf_finish) struct fg_buf packed = { 0 };
+        struct fixture *f = *state;
+        struct blob b;
+
+        build(f);
+        pack(&f->tar, "gzip", &packed);
+        blob_init(&b, &packed, &f->tar);
+        b.src.verified = true;
+        b.src.digest = ZEROS;
+        assert_int_equal(run(f, &b), 0);
+
+        blob_init(&b, &packed, &f->tar);
+        b.src.verified = true;
+        b.src.diff_id = ZEROS;
+        assert_int_equal(run(f, &b), -1);
+        assert_int_equal(f->err.code, FG_ERR_UPSTREAM);
+}
+
 /* Digests cover what no reader of tars or gzip looks at. */
 static void trailing_bytes_count(void **state)
 {
@@ -218,6 +239,7 @@ int main(void)
                 layer_test(empty_layer_is_fine),
                 layer_test(double_compression_is_refused),
                 layer_test(wrong_digests_are_refused),
+                layer_test(a_verified_blob_is_still_held_against_its_diff_id),
                 layer_test(trailing_bytes_count),
                 layer_test(truncation_is_noticed_everywhere),
                 layer_test(damage_is_noticed_everywhere),
