@@ -131,9 +131,11 @@ MEMORY = {"instances": "instances", "pssMiB": "PSS, MiB each", "rssMiB": "RSS, M
           "inBudget": "in the budget"}
 WORK = {"emulated": "emulated", "integerPerSecond": "integer/s", "memoryMBPerSecond": "memory MB/s", "memoryRandomPerSecond": "random reads/s",
         "syscallsPerSecond": "system calls/s", "diskWriteMBPerSecond": "disk write MB/s", "diskReadMBPerSecond": "disk read MB/s"}
-SEEN = {"kernel": "kernel", "uptimeSeconds": "uptime, s", "processes": "processes", "kernelLog": "kernel log", "devices": "devices",
-        "sysctlWritable": "sysctl", "capabilities": "capabilities", "seccomp": "seccomp", "syscalls": "system calls"}
-
+SEEN = {"kernel": "kernel", "kernelRelease": "release", "uptimeSeconds": "uptime, s", "processes": "processes", "namespaces": "namespaces",
+        "kernelLog": "kernel log", "modules": "modules", "devices": "devices", "capabilities": "capabilities", "seccomp": "seccomp"}
+REACHED = {"parametersReadable": "parameters", "parametersWritable": "writable", "procLeaks": "in /proc", "sysLeaks": "in /sys",
+           "sysctlWritable": "sysctl", "writable": "files writable", "cgroupsSeen": "others' cgroups", "cgroupsWritable": "writable",
+           "syscalls": "system calls"}
 CARRIED = {"emulated": "emulated", "roundTripUs": "round trip, µs", "fromMBPerSecond": "from it, MB/s", "toMBPerSecond": "to it, MB/s"}
 
 
@@ -156,6 +158,12 @@ def images(result):
                    *(median(row, key) for key in ("first", "later", "accepted"))] for row in result["images"]])
 
 
+def isolation(result):
+    """Of long lists how many there are; their names are in the page."""
+    counted = [{key: len(value) if isinstance(value, list) else value for key, value in row.items()} for row in result["isolation"]]
+    return section(result["isolation"], SEEN) + "\n" + section(counted, REACHED)
+
+
 SECTIONS = (
     ("Start", "start", starts),
     ("Rate", "rate", rates),
@@ -165,7 +173,7 @@ SECTIONS = (
     ("Network", "network", lambda result: section(result["network"], CARRIED)),
     ("Noisy neighbour", "noise", noise),
     ("Images", "images", images),
-    ("Isolation", "isolation", lambda result: section(result["isolation"], SEEN)),
+    ("Isolation", "isolation", isolation),
     ("Targets", "targets", targets),
 )
 

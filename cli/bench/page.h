@@ -32,7 +32,7 @@ void bench_put_text(struct bench_page *page, const char *text);
 /** bench_put_element() - <@tag>@text</@tag>, the text as for bench_put_text(); @tag is ours and
  * may have attributes. */
 void bench_put_element(struct bench_page *page, const char *tag, const char *text);
-/** bench_put_table() - a section's rows, folded away below its plot. */
+/** bench_put_table() - a section's rows. */
 void bench_put_table(struct bench_page *page, const struct bench_table *table,
                      struct json_object *rows);
 

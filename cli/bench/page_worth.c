@@ -19,9 +19,35 @@ static const char worth[] =
         "smaller, and then through QEMU's own sandbox. It costs the memory of a kernel and of "
         "QEMU, "
         "a card and a disk that are read by a program, and a start that is fast only where a guest "
-        "waits or a template is there.</p>\n"
-        "<p>Neither keeps caches and other shared parts of the processor apart: side channels are "
-        "not measured here, and nothing is claimed about them.</p>\n";
+        "waits or a template is there.</p>\n";
+
+/* What neither boundary keeps apart, and what helps. Nothing of it is measured. */
+static const struct {
+        const char *channel, *mitigation;
+} channels[] = {
+        { "Caches of the processor, the last level above all",
+          "no two tenants on one processor package; cache allocation (Intel CAT, AMD QoS)" },
+        { "Branch predictors, and what is executed ahead of time",
+          "the kernel and microcode up to date, mitigations on, in guests as on the host "
+          "(/sys/devices/system/cpu/vulnerabilities)" },
+        { "The other thread of a core (SMT)",
+          "SMT off, or core scheduling with one tenant to a core; fgd sets neither" },
+        { "Memory bandwidth, and disturbed rows of memory (row hammer)",
+          "bandwidth allocation; memory with error correction and refresh on demand" },
+        { "Pages of the same file: a prepared image is one EROFS file, whose pages in the host's "
+          "cache are shared by all tasks of this image. Who can reach them sees by their latency "
+          "what another has read (flush and reload). A container maps these very pages; a microVM "
+          "reads them through its disk into memory of its own, so it sees only whether a block "
+          "was in the cache. Guests restored from one template share its pages, too, until they "
+          "write to them",
+          "images of one's own for what is secret; imagePull: guest, with which nothing of the "
+          "image is shared; secrets are never part of an image or a template" },
+        { "Pages with the same content, where the host merges them (KSM)",
+          "it is off unless the host's administrator switches it on; QEMU's memory would take "
+          "part, so keep it off (/sys/kernel/mm/ksm/run)" },
+        { "Time and load: how late one's own work is, disks, the network",
+          "limits; a machine for each tenant. The noisy neighbour below shows the size of it" },
+};
 
 /* The last of a section's rows with this name: of memory that with the most instances. */
 static struct json_object *row_of(struct json_object *result, const char *section, const char *name)
@@ -80,6 +106,23 @@ static void put_costs(struct bench_page *page, struct json_object *result, struc
         bench_put(page, "</tr>\n");
 }
 
+static void put_channels(struct bench_page *page)
+{
+        bench_put(page,
+                  "<h3>Side channels</h3><p>Neither boundary keeps the shared parts of the machine "
+                  "apart. Nothing of this is measured here, and nothing is claimed about it.</p>\n"
+                  "<details><summary>Which, and what helps</summary><div class=\"wide\"><table "
+                  "class=\"words\"><tr><th scope=\"col\">shared by both</th><th scope=\"col\">what "
+                  "helps</th></tr>\n");
+        for (size_t i = 0; i < FG_ARRAY_SIZE(channels); i++) {
+                bench_put(page, "<tr>");
+                bench_put_element(page, "td", channels[i].channel);
+                bench_put_element(page, "td", channels[i].mitigation);
+                bench_put(page, "</tr>\n");
+        }
+        bench_put(page, "</table></div></details>\n");
+}
+
 void bench_put_worth(struct bench_page *page, struct json_object *result)
 {
         struct json_object *rows = fg_json_arr(result, "start");
@@ -92,5 +135,7 @@ void bench_put_worth(struct bench_page *page, struct json_object *result)
                   "integer work, of the host's</th><th scope=\"col\">round trip</th></tr>\n");
         for (size_t i = 0; i < bench_length(rows); i++)
                 put_costs(page, result, json_object_array_get_idx(rows, i));
-        bench_put(page, "</table></div></section>\n");
+        bench_put(page, "</table></div>\n");
+        put_channels(page);
+        bench_put(page, "</section>\n");
 }

@@ -11,7 +11,7 @@
 #include "core/json.h"
 #include "core/str.h"
 
-#define NAMES_MAX 24
+#define NAMES_MAX 48
 
 static struct json_object *at(struct json_object *rows, size_t i)
 {
@@ -110,10 +110,26 @@ static int capabilities(struct json_object *row)
         return __builtin_popcountll(strtoull(bench_name(row, "capabilities"), NULL, 16));
 }
 
+static bool has_own_kernel(struct json_object *row)
+{
+        return fg_streq(bench_name(row, "kernel"), "own");
+}
+
+/* How many, of which so many may be written; older results say nothing. */
+static void put_tally(struct bench_page *page, struct json_object *row, const char *seen,
+                      const char *writable)
+{
+        if (fg_json_get(row, seen))
+                bench_putf(page, "<td>%.0f (%.0f)</td>", bench_value(row, seen),
+                           bench_value(row, writable));
+        else
+                bench_put(page, "<td>–</td>");
+}
+
 static void put_peer(struct bench_page *page, struct json_object *row)
 {
         const char *kernel = bench_name(row, "kernel");
-        const bool own = fg_streq(kernel, "own"), log = fg_json_bool(row, "kernelLog", true);
+        const bool own = has_own_kernel(row), log = fg_json_bool(row, "kernelLog", true);
         const bool sysctl = fg_json_bool(row, "sysctlWritable", true);
         const bool filtered = fg_streq(bench_name(row, "seccomp"), "2");
 
@@ -123,49 +139,83 @@ static void put_peer(struct bench_page *page, struct json_object *row)
         bench_putf(page, "<td>%.0f</td>", bench_value(row, "processes"));
         put_seen(page, !log, log ? "readable" : "no");
         put_seen(page, !sysctl, sysctl ? "writable" : "no");
+        put_tally(page, row, "parametersReadable", "parametersWritable");
+        put_tally(page, row, "cgroupsSeen", "cgroupsWritable");
         put_seen(page, filtered, filtered ? "filtered" : "no filter");
-        bench_putf(page, "<td>%d</td><td>%.0f</td>", capabilities(row),
+        bench_putf(page, "<td>%d</td><td>%.0f</td></tr>\n", capabilities(row),
                    bench_value(row, "devices"));
-        bench_putf(page, "<td>%zu</td></tr>\n", bench_length(fg_json_arr(row, "syscalls")));
 }
 
-static bool reaches(struct json_object *row, const char *call)
+/* A member of the rows that is a list of names. */
+static const struct list {
+        const char *key, *title, *words, *yes;
+        bool good; /* is it, to have one? */
+} lists[] = {
+        { "namespaces", "Namespaces of its own",
+          "Others than the first ones of the kernel it sees.", "own", true },
+        { "procLeaks", "What /proc tells",
+          "Files that say something of the kernel: its load and memory instead of one's own limit, "
+          "addresses, devices, others' keys and timers.",
+          "readable", false },
+        { "sysLeaks", "What /sys tells", "Of the machine, its devices and the kernel.", "readable",
+          false },
+        { "writable", "What could be changed",
+          "Files of the kernel by which containers have been left, or harm all others.", "writable",
+          false },
+        { "syscalls", "System calls that are often attacked",
+          "Those that the kernel looks at for somebody here. Each was called with arguments that "
+          "cannot work.",
+          "reached", false },
+};
+
+static bool has(struct json_object *row, const struct list *list, const char *name)
 {
-        struct json_object *calls = fg_json_arr(row, "syscalls");
+        struct json_object *names = fg_json_arr(row, list->key);
 
-        for (size_t i = 0; i < bench_length(calls); i++) {
-                const char *text = json_object_get_string(at(calls, i));
+        for (size_t i = 0; i < bench_length(names); i++) {
+                const char *text = json_object_get_string(at(names, i));
 
-                if (text && fg_streq(text, call))
+                if (text && fg_streq(text, name))
                         return true;
         }
         return false;
 }
 
-static void put_calls(struct bench_page *page, struct json_object *rows)
+/* What is reached of a kernel that is nobody else's is no harm to anybody. */
+static void put_has(struct bench_page *page, struct json_object *row, const struct list *list,
+                    const char *name)
 {
-        struct names calls = { 0 }, peers = { 0 };
+        const bool yes = has(row, list, name);
+
+        if (!fg_json_arr(row, list->key))
+                bench_put(page, "<td></td>");
+        else if (yes && !list->good && has_own_kernel(row))
+                bench_putf(page, "<td>%s</td>", list->yes);
+        else
+                put_seen(page, yes == list->good, yes ? list->yes : "–");
+}
+
+static void put_list(struct bench_page *page, struct json_object *rows, const struct list *list)
+{
+        struct names found = { 0 }, peers = { 0 };
 
         for (size_t i = 0; i < bench_length(rows); i++) {
-                struct json_object *its = fg_json_arr(at(rows, i), "syscalls");
+                struct json_object *its = fg_json_arr(at(rows, i), list->key);
 
                 add(&peers, bench_name(at(rows, i), "name"));
                 for (size_t k = 0; k < bench_length(its); k++)
                         if (json_object_get_string(at(its, k)))
-                                add(&calls, json_object_get_string(at(its, k)));
+                                add(&found, json_object_get_string(at(its, k)));
         }
-        bench_put(page, "<h3>System calls that are often attacked</h3><p>Those of eleven that "
-                        "the kernel looks at for somebody here; a microVM's kernel is its "
-                        "own.</p>\n");
+        if (found.n == 0)
+                return;
+        bench_putf(page, "<h3>%s</h3><p>%s</p>\n", list->title, list->words);
         put_head(page, "", &peers);
-        for (size_t k = 0; k < calls.n; k++) {
+        for (size_t k = 0; k < found.n; k++) {
                 bench_put(page, "<tr>");
-                bench_put_element(page, "th scope=\"row\"", calls.v[k]);
-                for (size_t i = 0; i < bench_length(rows); i++) {
-                        const bool yes = reaches(at(rows, i), calls.v[k]);
-
-                        put_seen(page, !yes, yes ? "reached" : "–");
-                }
+                bench_put_element(page, "th scope=\"row\"", found.v[k]);
+                for (size_t i = 0; i < bench_length(rows); i++)
+                        put_has(page, at(rows, i), list, found.v[k]);
                 bench_put(page, "</tr>\n");
         }
         bench_put(page, "</table></div>\n");
@@ -174,14 +224,17 @@ static void put_calls(struct bench_page *page, struct json_object *rows)
 void bench_plot_isolation(struct bench_page *page, struct json_object *rows)
 {
         static const struct names columns = {
-                { "kernel", "processes seen", "kernel log", "sysctl", "seccomp", "capabilities",
-                  "devices", "attacked calls" },
-                8,
+                { "kernel", "processes seen", "kernel log", "sysctl", "parameters (writable)",
+                  "others' cgroups (writable)", "seccomp", "capabilities", "devices" },
+                9,
         };
 
         put_head(page, "", &columns);
         for (size_t i = 0; i < bench_length(rows); i++)
                 put_peer(page, at(rows, i));
-        bench_put(page, "</table></div>\n");
-        put_calls(page, rows);
+        bench_put(page,
+                  "</table></div>\n<p>A microVM's kernel is its own: what is reached of it is "
+                  "nobody else's.</p>\n");
+        for (size_t i = 0; i < FG_ARRAY_SIZE(lists); i++)
+                put_list(page, rows, &lists[i]);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bench/tables.h"
 
-#include <assert.h>
 #include <math.h>
 
 #include "core/cleanup.h"
@@ -100,10 +99,22 @@ static const struct bench_column targets[] = {
 static const struct bench_column isolation[] = {
         { "ISOLATION", "name" },        { "KERNEL", "kernel" },
         { "RELEASE", "kernelRelease" }, { "UPTIME S", "uptimeSeconds" },
-        { "PROCESSES", "processes" },   { "KERNEL LOG", "kernelLog" },
-        { "MODULES", "modules" },       { "DEVICES", "devices" },
-        { "SYSCTL", "sysctlWritable" }, { "CAPABILITIES", "capabilities" },
-        { "SECCOMP", "seccomp" },       { "SYSCALLS", "syscalls" },
+        { "PROCESSES", "processes" },   { "NAMESPACES", "namespaces" },
+        { "KERNEL LOG", "kernelLog" },  { "MODULES", "modules" },
+        { "DEVICES", "devices" },       { "CAPABILITIES", "capabilities" },
+        { "SECCOMP", "seccomp" },
+};
+static const struct bench_column reached[] = {
+        { "REACHED", "name" },
+        { "PARAMETERS", "parametersReadable" },
+        { "WRITABLE", "parametersWritable" },
+        { "IN /PROC", "procLeaks" },
+        { "IN /SYS", "sysLeaks" },
+        { "SYSCTL", "sysctlWritable" },
+        { "FILES WRITABLE", "writable" },
+        { "OTHERS' CGROUPS", "cgroupsSeen" },
+        { "WRITABLE", "cgroupsWritable" },
+        { "SYSCALLS", "syscalls" },
 };
 
 #define TABLE(section)                                                                             \
@@ -111,20 +122,13 @@ static const struct bench_column isolation[] = {
 #section, section, FG_ARRAY_SIZE(section)                                          \
         }
 const struct bench_table bench_tables[] = {
-        TABLE(start),      TABLE(rate),    TABLE(memory), TABLE(loaded),
-        TABLE(efficiency), TABLE(network), TABLE(noise),  TABLE(images),
-        TABLE(isolation),  TABLE(targets), { 0 },
+        TABLE(start),      TABLE(rate),
+        TABLE(memory),     TABLE(loaded),
+        TABLE(efficiency), TABLE(network),
+        TABLE(noise),      TABLE(images),
+        TABLE(isolation),  { "isolation", reached, FG_ARRAY_SIZE(reached) },
+        TABLE(targets),    { 0 },
 };
-
-const struct bench_table *bench_table_of(const char *name)
-{
-        const struct bench_table *t = bench_tables;
-
-        while (t->name && !fg_streq(t->name, name))
-                t++;
-        assert(t->name);
-        return t;
-}
 
 /* How many there are of what: "cold 1, warm 9". */
 static char *counts(struct json_object *members)

@@ -18,11 +18,10 @@ struct bench_table {
         size_t n;
 };
 
-/** bench_tables - in their order, "start" first; ends with a name of NULL. */
+/** bench_tables - in their order, "start" first; a section may have two; ends with a name of NULL.
+ */
 extern const struct bench_table bench_tables[];
 
-/** bench_table_of() - of the section with this name, which exists. */
-const struct bench_table *bench_table_of(const char *name);
 /** bench_cell() - what a row shows in a column; the caller frees it. */
 char *bench_cell(struct json_object *row, const struct bench_column *column);
 

@@ -196,7 +196,8 @@ static void test_page_is_text(void **state)
         assert_non_null(page);
         assert_non_null(strstr(page, ">a&amp;b</text>"));
         assert_null(strstr(page, "<b>"));
-        assert_null(strstr(page, "nan"));
+        assert_null(strstr(page, ">nan"));
+        assert_null(strstr(page, "\"nan"));
         assert_null(strstr(page, "<script"));
 }
 

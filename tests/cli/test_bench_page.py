@@ -115,6 +115,53 @@ def test_bars_are_as_long_as_their_numbers(page):
     assert microvm / host == pytest.approx(rows["microvm-warm-image"] / rows["host"], rel=0.01)
 
 
+def matrix(page, title):
+    """Of a coloured table below a title: what a row says for each peer, and whether that is bad."""
+    text = re.search(rf"<h3>{title}</h3>.*?</table>", page, re.S)[0]
+    peers, *rows = re.findall(r"<tr>(.*?)</tr>", text)
+    peers = re.findall(r'<th scope="col">(.*?)</th>', peers)[1:]
+    return {re.search(r'"row">(.*?)<', each)[1]: dict(zip(peers, re.findall(r"<td(.*?)</td>", each))) for each in rows}
+
+
+def test_what_is_reached_is_named_and_bad_only_in_the_kernel_of_all(page):
+    calls, proc = matrix(page, "System calls that are often attacked"), matrix(page, "What /proc tells")
+    assert calls["ptrace"]["runc"] == ' class="bad">reached' and calls["ptrace"]["microvm-warm-image"] == ">reached"
+    assert calls["mount"]["microvm-warm-image"] == ' class="good">–'
+    assert proc["/proc/loadavg"]["runc"] == ' class="bad">readable' and proc["/proc/kallsyms"]["runc"] == ' class="good">–'
+    assert matrix(page, "Namespaces of its own")["pid"] == {"host": ' class="bad">–', "microvm-warm-image": ' class="good">own', "runc": ' class="good">own'}
+    assert "/sys/module" in matrix(page, "What /sys tells") and "/proc/sys/kernel/core_pattern" in matrix(page, "What could be changed")
+
+
+def test_the_document_names_what_the_probe_asks_for():
+    source = (DOCS.parent / "bench" / "probe" / "reach.c").read_text("utf-8")
+    legend = re.search(r"What is asked for:\n(.*?)\n\nA microVM", (DOCS / "benchmark.md").read_text("utf-8"), re.S)[1]
+    asked = re.findall(r'\{ "([\w./-]+)", (?:SYS_\w+|gives_|is_|has_)', source)
+    named = set(re.findall(r"`([^`]+)`", legend)) - {"/proc", "/sys"}
+    assert len(asked) > 60 and {re.sub("^/(proc|sys)/", "", name) for name in asked} == {re.sub("^/(proc|sys)/", "", name) for name in named}
+
+
+def test_the_document_explains_each_column_of_isolation_and_no_other():
+    source = (DOCS.parent / "cli" / "bench" / "tables.c").read_text("utf-8")
+    columns = re.findall(r'\{ "([^"]+)", "\w+" \}', re.search(r"isolation\[\] = .*?#define TABLE", source, re.S)[0])
+    legend = re.search(r"\*\*Isolation\.\*\*.*?\n\n(.*?)\n\n", (DOCS / "benchmark.md").read_text("utf-8"), re.S)[1]
+    explained = [name for line in legend.splitlines()[2:] for name in line.split(" | ")[0].strip("| ").split(", ")]
+    assert sorted(explained) == sorted(set(columns) - {"ISOLATION", "REACHED"} | {"WRITABLE"}) + ["WRITABLE"]
+
+
+@pytest.mark.parametrize("missing", [
+    ("isolation", ["namespaces", "parametersReadable", "parametersWritable", "cgroupsSeen", "cgroupsWritable", "procLeaks", "sysLeaks", "writable"]),
+], ids=lambda missing: missing[0])
+def test_a_result_of_an_older_version_is_shown(tmp_path, missing):
+    section, members_ = missing
+    older = json.loads((GOLDEN / "bench.json").read_text("utf-8"))
+    older[section] = [{key: value for key, value in row.items() if key not in members_} for row in older[section]]
+    older["start"].pop()  # whom nobody knows
+    jsonschema.Draft202012Validator(json.loads((DOCS / "benchmark.schema.json").read_text("utf-8"))).validate(older)
+    (tmp_path / "in.json").write_text(json.dumps(older), "utf-8")
+    printed = bench(f"--from={tmp_path}/in.json", f"--html={tmp_path}/out.html").stdout
+    assert section.upper() in printed and f'<section id="{section}">' in (tmp_path / "out.html").read_text("utf-8")
+
+
 def test_a_result_that_is_none_and_options_that_do_not_fit(tmp_path):
     other = tmp_path / "other.json"
     other.write_text('{"version": 2, "start": []}', "ascii")

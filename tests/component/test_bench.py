@@ -146,9 +146,54 @@ def test_what_is_seen_inside(bench):
     rows = {row["name"]: row for row in bench[0]["isolation"]}
     assert rows["host"]["kernel"] == rows["docker"]["kernel"] == "host's"  # this docker isolates nothing
     assert rows["microvm-warm-image"]["kernel"] == "own"
+    for list_ in ("namespaces", "procLeaks", "sysLeaks", "writable", "syscalls"):
+        assert rows["docker"][list_] == rows["host"][list_]
+    assert "REACHED" in bench[2] and "/proc/loadavg" in bench[1]
     assert rows["docker"]["processes"] > 1 and rows["host"]["bootId"] == rows["docker"]["bootId"]
     work = {row["name"]: row for row in bench[0]["efficiency"]}
     assert work["docker"]["integerPerSecond"] == 5 and work["host"]["syscallsPerSecond"] > 1000
+
+
+def seen_behind(*command):
+    return json.loads(subprocess.run([*command, PROBE, "isolation"], check=True, stdout=subprocess.PIPE, timeout=60).stdout)
+
+
+def test_what_is_hidden_is_not_seen():
+    """Each boundary that is put up takes away what it is there for, and nothing else."""
+    keys = ("namespaces", "procLeaks", "sysLeaks", "writable", "syscalls")
+    open_lists = {key: set(host[key]) for host in [seen_behind()] for key in keys}
+    assert {"/proc/cmdline", "/proc/loadavg", "/proc/meminfo", "/proc/timer_list"} <= open_lists["procLeaks"]
+    assert {"/sys/module", "/sys/kernel/notes"} <= open_lists["sysLeaks"] and "/proc/sys/kernel/core_pattern" in open_lists["writable"]
+    assert {"mount", "pivot_root", "unshare", "splice", "waitid"} <= open_lists["syscalls"]
+    hide = ("mount --bind /dev/null /proc/timer_list && mount -t tmpfs none /sys/module && mount --bind /etc/hostname /proc/meminfo && "
+            "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec setpriv --bounding-set=-sys_admin ")
+    hidden = seen_behind("unshare", "--mount", "--uts", "--ipc", "sh", "-c", hide + '"$@"', "sh")
+    gone = {key: open_lists[key] - set(hidden[key]) for key in keys}
+    assert gone["procLeaks"] - {"/proc/iomem"} == {"/proc/timer_list", "/proc/meminfo"}  # its addresses are for that capability
+    assert gone["sysLeaks"] == {"/sys/module"}
+    assert gone["writable"] == {path for path in open_lists["writable"] if path.startswith("/proc/sys/")}
+    assert {"pivot_root", "fsopen", "move_mount"} <= gone["syscalls"] and "splice" not in gone["syscalls"]
+    assert {"uts", "ipc"} <= set(hidden["namespaces"])
+    assert hidden["parametersReadable"] == hidden["parametersWritable"] == 0
+
+
+def test_parameters_and_cgroups_of_others_are_counted():
+    """As they are found in a tree of our own: three cgroups beside ours, of which one may be written."""
+    tree = ("set -e; mount -t tmpfs none /sys/fs/cgroup; cd /sys/fs/cgroup; touch cgroup.procs; "
+            "for name in a b c; do mkdir $name; touch $name/cgroup.procs; mount --bind $name $name; done; mkdir none; "
+            "mount -o remount,bind,ro a; mount -o remount,bind,ro b; "
+            "mount -t tmpfs none /sys/module; cd /sys/module; mkdir -p x/parameters y/parameters z; "
+            "touch x/parameters/one x/parameters/two y/parameters/three; chmod 444 x/parameters/*; chmod 200 y/parameters/three; ")
+    ours = 'echo "0::$0" >/run/cgroup; mount --bind /run/cgroup /proc/$$/cgroup; exec "$@"'
+
+    def counts(own):
+        script = tree + f"mount -t tmpfs none /run; {ours}"
+        said = seen_behind("unshare", "--mount", "sh", "-c", script, own)
+        return [said[key] for key in ("cgroupsSeen", "cgroupsWritable", "parametersReadable", "parametersWritable")]
+
+    assert counts("/") == [3, 1, 2, 1]
+    assert counts("/c") == [2, 0, 2, 1]  # it does not count itself
+    assert counts("/elsewhere") == [0, 0, 2, 1]  # what is mounted here begins with its own
 
 
 def test_memory_is_what_an_instance_takes(bench):

@@ -53,7 +53,9 @@ static enum outcome run_probe(struct guest *g, struct container *c, const char *
                   "{\"kernelRelease\":\"1\",\"uptimeSeconds\":1,\"bootId\":\"x\",\"processes\":1,"
                   "\"kernelLog\":false,\"modules\":0,\"devices\":9,\"sysctlWritable\":false,"
                   "\"userMap\":\"0\",\"cgroup\":\"0\",\"capabilities\":\"0\",\"seccomp\":\"2\","
-                  "\"syscalls\":[]}" },
+                  "\"namespaces\":[],\"parametersReadable\":0,\"parametersWritable\":0,"
+                  "\"cgroupsSeen\":0,\"cgroupsWritable\":0,\"procLeaks\":[],\"sysLeaks\":[],"
+                  "\"writable\":[],\"syscalls\":[]}" },
         };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(lines); i++)
