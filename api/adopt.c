@@ -149,6 +149,7 @@ static void take_up(struct fg_run *run)
                 fg_vmm_destroy(run->d->vmm, t->id, on_restart, run->d);
         } else if (run->orphan_vm) {
                 run->sendable = start_images_ready(run);
+                run->disk_lost = t->state < FG_TASK_RUNNING; /* on its way when fgd ended */
                 start_session(run);
                 limit_arm(run);
                 if (t->state < FG_TASK_RUNNING) /* a later guest has all it needs */

@@ -79,7 +79,7 @@ static void tear_down(struct fg_run *run)
 
 void end_continue(struct fg_run *run)
 {
-        if (!run->disk_making && !run->vm_starting && !run->tearing_down)
+        if (!run->disk_making && !run->vm_starting && run->attaching == 0 && !run->tearing_down)
                 tear_down(run);
 }
 

@@ -289,6 +289,8 @@ static void on_ready(void *userdata, bool has_task)
                 end_failed(run, "ResourceInitializationError", &err);
         else if (run->task->stop_wanted)
                 end_stop(run);
+        else
+                warm_tell_lost(run);
 }
 
 static void on_event(void *userdata, uint64_t seq, struct json_object *event)
@@ -428,4 +430,5 @@ void start_try_send(struct fg_run *run)
         }
         run->task_sent = true;
         fg_secret_finish(&run->variables);
+        warm_tell_lost(run);
 }

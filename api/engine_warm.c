@@ -8,7 +8,8 @@
 
 /*
  * A task that took over a warm guest: the VM runs, its scratch disk is in it, and its images, where
- * they are prepared, are added while it runs.
+ * they are prepared, are added while it runs. The guest gets its task meanwhile, and begins with
+ * all that needs no image. A disk that cannot be added is unpacked by the guest.
  */
 
 /* Survives the run, as run_ref. */
@@ -17,26 +18,45 @@ struct attach_ref {
         char serial[FG_VM_SERIAL_LEN + 1];
 };
 
+void warm_tell_lost(struct fg_run *run)
+{
+        struct fg_error err = FG_ERROR_INIT;
+
+        if (!run->disk_lost || !run->task_sent || run->ending || run->session_down)
+                return;
+        run->disk_lost = false;
+        if (fg_session_disks_lost(run->session, &err) < 0)
+                end_failed(run, "ResourceInitializationError", &err);
+}
+
+static void on_lost(struct fg_run *run, const char *serial, const struct fg_error *err)
+{
+        fg_log_warn("task=%s its guest unpacks an image: %s", run->task->id, err->msg);
+        disks_lost(run, serial);
+        run->disk_lost = run->task_sent; /* else its task says so */
+        warm_tell_lost(run);
+}
+
 static void on_attached(void *userdata, const char *id, const struct fg_error *err)
 {
         struct attach_ref *ref = userdata;
         struct fg_run *run = run_ref_take(ref->run);
 
         (void)id;
-        if (run && err) {
-                fg_log_warn("task=%s its guest unpacks an image: %s", run->task->id, err->msg);
-                disks_lost(run, ref->serial);
-        }
+        if (run && err)
+                on_lost(run, ref->serial, err);
         free(ref);
-        if (run && --run->attaching == 0)
+        if (!run || --run->attaching > 0)
+                return;
+        if (run->vm_starting)
                 start_vm_runs(run, NULL);
+        else if (run->ending)
+                end_continue(run);
 }
 
 void warm_attach(struct fg_run *run, const struct fg_vm_disk *disks, size_t n)
 {
         run->attaching = (unsigned)n;
-        if (n == 0)
-                start_vm_runs(run, NULL);
         for (size_t i = 0; i < n; i++) {
                 struct attach_ref *ref = fg_calloc(1, sizeof(*ref));
 
@@ -44,4 +64,6 @@ void warm_attach(struct fg_run *run, const struct fg_vm_disk *disks, size_t n)
                 (void)snprintf(ref->serial, sizeof(ref->serial), "%s", disks[i].serial);
                 fg_vmm_attach(run->d->vmm, run->task->id, &disks[i], on_attached, ref);
         }
+        if (n == 0 || run->warm) /* one that is restored may still fail, and is booted then */
+                start_vm_runs(run, NULL);
 }

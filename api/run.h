@@ -38,7 +38,8 @@ struct fg_run {
         bool warm;                               /* it took over a guest that waited */
         bool mounted;                            /* ... and that has its images */
         char template[FG_TEMPLATE_NAME_LEN + 1]; /* its VM is restored from it; "": not */
-        unsigned attaching;                      /* disks on their way into a warm guest */
+        unsigned attaching;                      /* disks on their way into it: the end waits */
+        bool disk_lost;                          /* one may never come: the guest is to be told */
         struct fg_secret variables;              /* until the guest has them; engine_variables.c */
         bool fetching, variables_ready;
         bool sendable; /* ACTIVATING and all manifests are durable: the guest may get the task */
@@ -102,6 +103,7 @@ bool restore_failed(struct fg_run *run, const char *why);
 
 /* engine_warm.c */
 void warm_attach(struct fg_run *run, const struct fg_vm_disk *disks, size_t n);
+void warm_tell_lost(struct fg_run *run); /* once the guest has its task, if there is something */
 
 /* engine_disks.c: prepared images */
 void disks_begin(struct fg_run *run); /* which of them the VM will have, as far as is known */

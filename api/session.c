@@ -218,6 +218,11 @@ int fg_session_resume(struct fg_session *s, struct fg_error *err)
         return session_send_json(s, message, err);
 }
 
+int fg_session_disks_lost(struct fg_session *s, struct fg_error *err)
+{
+        return session_send_json(s, message_new("disks.lost"), err);
+}
+
 int fg_session_stop(struct fg_session *s, const char *reason, struct fg_error *err)
 {
         struct json_object *message = message_new("stop");

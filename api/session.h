@@ -48,6 +48,8 @@ int fg_session_send_variables(struct fg_session *s, const struct fg_secret *line
                               struct fg_error *err);
 /** fg_session_resume() - after ready(has_task): the guest repeats what is not stored yet. */
 int fg_session_resume(struct fg_session *s, struct fg_error *err);
+/** fg_session_disks_lost() - images whose disks the guest does not have yet it is to unpack */
+int fg_session_disks_lost(struct fg_session *s, struct fg_error *err);
 int fg_session_stop(struct fg_session *s, const char *reason, struct fg_error *err);
 /** fg_session_ack() - the guest may forget its events up to @seq: they are durable. */
 void fg_session_ack(struct fg_session *s, uint64_t seq);

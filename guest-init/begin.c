@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/random.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -80,6 +81,18 @@ static char *disk_dir(const char *serial)
         return fg_asprintf(FG_SCRATCH_IMAGES "/disk-%s", serial);
 }
 
+static char *unpacked_dir(size_t number)
+{
+        return fg_asprintf(FG_SCRATCH_IMAGES "/%zu", number);
+}
+
+void fg_task_unpack(struct fg_task *t, struct fg_task_image *image)
+{
+        image->disk = NULL;
+        free(image->dir);
+        image->dir = unpacked_dir((size_t)(image - t->images));
+}
+
 static int add_image(struct fg_task *t, struct json_object *container, struct fg_error *err)
 {
         const char *manifest = fg_json_str(fg_json_obj(container, "image"), "manifest");
@@ -94,8 +107,7 @@ static int add_image(struct fg_task *t, struct json_object *container, struct fg
         image = &t->images[t->image_count];
         image->manifest = manifest;
         image->disk = fg_json_str(fg_json_obj(container, "image"), "disk");
-        image->dir = image->disk ? disk_dir(image->disk)
-                                 : fg_asprintf(FG_SCRATCH_IMAGES "/%zu", t->image_count);
+        image->dir = image->disk ? disk_dir(image->disk) : unpacked_dir(t->image_count);
         t->image_count++;
         return 0;
 }

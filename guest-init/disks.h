@@ -14,7 +14,8 @@ struct fg_disks {
         struct fg_loop *loop;
         struct fg_source events; /* of the kernel's devices; fd -1: not open */
         struct fg_timer patience;
-        bool late; /* a disk was waited for in vain */
+        bool late;     /* a disk was waited for in vain */
+        bool complete; /* the host has no more to give: what is not there will not come */
         char mounted[FG_DISKS_MAX][FG_DISK_SERIAL_MAX];
         size_t n_mounted;
 };
@@ -25,3 +26,5 @@ struct fg_disks {
  * Return: 1, or 0: it is not there yet, the loop will wake the caller when there is news; or -1
  */
 int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, struct fg_error *err);
+/** fg_disks_try() - wait until it comes and mount it, for nothing but practice */
+int fg_disks_try(struct fg_disks *d, const char *serial, const char *dir, struct fg_error *err);

@@ -105,6 +105,12 @@ static void handle_rehearse(struct fg_link *l, struct json_object *m)
                 l->handler->rehearse(l->owner, m);
 }
 
+static void handle_disks_lost(struct fg_link *l, struct json_object *m)
+{
+        (void)m;
+        l->handler->disks_lost(l->owner);
+}
+
 static void handle_blob_error(struct fg_link *l, struct json_object *m)
 {
         const char *code = fg_json_str(m, "code"), *message = fg_json_str(m, "message");
@@ -121,7 +127,7 @@ static const struct {
         { "variable", handle_variable }, { "task", handle_task },
         { "resume", handle_resume },     { "ack", handle_ack },
         { "stop", handle_stop },         { "blob.error", handle_blob_error },
-        { "rehearse", handle_rehearse },
+        { "rehearse", handle_rehearse }, { "disks.lost", handle_disks_lost },
 };
 
 static void handle_control(struct fg_link *l, const struct fg_frame *f)

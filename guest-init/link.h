@@ -16,6 +16,7 @@ struct fg_link_handler {
         void (*task)(void *owner, struct json_object *message);
         void (*stop)(void *owner, const char *reason);
         void (*rehearse)(void *owner, struct json_object *message); /* only before the task */
+        void (*disks_lost)(void *owner);
         void (*blob)(void *owner); /* bytes or an error of the blob being read have come */
 };
 

@@ -80,21 +80,38 @@ static void handle_stop(void *owner, const char *reason)
                 fg_task_stop(t, "UserInitiated", reason);
 }
 
-static void handle_rehearse(void *owner, struct json_object *message)
+static int rehearse(struct fg_task *t, struct json_object *message, struct fg_error *err)
 {
         struct json_object *disks = fg_json_arr(message, "disks");
         const bool blank = !disks || json_object_array_length(disks) == 0;
+        const char *trial = fg_json_str(message, "trial");
+
+        /* What was made from the memory of a guest that was parked has been through it. */
+        if ((!t->parked || (blank && !trial)) && fg_rehearse(t->parked, err) < 0)
+                return -1;
+        if (fg_task_park(t, disks, err) < 0)
+                return -1;
+        return trial ? fg_rehearse_disk(&t->disks, trial, err) : 0;
+}
+
+static void handle_rehearse(void *owner, struct json_object *message)
+{
         struct json_object *m = json_object_new_object();
         struct fg_error err = FG_ERROR_INIT;
-        struct fg_task *t = owner;
 
         fg_json_set_str(m, "type", "rehearsed");
-        if (((!t->parked || blank) && fg_rehearse(t->parked, &err) < 0) ||
-            fg_task_park(t, disks, &err) < 0) {
+        if (rehearse(owner, message, &err) < 0) {
                 fg_console("rehearsal: %s", err.msg);
                 fg_json_set_str(m, "error", err.msg);
         }
-        fg_link_say(&t->link, m);
+        fg_link_say(&((struct fg_task *)owner)->link, m);
+}
+
+static void handle_disks_lost(void *owner)
+{
+        struct fg_task *t = owner;
+
+        t->disks.complete = true;
 }
 
 static void handle_blob(void *owner)
@@ -108,6 +125,7 @@ static const struct fg_link_handler handler = {
         .task = handle_task,
         .stop = handle_stop,
         .rehearse = handle_rehearse,
+        .disks_lost = handle_disks_lost,
         .blob = handle_blob,
 };
 
@@ -136,6 +154,12 @@ static void tell_image(struct fg_task *t, const char *event)
         }
 }
 
+static void image_done(struct fg_task *t)
+{
+        tell_image(t, "image.done");
+        t->images[t->image_next++].done = true;
+}
+
 static void fail_image(struct fg_task *t, const char *message)
 {
         const struct fg_task_image *image = &t->images[t->image_next];
@@ -154,8 +178,7 @@ static void image_reaped(struct fg_task *t, int status)
         struct fg_error err = FG_ERROR_INIT;
 
         if (fg_assembly_reaped(&t->assembly, status, &err) == 0) {
-                tell_image(t, "image.done");
-                t->images[t->image_next++].done = true;
+                image_done(t);
         } else if (!t->stopping) {
                 fail_image(t, err.msg);
         }
@@ -178,40 +201,40 @@ void fg_task_reaped(struct fg_task *t, pid_t pid, int status)
 }
 
 /* A prepared image is a disk; what the host prepared needs no child that is afraid of it. Return:
-   whether it is done with. */
+   false: it is still on its way. */
 static bool mount_image(struct fg_task *t)
 {
         struct fg_task_image *image = &t->images[t->image_next];
         struct fg_error err = FG_ERROR_INIT;
-        int r;
+        int r = fg_disks_mount(&t->disks, image->disk, image->dir, &err);
 
-        if (!image->begun)
-                tell_image(t, "image.begin");
-        image->begun = true;
-        r = fg_disks_mount(&t->disks, image->disk, image->dir, &err);
+        if (r > 0)
+                image_done(t);
         if (r < 0)
                 fail_image(t, err.msg);
-        if (r <= 0)
-                return false;
-        tell_image(t, "image.done");
-        image->done = true;
-        t->image_next++;
-        return true;
+        if (r == 0 && t->disks.complete)
+                fg_task_unpack(t, image);
+        return r > 0 || !image->disk;
 }
 
 static void assemble_next(struct fg_task *t)
 {
         struct fg_error err = FG_ERROR_INIT;
+        struct fg_task_image *image;
 
-        while (t->image_next < t->image_count && t->images[t->image_next].disk)
-                if (!mount_image(t))
+        while (t->image_next < t->image_count && t->assembly.pid == 0) {
+                image = &t->images[t->image_next];
+                if (!image->begun)
+                        tell_image(t, "image.begin");
+                image->begun = true;
+                if (image->disk && !mount_image(t))
                         return;
-        if (t->assembly.pid > 0 || t->image_next == t->image_count)
-                return;
-        tell_image(t, "image.begin");
-        if (fg_assembly_start(&t->assembly, t->images[t->image_next].manifest,
-                              t->images[t->image_next].dir, &err) < 0)
-                fail_image(t, err.msg);
+                if (!image->done &&
+                    fg_assembly_start(&t->assembly, image->manifest, image->dir, &err) < 0) {
+                        fail_image(t, err.msg);
+                        return;
+                }
+        }
 }
 
 /* Return: whether something is or was brought under way that will lead to a further step. */

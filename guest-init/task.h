@@ -21,7 +21,7 @@ struct fg_task_image {
         const char *manifest; /* borrowed from the task */
         const char *disk;     /* serial number of the disk that has it; NULL: to be unpacked */
         char *dir;
-        bool begun; /* waiting for its disk */
+        bool begun; /* the host was told */
         bool done;
 };
 
@@ -73,4 +73,6 @@ bool fg_depends_needed(struct fg_task *t, const struct fg_container *c);
 /** fg_task_park() - before it comes: mount the scratch disk, and the images of these disks (NULL:
  * none), so that it finds them mounted; start a container of nothing over each */
 int fg_task_park(struct fg_task *t, struct json_object *serials, struct fg_error *err);
+/** fg_task_unpack() - the disk with it does not come: it is to be unpacked like any other */
+void fg_task_unpack(struct fg_task *t, struct fg_task_image *image);
 int fg_task_begin(struct fg_task *t, struct json_object *message, struct fg_error *err);

@@ -11,6 +11,13 @@
 #define TSC_TRIES       16
 
 /*
+ * Of a SCSI disk, which comes while the guest runs, the kernel asks what it must, each question
+ * being a trip to QEMU: neither further LUNs (NOLUN, NOREPORTLUN) nor a longer answer (INQUIRY_36),
+ * supported commands (NO_RSOC), or pages about it (SKIP_VPD_PAGES). scsi/scsi_devinfo.h has them.
+ */
+#define SCSI_FLAGS "0x24040401"
+
+/*
  * reboot=t panic=-1 oops=panic: every end of a guest is a triple fault, which a microvm without
  * ACPI turns into the end of its process. loglevel=0 would silence the panic, too. The driver of
  * dummy interfaces would else make one that every container sees.
@@ -18,7 +25,7 @@
 #define CMDLINE_COMMON                                                                             \
         "console=ttyS0 reboot=t panic=-1 oops=panic quiet loglevel=1 no_timer_check "              \
         "random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1 "                          \
-        "dummy.numdummies=0"
+        "dummy.numdummies=0 scsi_mod.default_dev_flags=" SCSI_FLAGS
 
 /*
  * Under TCG there is no kvm-clock: the guest would calibrate its TSC against an emulated timer,

@@ -18,7 +18,9 @@
 #include "vmm/fake_process.h"
 #include "vmm/paths.h"
 
-#define CONSOLE_TAIL 4096
+#define CONSOLE_TAIL    4096
+#define SLOW_DISK_TRIES 1000
+#define SLOW_DISK_USEC  10000
 
 struct guest {
         struct fake *fake;
@@ -293,18 +295,25 @@ static int adopt_all(struct fake *fake, struct fg_error *err)
         return 0;
 }
 
-/* The guest that is a process has no use for disks: it asks for blobs. */
+/*
+ * The guest that is a process has no use for disks: it asks for blobs. Where a test has put a file
+ * "no-disks" beside the VMs, adding one fails, but not before the test has taken away "slow-disks".
+ */
 static void attach_done(struct fg_job *job)
 {
-        struct call *c = call_of(job);
-
-        c->done(c->userdata, c->id, NULL);
-        free(c);
+        call_finish(call_of(job));
 }
 
 static void attach_work(struct fg_job *job)
 {
-        (void)job;
+        struct call *c = call_of(job);
+        fg_autofree char *slow = fg_asprintf("%s/slow-disks", c->fake->vmm.run_dir);
+        fg_autofree char *none = fg_asprintf("%s/no-disks", c->fake->vmm.run_dir);
+
+        for (int i = 0; i < SLOW_DISK_TRIES && fg_exists(slow); i++)
+                (void)usleep(SLOW_DISK_USEC);
+        if (fg_exists(none))
+                (void)fg_fail(&c->err, FG_ERR_INTERNAL, "VM %s takes no disks", c->id);
 }
 
 static void fake_attach(struct fg_vmm *vmm, const char *id, const struct fg_vm_disk *disk,

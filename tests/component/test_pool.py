@@ -3,6 +3,7 @@
 
 import glob
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -317,6 +318,31 @@ def test_one_container_that_is_strict(fgd, task, image, tmp_path, same):
         assert [i["pull"] for i in done["fgrun"]["images"]] == [way, "guest"]
         assert same or wait_for(prepared, "the image is prepared") == {image}
     assert not same or prepared() == set()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_disk_that_does_not_come(fgd, task, killed):
+    """The guest has its task by then, and unpacks the image; also when fgd was killed meanwhile."""
+    warmed(fgd, task)
+    wait_for(lambda: fgd.call("GET", "/v1/images")["images"][0]["prepared"], "the image is prepared")
+    for mark in ("no-disks", "slow-disks"):
+        (pathlib.Path(fgd.directory) / "run" / mark).touch()
+    running = fgd.run(task("print second", ";", "exit 4"))["fgrun"]["id"]
+
+    def talks():
+        now = fgd.get(running)
+        return now["lastStatus"] == "ACTIVATING" and "vmReady" in {p["name"] for p in now["fgrun"]["phases"]}
+
+    wait_for(talks, "the guest is talked to, while its disk is on its way")
+    if killed:
+        fgd.kill()
+    (pathlib.Path(fgd.directory) / "run" / "slow-disks").unlink()
+    if killed:
+        fgd.start()
+    done = fgd.stopped({"fgrun": {"id": running}})
+    assert way(done) == "warm" and done["containers"][0]["exitCode"] == 4
+    assert killed or done["fgrun"]["images"][0]["pull"] == "guest"
+    assert fgd.output_of(running) == b"second\n"
 
 
 def test_a_large_image_is_unpacked_while_it_comes(start, task, tmp_path):

@@ -99,6 +99,9 @@ struct guest {
         uint64_t last_seq;
         uint64_t sent_seq;
 
+        const char *no_disks; /* a file; where it is, disks do not come */
+        bool disks_lost;      /* the host has said so */
+
         bool stopping;
         bool stopped; /* task.stopped was numbered */
 };

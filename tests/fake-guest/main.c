@@ -31,12 +31,18 @@ static int listen_on(const char *path, struct fg_error *err)
         return fg_take_fd(fd);
 }
 
+static char *beside(const char *channel, const char *name)
+{
+        const char *slash = strrchr(channel, '/');
+
+        return slash ? fg_asprintf("%.*s/%s", (int)(slash - channel), channel, name)
+                     : fg_strdup(name);
+}
+
 /* The pid, beside the socket: whoever finds it there may adopt this process. */
 static int write_pid(const char *channel, struct fg_error *err)
 {
-        const char *slash = strrchr(channel, '/');
-        fg_autofree char *path = slash ? fg_asprintf("%.*s/pid", (int)(slash - channel), channel)
-                                       : fg_strdup("pid");
+        fg_autofree char *path = beside(channel, "pid");
         char text[16];
 
         (void)snprintf(text, sizeof(text), "%d", (int)getpid());
@@ -128,6 +134,8 @@ int main(int argc, char **argv)
         }
         (void)printf("listening\n");
         (void)fclose(stdout);
+
+        g.no_disks = beside(argv[1], "../no-disks");
 
         while (!g.stopped || !wire_all_acked(&g)) {
                 task_step(&g);

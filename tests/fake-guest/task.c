@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/str.h"
 
 #define STOP_TIMEOUT 30 /* seconds, unless the container says otherwise */
@@ -255,6 +256,14 @@ static bool step_container(struct guest *g, struct container *c)
         return c->state != before;
 }
 
+/* The next image is on a disk that is waited for. */
+static bool waits(const struct guest *g)
+{
+        struct json_object *image = fg_json_obj(g->containers[g->next_image].spec, "image");
+
+        return fg_json_str(image, "disk") && !g->disks_lost && fg_exists(g->no_disks);
+}
+
 void task_step(struct guest *g)
 {
         bool moved = g->task != NULL;
@@ -262,7 +271,8 @@ void task_step(struct guest *g)
 
         while (moved) {
                 moved = false;
-                if (!g->stopping && !g->image.active && g->next_image < g->n_containers) {
+                if (!g->stopping && !g->image.active && g->next_image < g->n_containers &&
+                    !waits(g)) {
                         image_begin(g, g->next_image++);
                         moved = !g->image.active;
                 }

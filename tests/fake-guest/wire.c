@@ -205,6 +205,8 @@ static void handle_control(struct guest *g, const struct fg_frame *f)
 
                 fg_json_set_str(answer, "type", "rehearsed");
                 wire_control(g, answer);
+        } else if (fg_streq(type, "disks.lost")) {
+                g->disks_lost = true;
         } else if (fg_streq(type, "blob.error")) {
                 image_error(g, msg);
         } else {

@@ -133,8 +133,9 @@ class Guest:
         self.hook = None          # called with each received frame; may disconnect
         self.fault = None         # (digest, offset, data) -> data: what a blob.read is answered with
 
-    def __init__(self, directory, images, memory=256, cpus=1, disk=512, mac=None):
-        """@mac: of a network card whose other end is self.nic; None: the guest has none"""
+    def __init__(self, directory, images, memory=256, cpus=1, disk=512, mac=None, blank=None):
+        """@mac: of a network card whose other end is self.nic; None: the guest has none
+        @blank: serial number of a SCSI disk with an empty file system; None: likewise"""
         self.directory = pathlib.Path(directory)
         self.nic = ethernet.Ethernet(directory) if mac else None
         self.talk(images)
@@ -146,7 +147,7 @@ class Guest:
                         "lazy_itable_init=1", self.scratch], check=True)
         append = ("console=ttyS0 reboot=t panic=-1 quiet loglevel=0 tsc=reliable no_timer_check "
                   "random.trust_cpu=on cryptomgr.notests rcupdate.rcu_expedited=1 nolapic_timer "
-                  "dummy.numdummies=0 "
+                  "dummy.numdummies=0 scsi_mod.default_dev_flags=0x24040401 "
                   f"noreplace-smp tsc_early_khz={tsc_khz()}")
         self.console = open(self.directory / "console", "wb")
         self.process = subprocess.Popen(
@@ -159,8 +160,15 @@ class Guest:
              "-drive", f"if=none,id=d,format=raw,cache=unsafe,file={self.scratch}",
              "-device", "virtio-blk-device,drive=d",
              *(["-netdev", self.nic.netdev("n"), "-device", f"virtio-net-device,netdev=n,mac={mac}"]
-               if mac else [])],
+               if mac else []), *(self.scsi(blank) if blank else [])],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console)
+
+    def scsi(self, serial):
+        (self.directory / "empty").mkdir()
+        subprocess.run(["mkfs.erofs", "--quiet", self.directory / "blank", self.directory / "empty"], check=True)
+        return ["-device", "virtio-scsi-device",
+                "-drive", f"if=none,id=b,format=raw,readonly=on,file={self.directory}/blank",
+                "-device", f"scsi-hd,drive=b,serial={serial}"]
 
     def __enter__(self):
         return self
@@ -226,10 +234,10 @@ class Guest:
         else:
             self.connect()
 
-    def rehearse(self, timeout=60):
+    def rehearse(self, timeout=60, **members):
         """As a guest in the pool does before it waits for a task. Return: what it says of it."""
         self.rehearsed = None
-        self.control({"type": "rehearse"})
+        self.control(dict({"type": "rehearse"}, **members))
         self.step_until(lambda: self.rehearsed, timeout)
         return self.rehearsed
 
