@@ -91,13 +91,22 @@ void start_vm_runs(struct fg_run *run, const struct fg_error *err)
         start_session(run);
 }
 
+/* To a VM that runs, once it is known which. */
+static void add_disks(struct fg_run *run)
+{
+        struct fg_vm_disk disks[FG_VM_DISKS_MAX];
+
+        run->disks_later = false;
+        warm_attach(run, disks, disks_attach(run, disks));
+        start_try_send(run);
+}
+
 static void on_started(void *userdata, const char *id, const struct fg_error *err)
 {
         struct fg_run *run = run_find(userdata, id);
-        struct fg_vm_disk disks[FG_VM_DISKS_MAX];
 
-        if (run && !err && !run->ending && run->template[0] && !run->mounted)
-                warm_attach(run, disks, disks_attach(run, disks));
+        if (run && !err && !run->ending && run->disks_later && disks_settled(run))
+                add_disks(run);
         else if (run)
                 start_vm_runs(run, err);
 }
@@ -108,10 +117,11 @@ static int choose_disks(struct fg_run *run, struct fg_vm_disk disks[FG_VM_DISKS_
 {
         int n;
 
-        if (run->template[0] && !run->mounted) {
-                spec->hotplug = true;
+        run->disks_later = spec->hotplug = !run->warm &&
+                                           ((run->template[0] && !run->mounted) ||
+                                            !disks_settled(run));
+        if (spec->hotplug)
                 return 0;
-        }
         n = run->template[0] ? restore_disks(run, disks)
                              : (int)(run->mounted ? 0 : disks_attach(run, disks));
         spec->disks = disks;
@@ -119,7 +129,15 @@ static int choose_disks(struct fg_run *run, struct fg_vm_disk disks[FG_VM_DISKS_
         return n < 0 ? -1 : 0;
 }
 
-/* With its disks and its network card there. */
+/* A boot does not wait for images that are prepared meanwhile. */
+static bool may_start(const struct fg_run *run)
+{
+        const bool boots = !run->warm && !run->template[0] && !isolation_container(run->task->def);
+
+        return run->disk_made && !run->net_attaching && (boots || disks_settled(run));
+}
+
+/* With its network card and the disks that are there. */
 void start_vm(struct fg_run *run)
 {
         const struct fg_task_network *network = run->task->network;
@@ -134,8 +152,9 @@ void start_vm(struct fg_run *run)
         struct fg_vm_disk disks[FG_VM_DISKS_MAX];
         struct fg_vm_nic nic;
 
-        if (run->ending || run->vm_asked || !run->disk_made || run->net_attaching ||
-            !disks_settled(run))
+        if (run->session && run->disks_later && !run->ending && disks_settled(run))
+                add_disks(run);
+        if (run->ending || run->vm_asked || !may_start(run))
                 return;
         memcpy(spec.id, run->task->id, sizeof(spec.id));
         spec.vcpus = (unsigned)((run->task->def->cpu_units + 1023) / 1024);
@@ -417,7 +436,8 @@ void start_try_send(struct fg_run *run)
 
         if (!run->logs_ready)
                 return;
-        if (run->task_sent || run->ending || !run->guest_ready || !run->sendable)
+        if (run->task_sent || run->ending || !run->guest_ready || !run->sendable ||
+            run->disks_later)
                 return;
         start_variables(run); /* after a restart they are fetched again */
         if (!run->variables_ready)

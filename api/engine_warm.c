@@ -64,6 +64,7 @@ void warm_attach(struct fg_run *run, const struct fg_vm_disk *disks, size_t n)
                 (void)snprintf(ref->serial, sizeof(ref->serial), "%s", disks[i].serial);
                 fg_vmm_attach(run->d->vmm, run->task->id, &disks[i], on_attached, ref);
         }
-        if (n == 0 || run->warm) /* one that is restored may still fail, and is booted then */
+        /* One that is restored may still fail, and is booted then. */
+        if (run->vm_starting && (n == 0 || run->warm))
                 start_vm_runs(run, NULL);
 }

@@ -38,6 +38,7 @@ struct fg_run {
         bool warm;                               /* it took over a guest that waited */
         bool mounted;                            /* ... and that has its images */
         char template[FG_TEMPLATE_NAME_LEN + 1]; /* its VM is restored from it; "": not */
+        bool disks_later;                        /* its images come when it runs, as disks */
         unsigned attaching;                      /* disks on their way into it: the end waits */
         bool disk_lost;                          /* one may never come: the guest is to be told */
         struct fg_secret variables;              /* until the guest has them; engine_variables.c */

@@ -345,7 +345,8 @@ def test_a_disk_that_does_not_come(fgd, task, killed):
     assert fgd.output_of(running) == b"second\n"
 
 
-def test_a_large_image_is_unpacked_while_it_comes(start, task, tmp_path):
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_large_image_is_unpacked_while_it_comes_and_its_vm_boots(start, task, tmp_path, killed):
     layers = [ociimage.Layer({"first": os.urandom(8 << 20)}, "none"), ociimage.Layer({"second": os.urandom(9000)}, "none")]
     source = ociimage.write_layout(str(tmp_path / "layout"), {"a": ociimage.Image(layers)})
     gate = threading.Event()
@@ -356,8 +357,14 @@ def test_a_large_image_is_unpacked_while_it_comes(start, task, tmp_path):
         proxy.fault(faultproxy.Slow(piece=1000, gate=gate), path=ociimage.digest(layers[1].data))
         running = fgd.run(task("print x", container={"image": f"{proxy.host}/test/x:a"}))
         wait_for(lambda: glob.glob(f"{fgd.directory}/cache/images/tmp/scratch*/work/tree/rootfs/first"), "it is unpacked")
+        wait_for(lambda: fgd.get(running["fgrun"]["id"])["lastStatus"] == "ACTIVATING", "its VM runs", 10)
+        if killed:  # the next one has the same VM, and no disk for it
+            fgd.kill()
+            fgd.start()
         gate.set()
-        assert fgd.stopped(running)["fgrun"]["images"][0]["pull"] == "prepared"
+        done = fgd.stopped(running)
+        assert fgd.output_of(done["fgrun"]["id"]) == b"x\n" and done["containers"][0]["exitCode"] == 0
+        assert killed or done["fgrun"]["images"][0]["pull"] == "prepared"
 
 
 @pytest.mark.parametrize("way", ["prepared", "guest"])
