@@ -117,9 +117,8 @@ static int choose_disks(struct fg_run *run, struct fg_vm_disk disks[FG_VM_DISKS_
 {
         int n;
 
-        run->disks_later = spec->hotplug = !run->warm &&
-                                           ((run->template[0] && !run->mounted) ||
-                                            !disks_settled(run));
+        run->disks_later = spec->hotplug = !run->warm && ((run->template[0] && !run->mounted) ||
+                                                          !disks_settled(run));
         if (spec->hotplug)
                 return 0;
         n = run->template[0] ? restore_disks(run, disks)

@@ -325,18 +325,14 @@ def test_a_disk_that_does_not_come(fgd, task, killed):
     """The guest has its task by then, and unpacks the image; also when fgd was killed meanwhile."""
     warmed(fgd, task)
     wait_for(lambda: fgd.call("GET", "/v1/images")["images"][0]["prepared"], "the image is prepared")
-    for mark in ("no-disks", "slow-disks"):
-        (pathlib.Path(fgd.directory) / "run" / mark).touch()
+    no_disks, slow_disks = (pathlib.Path(fgd.directory) / "run" / mark for mark in ("no-disks", "slow-disks"))
+    no_disks.touch()
+    slow_disks.touch()
     running = fgd.run(task("print second", ";", "exit 4"))["fgrun"]["id"]
-
-    def talks():
-        now = fgd.get(running)
-        return now["lastStatus"] == "ACTIVATING" and "vmReady" in {p["name"] for p in now["fgrun"]["phases"]}
-
-    wait_for(talks, "the guest is talked to, while its disk is on its way")
+    wait_for(lambda: no_disks.stat().st_size, "the guest has its task, while its disk is on its way")
     if killed:
         fgd.kill()
-    (pathlib.Path(fgd.directory) / "run" / "slow-disks").unlink()
+    slow_disks.unlink()
     if killed:
         fgd.start()
     done = fgd.stopped({"fgrun": {"id": running}})
