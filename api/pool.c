@@ -383,7 +383,6 @@ int fg_pool_new(struct fg_daemon *d, struct fg_pool **ret, struct fg_error *err)
         if (fg_wishes_new(d->event, d->config.state_dir, pool_wish_load, pool, &pool->wishes, err) <
             0)
                 return -1;
-        pool_rehearse_init(pool);
         *ret = fg_take_ptr(pool);
         return 0;
 }
@@ -405,7 +404,5 @@ void fg_pool_free(struct fg_pool *pool)
 {
         for (size_t i = 0; pool && i < POOL_DEMANDS_MAX; i++)
                 pool_demand_forget(&pool->demands[i]);
-        if (pool)
-                free(pool->blank);
         free(pool);
 }

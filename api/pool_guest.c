@@ -141,7 +141,7 @@ void pool_end(struct pool_guest *g)
 {
         if (g->state == POOL_ENDING)
                 return;
-        if (g->state == POOL_MAKING || g->state == POOL_ADDING) {
+        if (g->state == POOL_MAKING) {
                 g->unwanted = true;
                 return;
         }
@@ -171,6 +171,29 @@ static void on_up(void *userdata)
         (void)userdata;
 }
 
+/* It starts a container of nothing, so that the one of its task is not the first. */
+static void rehearse(struct pool_guest *g)
+{
+        fg_autojson *message = json_object_new_object();
+        struct json_object *disks = json_object_new_array();
+        struct fg_frame f = { .type = FG_FRAME_CONTROL };
+        struct fg_error err = FG_ERROR_INIT;
+
+        fg_json_set_str(message, "type", "rehearse");
+        for (size_t i = 0; i < g->images.n; i++) {
+                char serial[FG_VM_SERIAL_LEN + 1];
+
+                disks_serial(g->images.manifests[i], serial);
+                json_object_array_add(disks, json_object_new_string(serial));
+        }
+        fg_json_set(message, "disks", disks);
+        f.data = fg_json_text(message);
+        f.len = strlen(f.data);
+        g->state = POOL_REHEARSING;
+        if (fg_channel_send(g->channel, &f, &err) < 0)
+                pool_fail(g, err.msg);
+}
+
 static void on_frame(void *userdata, const struct fg_frame *f)
 {
         struct fg_error ignored;
@@ -182,7 +205,7 @@ static void on_frame(void *userdata, const struct fg_frame *f)
         const char *type = message ? fg_json_str(message, "type") : NULL;
 
         if (g->state == POOL_BOOTING && type && fg_streq(type, "hello")) {
-                pool_rehearse(g);
+                rehearse(g);
                 return;
         }
         if (g->state != POOL_REHEARSING || !type || !fg_streq(type, "rehearsed")) {

@@ -37,7 +37,6 @@ enum pool_state {
         POOL_MAKING,     /* its disk and its network card */
         POOL_STARTING,   /* QEMU */
         POOL_BOOTING,    /* until its hello */
-        POOL_ADDING,     /* a disk to rehearse with */
         POOL_REHEARSING, /* a container of nothing */
         POOL_SAVING,     /* it becomes a template, and ends */
         POOL_READY,
@@ -67,7 +66,6 @@ struct fg_pool {
         struct pool_guest *guests;
         struct pool_demand demands[POOL_DEMANDS_MAX];
         struct fg_wishes *wishes;
-        char *blank;       /* path of a disk with nothing on it; NULL: it cannot be made */
         unsigned wishing;  /* being stored */
         bool preparing;    /* an image that guests are to have */
         unsigned failures; /* in a row */
@@ -111,10 +109,6 @@ void pool_template_save(struct pool_guest *g);
  */
 void pool_template_ended(struct pool_guest *g);
 void pool_template_failed(const struct pool_guest *g, const char *why);
-
-/* pool_rehearse.c */
-void pool_rehearse_init(struct fg_pool *pool);
-void pool_rehearse(struct pool_guest *g); /* once it has said hello; it answers when it has */
 
 /* pool_guest.c */
 struct pool_ref; /* a job's way back to a guest that may be gone */

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/netlink.h>
-#include <poll.h>
 #include <scsi/scsi.h>
 #include <scsi/sg.h>
 #include <stdio.h>
@@ -28,9 +27,8 @@
 #define BLOCK_DEVICES      "/sys/block"
 #define SERIAL_PAGE        0x80
 #define INQUIRY_TIMEOUT_MS 5000
-#define PAGE_HEADER        4 /* before the serial number in the answer of a SCSI disk */
-#define KERNEL_GROUP       1 /* of the two kinds of device events, the kernel's own */
-#define TRIAL_SECONDS      10
+#define PAGE_HEADER        4  /* before the serial number in the answer of a SCSI disk */
+#define KERNEL_GROUP       1  /* of the two kinds of device events, the kernel's own */
 #define PATIENCE_SECONDS   60 /* from the task on: the host may be busy with other VMs */
 
 /* ---- by serial number ---- */
@@ -105,26 +103,17 @@ static int watch(struct fg_disks *d, struct fg_error *err)
 {
         const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP };
 
-        if (d->events.fd >= 0)
-                return 0;
         d->events = (struct fg_source){ .fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
                                                      NETLINK_KOBJECT_UEVENT),
                                         .ready = drain };
         if (d->events.fd < 0 ||
             bind(d->events.fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
                 return fg_fail_errno(err, errno, "watch devices");
-        return fg_loop_add(d->loop, &d->events, EPOLLIN, err);
-}
-
-static int begin_to_wait(struct fg_disks *d, struct fg_error *err)
-{
-        if (watch(d, err) < 0)
-                return -1;
         d->patience = (struct fg_timer){
                 .deadline = fg_mono_ns() + PATIENCE_SECONDS * FG_NS_PER_SEC, .fire = lose_patience
         };
         fg_loop_add_timer(d->loop, &d->patience);
-        return 0;
+        return fg_loop_add(d->loop, &d->events, EPOLLIN, err);
 }
 
 static bool is_mounted(const struct fg_disks *d, const char *serial)
@@ -167,8 +156,8 @@ int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, stru
         if (fg_pod) /* made by the runtime, or never there */
                 return access(dir, F_OK) == 0 ? 1 : fg_fail_errno(err, errno, "no disk %s", serial);
         device = find_device(serial);
-        if (!device && !d->patience.fire) {
-                if (begin_to_wait(d, err) < 0)
+        if (!device && d->events.fd < 0) {
+                if (watch(d, err) < 0)
                         return -1;
                 device = find_device(serial); /* it may have come before the watch began */
         }
@@ -182,23 +171,4 @@ int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, stru
         if (d->n_mounted < FG_DISKS_MAX)
                 (void)snprintf(d->mounted[d->n_mounted++], FG_DISK_SERIAL_MAX, "%s", serial);
         return 1;
-}
-
-int fg_disks_try(struct fg_disks *d, const char *serial, const char *dir, struct fg_error *err)
-{
-        const uint64_t until = fg_mono_ns() + TRIAL_SECONDS * FG_NS_PER_SEC;
-
-        if (watch(d, err) < 0)
-                return -1;
-        while (fg_mono_ns() < until) {
-                struct pollfd p = { .fd = d->events.fd, .events = POLLIN };
-                fg_autofree char *device = find_device(serial);
-                int r = device ? mount_device(device, dir, err) : 0;
-
-                if (r != 0)
-                        return r < 0 ? -1 : 0;
-                if (poll(&p, 1, TRIAL_SECONDS * 1000) > 0)
-                        drain(&d->events, EPOLLIN);
-        }
-        return fg_fail(err, FG_ERR_TIMEOUT, "no disk %s after %d s", serial, TRIAL_SECONDS);
 }

@@ -26,5 +26,3 @@ struct fg_disks {
  * Return: 1, or 0: it is not there yet, the loop will wake the caller when there is news; or -1
  */
 int fg_disks_mount(struct fg_disks *d, const char *serial, const char *dir, struct fg_error *err);
-/** fg_disks_try() - wait until it comes and mount it, for nothing but practice */
-int fg_disks_try(struct fg_disks *d, const char *serial, const char *dir, struct fg_error *err);

@@ -15,7 +15,6 @@
 #include "core/fs.h"
 #include "core/json.h"
 #include "guest-init/cgroup.h"
-#include "guest-init/disks.h"
 #include "guest-init/image_unpack.h"
 #include "guest-init/mounts.h"
 #include "guest-init/network.h"
@@ -67,9 +66,10 @@ static int make_image(struct fg_error *err)
 {
         if (mkdir(IMAGE, 0700) < 0 || mkdir(IMAGE "/" FG_IMAGE_ROOT, 0755) < 0)
                 return fg_fail_errno(err, errno, IMAGE);
-        if (put(IMAGE "/" FG_IMAGE_MANIFEST, manifest, err) < 0)
+        if (put(IMAGE "/" FG_IMAGE_MANIFEST, manifest, err) < 0 ||
+            put(IMAGE "/" FG_IMAGE_CONFIG, config, err) < 0)
                 return -1;
-        return put(IMAGE "/" FG_IMAGE_CONFIG, config, err);
+        return copy_self(IMAGE "/" FG_IMAGE_ROOT PROGRAM, err);
 }
 
 static int run(struct json_object *spec, const char *image, struct fg_error *err)
@@ -140,8 +140,6 @@ int fg_rehearse(bool mounted, struct fg_error *err)
                 return -1;
         r = make_image(err);
         if (r == 0)
-                r = copy_self(IMAGE "/" FG_IMAGE_ROOT PROGRAM, err);
-        if (r == 0)
                 r = perform(IMAGE, err);
         (void)fg_rm_rf(IMAGE, &ignored);
         if (!mounted && umount(FG_SCRATCH) < 0 && r == 0)
@@ -157,22 +155,6 @@ int fg_rehearse_image(const char *dir, struct fg_error *err)
         if (copy_self(CONTAINER "/upper" PROGRAM, err) < 0)
                 return -1;
         return perform(dir, err);
-}
-
-int fg_rehearse_disk(struct fg_disks *d, const char *serial, struct fg_error *err)
-{
-        struct fg_error ignored;
-        int r = make_image(err);
-
-        if (r == 0)
-                r = fg_disks_try(d, serial, IMAGE "/" FG_IMAGE_ROOT, err);
-        if (r == 0) {
-                r = fg_rehearse_image(IMAGE, err);
-                if (umount2(IMAGE "/" FG_IMAGE_ROOT, MNT_DETACH) < 0 && r == 0)
-                        r = fg_fail_errno(err, errno, "unmount disk %s", serial);
-        }
-        (void)fg_rm_rf(IMAGE, &ignored);
-        return r;
 }
 
 int fg_rehearse_output(struct fg_loop *loop, struct fg_error *err)

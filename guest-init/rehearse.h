@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 
-struct fg_disks;
 struct fg_loop;
 
 #define FG_REHEARSAL_NAME "fgrun-rehearsal" /* argv[0] of the program that is run, and ends */
@@ -19,9 +18,6 @@ struct fg_loop;
 int fg_rehearse(bool mounted, struct fg_error *err);
 /** fg_rehearse_image() - the same with the image mounted at @dir; the scratch disk is mounted */
 int fg_rehearse_image(const char *dir, struct fg_error *err);
-/** fg_rehearse_disk() - the same over the file system of nothing on disk @serial, which comes now
- */
-int fg_rehearse_disk(struct fg_disks *d, const char *serial, struct fg_error *err);
 /** fg_rehearse_output() - read a line from a pipe, as if a container had written it */
 int fg_rehearse_output(struct fg_loop *loop, struct fg_error *err);
 /** fg_rehearse_read() - so that the file, or most of it, is in memory */

@@ -80,31 +80,21 @@ static void handle_stop(void *owner, const char *reason)
                 fg_task_stop(t, "UserInitiated", reason);
 }
 
-static int rehearse(struct fg_task *t, struct json_object *message, struct fg_error *err)
+static void handle_rehearse(void *owner, struct json_object *message)
 {
         struct json_object *disks = fg_json_arr(message, "disks");
         const bool blank = !disks || json_object_array_length(disks) == 0;
-        const char *trial = fg_json_str(message, "trial");
-
-        /* What was made from the memory of a guest that was parked has been through it. */
-        if ((!t->parked || (blank && !trial)) && fg_rehearse(t->parked, err) < 0)
-                return -1;
-        if (fg_task_park(t, disks, err) < 0)
-                return -1;
-        return trial ? fg_rehearse_disk(&t->disks, trial, err) : 0;
-}
-
-static void handle_rehearse(void *owner, struct json_object *message)
-{
         struct json_object *m = json_object_new_object();
         struct fg_error err = FG_ERROR_INIT;
+        struct fg_task *t = owner;
 
         fg_json_set_str(m, "type", "rehearsed");
-        if (rehearse(owner, message, &err) < 0) {
+        if (((!t->parked || blank) && fg_rehearse(t->parked, &err) < 0) ||
+            fg_task_park(t, disks, &err) < 0) {
                 fg_console("rehearsal: %s", err.msg);
                 fg_json_set_str(m, "error", err.msg);
         }
-        fg_link_say(&((struct fg_task *)owner)->link, m);
+        fg_link_say(&t->link, m);
 }
 
 static void handle_disks_lost(void *owner)

@@ -133,7 +133,5 @@ void fg_images_prepare_ahead(struct fg_images *images, struct fg_pull *pull);
  */
 int fg_images_prepare(struct fg_images *images, const char *manifest, fg_prepared_fn done,
                       void *userdata, struct fg_error *err);
-/** fg_images_blank() - write an EROFS with nothing in it, for guests that rehearse, to @path */
-int fg_images_blank(const char *path, struct fg_error *err);
 /** fg_images_bytes() - size of the store as last known, for metrics. */
 uint64_t fg_images_bytes(struct fg_images *images);

@@ -40,21 +40,16 @@ def test_rehearsal_leaves_nothing(runner):
         assert guest.stderr() == b""
 
 
-def test_a_disk_that_was_practised_with_and_one_that_does_not_come(runner):
-    """What was rehearsed with a disk leaves nothing; an image whose disk is lost is unpacked."""
-    look = runner.sh("app", "mount | sort; ls /dev /sys/fs/cgroup; hostname; df -k / | tail -1 | awk '{print $3 < 4000}'")
-    guest, codes = runner.run(look)
-    fresh = guest.stdout()
-    with runner.guest(blank="blank") as guest:
+def test_a_disk_that_does_not_come(runner):
+    """The image on it is unpacked."""
+    app = runner.sh("app", "echo here")
+    app["image"]["disk"] = "missing"
+    with runner.guest() as guest:
         guest.connect()
-        assert "error" not in guest.rehearse(trial="blank")
-        assert "error" not in guest.rehearse(trial="blank")
-        look["image"]["disk"] = "missing"
-        guest.start([look])
+        guest.start([app])
         guest.wait("image.begin")
         guest.control({"type": "disks.lost"})
-        assert guest.finish() == codes == {"app": 0}
-        assert guest.stdout() == fresh
+        assert guest.finish() == {"app": 0} and guest.stdout() == b"here\n"
     assert [e["event"] for e in guest.events] == [
         "image.begin", "image.done", "container.started", "container.exited", "task.stopping", "task.stopped"]
 

@@ -2,7 +2,6 @@
 /*
  * A test program around images.h: one command on one store, the result as a line of JSON.
  *   images-tool [option...] STORE pull REF... | prepare REF | list | remove REF | prune | check REF
- *   images-tool STORE blank FILE
  * Several references are pulled at once. `check` reads each blob of a stored image again and
  * compares digests. Options: --ca FILE --insecure LIST --config FILE --max BYTES --parallel N
  * --missing --cancel-at BYTES (cancel the pull after so much progress) --prepared-max BYTES
@@ -198,10 +197,7 @@ static int run(int argc, char **argv, struct fg_error *err)
                 fg_images_prune(tool.images, on_pruned, NULL);
         else if (fg_streq(command, "remove") && argc == 2)
                 fg_images_remove(tool.images, argv[1], on_removed, NULL);
-        else if (fg_streq(command, "blank") && argc == 2) {
-                leave();
-                return fg_images_blank(argv[1], err);
-        } else if (fg_streq(command, "prepare") && argc == 2)
+        else if (fg_streq(command, "prepare") && argc == 2)
                 return fg_images_pull(tool.images, argv[1], tool.policy, on_progress, prepare, NULL,
                                       &tool.pull, err);
         else if (!fg_streq(command, "pull") || argc < 2)

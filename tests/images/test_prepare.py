@@ -35,12 +35,6 @@ def tool(store, *args, options=()):
     return json.loads(done.stdout)
 
 
-def test_the_image_of_nothing(tmp_path):
-    assert tool(tmp_path / "store", "blank", str(tmp_path / "blank")) == []
-    subprocess.run(["fsck.erofs", f"--extract={tmp_path}/tree", tmp_path / "blank"], check=True)
-    assert os.listdir(tmp_path / "tree") == [] and (tmp_path / "blank").stat().st_size == 4096
-
-
 def layout(directory, *layers):
     return "oci:" + ociimage.write_layout(str(directory), {"latest": ociimage.Image(list(layers))}) + ":latest"
 

@@ -133,9 +133,8 @@ class Guest:
         self.hook = None          # called with each received frame; may disconnect
         self.fault = None         # (digest, offset, data) -> data: what a blob.read is answered with
 
-    def __init__(self, directory, images, memory=256, cpus=1, disk=512, mac=None, blank=None):
-        """@mac: of a network card whose other end is self.nic; None: the guest has none
-        @blank: serial number of a SCSI disk with an empty file system; None: likewise"""
+    def __init__(self, directory, images, memory=256, cpus=1, disk=512, mac=None):
+        """@mac: of a network card whose other end is self.nic; None: the guest has none"""
         self.directory = pathlib.Path(directory)
         self.nic = ethernet.Ethernet(directory) if mac else None
         self.talk(images)
@@ -160,15 +159,8 @@ class Guest:
              "-drive", f"if=none,id=d,format=raw,cache=unsafe,file={self.scratch}",
              "-device", "virtio-blk-device,drive=d",
              *(["-netdev", self.nic.netdev("n"), "-device", f"virtio-net-device,netdev=n,mac={mac}"]
-               if mac else []), *(self.scsi(blank) if blank else [])],
+               if mac else [])],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console)
-
-    def scsi(self, serial):
-        (self.directory / "empty").mkdir()
-        subprocess.run(["mkfs.erofs", "--quiet", self.directory / "blank", self.directory / "empty"], check=True)
-        return ["-device", "virtio-scsi-device",
-                "-drive", f"if=none,id=b,format=raw,readonly=on,file={self.directory}/blank",
-                "-device", f"scsi-hd,drive=b,serial={serial}"]
 
     def __enter__(self):
         return self
@@ -234,10 +226,10 @@ class Guest:
         else:
             self.connect()
 
-    def rehearse(self, timeout=60, **members):
+    def rehearse(self, timeout=60):
         """As a guest in the pool does before it waits for a task. Return: what it says of it."""
         self.rehearsed = None
-        self.control(dict({"type": "rehearse"}, **members))
+        self.control({"type": "rehearse"})
         self.step_until(lambda: self.rehearsed, timeout)
         return self.rehearsed
 
