@@ -7,6 +7,7 @@
 #include "vmm/backend.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <utlist.h>
@@ -18,9 +19,7 @@
 #include "vmm/fake_process.h"
 #include "vmm/paths.h"
 
-#define CONSOLE_TAIL    4096
-#define SLOW_DISK_TRIES 1000
-#define SLOW_DISK_USEC  10000
+#define CONSOLE_TAIL 4096
 
 struct guest {
         struct fake *fake;
@@ -297,7 +296,7 @@ static int adopt_all(struct fake *fake, struct fg_error *err)
 
 /*
  * The guest that is a process has no use for disks: it asks for blobs. Where a test has put a file
- * "no-disks" beside the VMs, adding one fails, but not before the test has taken away "slow-disks".
+ * "no-disks" beside the VMs, adding one fails; a FIFO there is opened first, so the test says when.
  */
 static void attach_done(struct fg_job *job)
 {
@@ -308,10 +307,10 @@ static void attach_work(struct fg_job *job)
 {
         struct call *c = call_of(job);
         fg_autofree char *slow = fg_asprintf("%s/slow-disks", c->fake->vmm.run_dir);
+        fg_autoclose int gate = open(slow, O_RDONLY | O_CLOEXEC);
         fg_autofree char *none = fg_asprintf("%s/no-disks", c->fake->vmm.run_dir);
 
-        for (int i = 0; i < SLOW_DISK_TRIES && fg_exists(slow); i++)
-                (void)usleep(SLOW_DISK_USEC);
+        (void)gate;
         if (fg_exists(none))
                 (void)fg_fail(&c->err, FG_ERR_INTERNAL, "VM %s takes no disks", c->id);
 }

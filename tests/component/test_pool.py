@@ -327,14 +327,15 @@ def test_a_disk_that_does_not_come(fgd, task, killed):
     wait_for(lambda: fgd.call("GET", "/v1/images")["images"][0]["prepared"], "the image is prepared")
     no_disks, slow_disks = (pathlib.Path(fgd.directory) / "run" / mark for mark in ("no-disks", "slow-disks"))
     no_disks.touch()
-    slow_disks.touch()
+    os.mkfifo(slow_disks)
     running = fgd.run(task("print second", ";", "exit 4"))["fgrun"]["id"]
     wait_for(lambda: no_disks.stat().st_size, "the guest has its task, while its disk is on its way")
     if killed:
         fgd.kill()
-    slow_disks.unlink()
-    if killed:
+        slow_disks.unlink()
         fgd.start()
+    else:
+        slow_disks.write_bytes(b"")
     done = fgd.stopped({"fgrun": {"id": running}})
     assert way(done) == "warm" and done["containers"][0]["exitCode"] == 4
     assert killed or done["fgrun"]["images"][0]["pull"] == "guest"

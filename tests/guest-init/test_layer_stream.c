@@ -83,23 +83,31 @@ static void double_compression_is_refused(void **state)
         assert_non_null(strstr(f->err.msg, "more than once"));
 }
 
-static void wrong_digests_are_refused(void **state)
+/* Return: of the layer of build(), said to have these digests (NULL: its own). */
+static int run_as(struct fixture *f, const char *digest, const char *diff_id, bool verified)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf packed = { 0 };
-        struct fixture *f = *state;
         struct blob b;
 
+        fg_buf_clear(&f->tar);
         build(f);
         pack(&f->tar, "gzip", &packed);
         blob_init(&b, &packed, &f->tar);
-        b.src.digest = ZEROS;
-        assert_int_equal(run(f, &b), -1);
+        b.src.verified = verified;
+        b.src.digest = digest ? digest : b.src.digest;
+        b.src.diff_id = diff_id ? diff_id : b.src.diff_id;
+        return run(f, &b);
+}
+
+static void wrong_digests_are_refused(void **state)
+{
+        struct fixture *f = *state;
+
+        assert_int_equal(run_as(f, ZEROS, NULL, false), -1);
         assert_int_equal(f->err.code, FG_ERR_UPSTREAM);
         assert_true(fg_starts_with(f->err.msg, "layer sha256:000000000000: digest is sha256:"));
 
-        blob_init(&b, &packed, &f->tar);
-        b.src.diff_id = ZEROS;
-        assert_int_equal(run(f, &b), -1);
+        assert_int_equal(run_as(f, NULL, ZEROS, false), -1);
         assert_int_equal(f->err.code, FG_ERR_UPSTREAM);
         assert_non_null(strstr(f->err.msg, ": diff_id is sha256:"));
 }
@@ -107,21 +115,10 @@ static void wrong_digests_are_refused(void **state)
 /* Whoever verified the blob vouches for the compressed bytes alone. */
 static void a_verified_blob_is_still_held_against_its_diff_id(void **state)
 {
-        fg_cleanup(fg_buf_finish) struct fg_buf packed = { 0 };
         struct fixture *f = *state;
-        struct blob b;
 
-        build(f);
-        pack(&f->tar, "gzip", &packed);
-        blob_init(&b, &packed, &f->tar);
-        b.src.verified = true;
-        b.src.digest = ZEROS;
-        assert_int_equal(run(f, &b), 0);
-
-        blob_init(&b, &packed, &f->tar);
-        b.src.verified = true;
-        b.src.diff_id = ZEROS;
-        assert_int_equal(run(f, &b), -1);
+        assert_int_equal(run_as(f, ZEROS, NULL, true), 0);
+        assert_int_equal(run_as(f, NULL, ZEROS, true), -1);
         assert_int_equal(f->err.code, FG_ERR_UPSTREAM);
 }
 
