@@ -42,6 +42,7 @@ void fg_lv_submit_ends(struct fg_lv_vm *vm)
         while ((job = next)) {
                 next = job->next;
                 job->dead = vm->dead;
+                job->stopped = vm->stopped;
                 fg_lane_submit(vm->lv->lane, &job->job);
         }
 }
@@ -123,6 +124,15 @@ static void end_free(struct fg_libvirt *lv, struct fg_lv_end *end)
         free(end);
 }
 
+/* What libvirt wrote of its end while we removed everything. */
+static void forget_late(const struct fg_libvirt *lv, const char *id)
+{
+        struct fg_error ignored;
+
+        if (lv->root)
+                (void)fg_embed_forget(lv->root, id, &ignored);
+}
+
 void fg_lv_forget_ends(struct fg_libvirt *lv)
 {
         struct fg_lv_end *end, *next;
@@ -143,6 +153,8 @@ static void destroy_done(struct fg_job *base)
         if (vm && !job->failed) {
                 if (job->dead && !vm->stopped)
                         end_new(job->lv, job->id);
+                else if (job->dead && !job->stopped)
+                        forget_late(job->lv, job->id);
                 fg_lv_vm_free(job->lv, vm);
         }
         fg_lv_job_finish(job);
@@ -205,7 +217,6 @@ static bool was_over(struct fg_libvirt *lv, const char *id)
 {
         struct fg_lv_vm *vm = fg_lv_vm_find(lv, id);
         struct fg_lv_end *end;
-        struct fg_error ignored;
 
         HASH_FIND_STR(lv->ends, id, end);
         if (!end) {
@@ -214,9 +225,8 @@ static bool was_over(struct fg_libvirt *lv, const char *id)
                 return false;
         }
         end_free(lv, end);
-        /* What libvirt wrote of its end while we removed everything. */
-        if (!vm && lv->root)
-                (void)fg_embed_forget(lv->root, id, &ignored);
+        if (!vm)
+                forget_late(lv, id);
         return true;
 }
 

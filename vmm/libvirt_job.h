@@ -18,8 +18,9 @@ struct fg_lv_job {
         unsigned memory_mib;
         char *netns; /* where the VM's TAP is; NULL: none */
         char *xml;
-        int process; /* pidfd of the started QEMU, -1: unknown */
-        bool dead;   /* its QEMU is: libvirt is left to find that out */
+        int process;  /* pidfd of the started QEMU, -1: unknown */
+        bool dead;    /* its QEMU is: libvirt is left to find that out */
+        bool stopped; /* ... and has told so before */
         bool failed;
         bool rejected; /* failed before it began; the VM of this id is not this job's */
         struct fg_error err;
