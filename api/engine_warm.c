@@ -7,9 +7,10 @@
 #include "core/str.h"
 
 /*
- * A task that took over a warm guest: the VM runs, its scratch disk is in it, and its images, where
- * they are prepared, are added while it runs. The guest gets its task meanwhile, and begins with
- * all that needs no image. A disk that cannot be added is unpacked by the guest.
+ * A VM that runs without its images: a warm guest that a task took over, one that was restored, or
+ * one that booted while they were prepared. They are added as disks. A warm guest gets its task
+ * meanwhile, and begins with all that needs no image. An image whose disk cannot be added is
+ * unpacked by the guest.
  */
 
 /* Survives the run, as run_ref. */
