@@ -63,7 +63,7 @@ def test_forged_requests(tcp):
     truncated = [(n, v[:-1] if n == "Authorization" else v) for n, v in good]
     status, answer = send(tcp, "GET", "/v1/info", truncated)
     assert (status, answer["__type"]) == (400, "IncompleteSignatureException")
-    key.secretAccessKey = key.secretAccessKey[:-1] + "x"
+    key.secretAccessKey = key.secretAccessKey[::-1]
     assert signed(tcp, key, "GET", "/v1/info")[1]["__type"] == "InvalidSignatureException"
 
 
