@@ -121,7 +121,8 @@ static int open_images(struct fg_daemon *d, struct fg_error *err)
                                            .ca_file = d->config.ca_file,
                                            .insecure = d->config.insecure_registries,
                                            .platform = "linux/amd64",
-                                           .prepared_max = d->config.prepared_max_mib * MIB };
+                                           .prepared_max = d->config.prepared_max_mib * MIB,
+                                           .readers = fg_vmm_readers() };
 
         return fg_images_new(d->event, &config, &d->images, err);
 }

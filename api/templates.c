@@ -21,7 +21,7 @@
 #define HASH_AT    7  /* behind "sha256:" */
 #define UNFINISHED ".new"
 #define SEAL       "seal"
-#define SEAL_MAX   256
+#define SEAL_MAX   512
 
 enum state { MAKING, READY, GOING, BAD };
 
@@ -115,9 +115,8 @@ static int set_prefix(struct fg_templates *t, const char *key, struct fg_error *
 
 /*
  * QEMU maps the RAM privately, but some versions insist on being allowed to write to it. So one
- * that somebody has taken over could choose what the next guests are. No process but root's can
- * write to a file and leave the time of its last change as it was. The other two are root's alone;
- * a damaged one that QEMU does not notice would be no better.
+ * that somebody has taken over could choose what the next guests are. The other two are root's
+ * alone; a damaged one that QEMU does not notice would be no better.
  */
 static char *seal_of(const struct fg_templates *t, const char *name)
 {
@@ -126,13 +125,9 @@ static char *seal_of(const struct fg_templates *t, const char *name)
 
         for (enum fg_template_file file = 0; file < FG_ARRAY_SIZE(files); file++) {
                 fg_autofree char *path = fg_templates_path(t, name, file);
-                struct stat st;
+                char stamp[FG_STAMP_LEN + 1];
 
-                if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
-                        return NULL;
-                if (fg_buf_printf(&seal, &ignored, "%llu %lld.%09ld\n",
-                                  (unsigned long long)st.st_ino, (long long)st.st_ctim.tv_sec,
-                                  st.st_ctim.tv_nsec) < 0)
+                if (!fg_stamp(path, stamp) || fg_buf_printf(&seal, &ignored, "%s\n", stamp) < 0)
                         return NULL;
         }
         return fg_asprintf("%.*s", (int)seal.len, seal.data);

@@ -173,6 +173,19 @@ int fg_lock_file(const char *path, struct fg_error *err)
         return fg_take_fd(fd);
 }
 
+bool fg_stamp(const char *path, char ret[FG_STAMP_LEN + 1])
+{
+        struct stat st;
+
+        if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+                return false;
+        (void)snprintf(ret, FG_STAMP_LEN + 1, "%llu %llu %lld %lld.%09ld %lld.%09ld",
+                       (unsigned long long)st.st_dev, (unsigned long long)st.st_ino,
+                       (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                       (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+        return true;
+}
+
 bool fg_exists(const char *path)
 {
         return access(path, F_OK) == 0;

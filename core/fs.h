@@ -22,6 +22,13 @@ int fg_copy_sparse(const char *src, const char *dst, mode_t mode, struct fg_erro
 /** fg_lock_file() - open and flock(LOCK_EX|LOCK_NB). Return: fd, or -1: CONFLICT when held. */
 int fg_lock_file(const char *path, struct fg_error *err);
 bool fg_exists(const char *path);
+/*
+ * Which file it is, how large, and when it was changed last. No process but root's can write to a
+ * file and leave the time of its last change as it was. Compared as text.
+ */
+#define FG_STAMP_LEN 159
+/** fg_stamp() - of a regular file; links are not followed. Return: false when it is none. */
+bool fg_stamp(const char *path, char ret[FG_STAMP_LEN + 1]);
 /* With less room than this a file system counts as full. */
 #define FG_ROOM_MIN (16u << 20)
 /** fg_has_room() - can more be written where @path is? True when that cannot be known. */

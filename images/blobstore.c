@@ -185,8 +185,8 @@ int fg_blobstore_digest(int fd, char ret[FG_DIGEST_LEN + 1], struct fg_error *er
         return n < 0 ? fg_fail_errno(err, errno, "read") : 0;
 }
 
-int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path,
-                       char ret_digest[FG_DIGEST_LEN + 1], uint64_t *ret_size, struct fg_error *err)
+int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path, gid_t readers,
+                       struct fg_adopted *ret, struct fg_error *err)
 {
         fg_autoclose int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         fg_autofree char *blob = NULL;
@@ -196,14 +196,14 @@ int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path,
                 return fg_fail_errno(err, errno, "%s", path);
         if (!S_ISREG(st.st_mode))
                 return fg_fail(err, FG_ERR_INVALID, "%s is not a file", path);
-        if (fchown(fd, geteuid(), getegid()) < 0 || fchmod(fd, 0440) < 0 || fsync(fd) < 0)
+        if (fchown(fd, geteuid(), readers) < 0 || fchmod(fd, 0440) < 0 || fsync(fd) < 0)
                 return fg_fail_errno(err, errno, "%s", path);
-        if (fg_blobstore_digest(fd, ret_digest, err) < 0)
+        if (fg_blobstore_digest(fd, ret->digest, err) < 0)
                 return fg_wrap(err, "%s", path);
-        blob = fg_blobstore_blob_path(store, ret_digest);
-        if (rename(path, blob) < 0)
+        blob = fg_blobstore_blob_path(store, ret->digest);
+        if (rename(path, blob) < 0 || !fg_stamp(blob, ret->stamp))
                 return fg_fail_errno(err, errno, "%s", blob);
-        *ret_size = (uint64_t)st.st_size;
+        ret->size = (uint64_t)st.st_size;
         return fg_fsync_dir(store->blobs, err);
 }
 

@@ -7,6 +7,7 @@
 #include "core/cleanup.h"
 #include "core/digest.h"
 #include "core/error.h"
+#include "core/fs.h"
 
 /*
  * Files of the store:
@@ -34,13 +35,18 @@ int fg_blobstore_blob(const struct fg_blobstore *store, const char *digest, uint
 /** fg_blobstore_put() - a small blob at once; its digest is checked. Replacing one is harmless. */
 int fg_blobstore_put(const struct fg_blobstore *store, const char *digest, const void *data,
                      size_t len, struct fg_error *err);
+/* A blob that was made here, and its stamp when its content was known. */
+struct fg_adopted {
+        char digest[FG_DIGEST_LEN + 1];
+        char stamp[FG_STAMP_LEN + 1];
+        uint64_t size;
+};
 /**
  * fg_blobstore_adopt() - make a file on the same file system a blob, under the digest it has
- * It becomes read-only and the daemon's own, whoever wrote it. Blocks.
+ * It becomes read-only and the daemon's own, whoever wrote it; @readers may read it. Blocks.
  */
-int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path,
-                       char ret_digest[FG_DIGEST_LEN + 1], uint64_t *ret_size,
-                       struct fg_error *err);
+int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path, gid_t readers,
+                       struct fg_adopted *ret, struct fg_error *err);
 /** fg_blobstore_digest() - of an open file, from its first byte on. Blocks. */
 int fg_blobstore_digest(int fd, char ret[FG_DIGEST_LEN + 1], struct fg_error *err);
 /** fg_blobstore_trash() - take a blob out of sight: one rename, quick. A missing one is success. */

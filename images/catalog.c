@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/str.h"
+#include "images/blobstore.h"
 
 void fg_stored_free(struct fg_stored *image)
 {
@@ -99,13 +100,15 @@ void fg_catalog_drop(struct fg_catalog *c, struct fg_stored *take_image)
         fg_stored_free(take_image);
 }
 
-void fg_catalog_prepare(struct fg_catalog *c, struct fg_stored *image, const char *digest,
-                        uint64_t size)
+void fg_catalog_prepare(struct fg_catalog *c, struct fg_stored *image,
+                        const struct fg_adopted *blob)
 {
-        (void)snprintf(image->prepared, sizeof(image->prepared), "%s", digest);
-        image->prepared_checked = digest[0] != '\0';
-        if (digest[0])
-                fg_catalog_add_blob(c, digest, size);
+        image->prepared[0] = image->stamp[0] = '\0';
+        if (!blob)
+                return;
+        memcpy(image->prepared, blob->digest, sizeof(image->prepared));
+        memcpy(image->stamp, blob->stamp, sizeof(image->stamp));
+        fg_catalog_add_blob(c, blob->digest, blob->size);
 }
 
 struct fg_stored *fg_catalog_image(const struct fg_catalog *c, const char *manifest)

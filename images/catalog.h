@@ -7,6 +7,7 @@
 
 #include "core/cleanup.h"
 #include "core/digest.h"
+#include "core/fs.h"
 #include "core/table.h"
 
 /*
@@ -20,6 +21,8 @@ struct fg_blob {
         UT_hash_handle hh;
 };
 
+struct fg_adopted;
+
 struct fg_stored {
         char manifest[FG_DIGEST_LEN + 1];
         char config[FG_DIGEST_LEN + 1];
@@ -28,7 +31,7 @@ struct fg_stored {
         uint64_t pulled_ns, used_ns;
         unsigned pins;
         char prepared[FG_DIGEST_LEN + 1]; /* blob of its EROFS, "": none */
-        bool prepared_checked;            /* that blob was verified, or made, in this life */
+        char stamp[FG_STAMP_LEN + 1];     /* of that blob when its content was known, "": never */
         char *unprepared_why;             /* it cannot be prepared; NULL: nobody knows */
         char (*blobs)[FG_DIGEST_LEN + 1]; /* manifest, config, layers; each once */
         size_t n_blobs;
@@ -63,9 +66,9 @@ void fg_catalog_drop_blob(struct fg_catalog *c, struct fg_blob *take_blob);
 struct fg_stored *fg_catalog_add(struct fg_catalog *c, struct fg_stored *take_image);
 /** fg_catalog_drop() - an image and the names that point at it. */
 void fg_catalog_drop(struct fg_catalog *c, struct fg_stored *take_image);
-/** fg_catalog_prepare() - the blob of an image's EROFS; "" takes it back. */
-void fg_catalog_prepare(struct fg_catalog *c, struct fg_stored *image, const char *digest,
-                        uint64_t size);
+/** fg_catalog_prepare() - the blob of an image's EROFS; NULL takes it back. */
+void fg_catalog_prepare(struct fg_catalog *c, struct fg_stored *image,
+                        const struct fg_adopted *blob);
 struct fg_stored *fg_catalog_image(const struct fg_catalog *c, const char *manifest);
 /** fg_catalog_complete() - are all blobs of @image there? */
 bool fg_catalog_complete(const struct fg_catalog *c, const struct fg_stored *image);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "core/cleanup.h"
@@ -27,6 +28,7 @@ struct fg_images_config {
                                       loopback registries are always tried with TLS first */
         const char *platform;      /* "linux/amd64" */
         uint64_t prepared_max;     /* bytes of an unpacked image that is still prepared */
+        gid_t readers;             /* group that may read prepared images */
 };
 
 int fg_images_new(sd_event *event, const struct fg_images_config *config, struct fg_images **ret,
@@ -116,8 +118,8 @@ const struct fg_image *fg_images_known(struct fg_images *images, const char *ref
  */
 typedef void (*fg_prepared_fn)(void *userdata, const char *path, const struct fg_error *err);
 
-/** fg_images_prepared() - path of the EROFS if there is one that was verified in this life of the
- * daemon; the caller frees it. */
+/** fg_images_prepared() - path of the EROFS if there is one that nobody has changed since its
+ * content was known; the caller frees it. Ask it before each use: it costs microseconds. */
 char *fg_images_prepared(struct fg_images *images, const char *manifest);
 /**
  * fg_images_prepare_ahead() - begin to make the EROFS of what is being pulled
@@ -126,7 +128,7 @@ char *fg_images_prepared(struct fg_images *images, const char *manifest);
  */
 void fg_images_prepare_ahead(struct fg_images *images, struct fg_pull *pull);
 /**
- * fg_images_prepare() - verify the EROFS of a stored image, or make it
+ * fg_images_prepare() - verify the EROFS of a stored image if it was changed, or make it
  * @done: may be NULL; its @err: INVALID (this image cannot be prepared, says why), others may go
  *        better another time. Pin the image, or it may be gone by then.
  * Return: 0, or -1: NOT_FOUND

@@ -5,6 +5,7 @@
 
 #include "core/db.h"
 #include "core/str.h"
+#include "images/blobstore.h"
 #include "images/prepare.h"
 
 static const char *const migrations[] = {
@@ -21,6 +22,7 @@ static const char *const migrations[] = {
         "ALTER TABLE images ADD COLUMN prepared TEXT;" /* digest of a blob, "" when impossible */
         "ALTER TABLE images ADD COLUMN prepared_version INTEGER;"
         "ALTER TABLE images ADD COLUMN unprepared_why TEXT;",
+        "ALTER TABLE images ADD COLUMN prepared_stamp TEXT;", /* fg_stamp() of that blob */
         NULL,
 };
 
@@ -60,9 +62,10 @@ static void load_prepared(sqlite3_stmt *stmt, const struct fg_catalog *c, struct
 
         if (!sqlite3_column_int(stmt, 8))
                 return;
-        if (digest && fg_catalog_has_blob(c, digest))
+        if (digest && fg_catalog_has_blob(c, digest)) {
                 (void)snprintf(image->prepared, sizeof(image->prepared), "%s", digest);
-        else if (why && why[0])
+                (void)snprintf(image->stamp, sizeof(image->stamp), "%s", fg_db_text(stmt, 9));
+        } else if (why && why[0])
                 image->unprepared_why = fg_strdup(why);
 }
 
@@ -73,7 +76,7 @@ static int load_images(sqlite3 *db, struct fg_catalog *c, struct fg_error *err)
 
         if (fg_db_prepare(db, &stmt, err,
                           "SELECT manifest, config, size, layers, pulled_ns, used_ns, prepared,"
-                          " unprepared_why, prepared_version = ? FROM images",
+                          " unprepared_why, prepared_version = ?, prepared_stamp FROM images",
                           "i", (int64_t)FG_PREPARE_VERSION) < 0)
                 return -1;
         while ((r = fg_db_step(stmt, err)) > 0) {
@@ -146,13 +149,14 @@ int fg_index_put(sqlite3 *db, const char *reference, const struct fg_stored *ima
         return 0;
 }
 
-int fg_index_prepared(sqlite3 *db, const char *manifest, const char *digest, const char *why,
-                      struct fg_error *err)
+int fg_index_prepared(sqlite3 *db, const char *manifest, const struct fg_adopted *blob,
+                      const char *why, struct fg_error *err)
 {
         return fg_db_run(db, err,
-                         "UPDATE images SET prepared = ?, unprepared_why = ?, prepared_version = ?"
-                         " WHERE manifest = ?",
-                         "ssis", digest, why, (int64_t)FG_PREPARE_VERSION, manifest) < 0
+                         "UPDATE images SET prepared = ?, prepared_stamp = ?, unprepared_why = ?,"
+                         " prepared_version = ? WHERE manifest = ?",
+                         "sssis", blob->digest, blob->stamp, why, (int64_t)FG_PREPARE_VERSION,
+                         manifest) < 0
                        ? -1
                        : 0;
 }

@@ -16,8 +16,8 @@ int fg_index_load(sqlite3 *db, struct fg_catalog *c, struct fg_error *err);
 int fg_index_put(sqlite3 *db, const char *reference, const struct fg_stored *image,
                  struct fg_error *err);
 /** fg_index_prepared() - what the image's preparation came to: a blob, or why there is none. */
-int fg_index_prepared(sqlite3 *db, const char *manifest, const char *digest, const char *why,
-                      struct fg_error *err);
+int fg_index_prepared(sqlite3 *db, const char *manifest, const struct fg_adopted *blob,
+                      const char *why, struct fg_error *err);
 int fg_index_touch(sqlite3 *db, const char *manifest, uint64_t used_ns, struct fg_error *err);
 int fg_index_unname(sqlite3 *db, const char *reference, struct fg_error *err);
 /** fg_index_drop() - an image with its names and blob list. */

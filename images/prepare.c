@@ -70,7 +70,7 @@ static int feed_all(const struct fg_blobstore *store, const struct fg_stored *im
 }
 
 int fg_prepare_make(const struct fg_prepare_config *config, const struct fg_stored *image, int feed,
-                    char ret_digest[FG_DIGEST_LEN + 1], uint64_t *ret_size, struct fg_error *err)
+                    struct fg_adopted *ret, struct fg_error *err)
 {
         fg_cleanup(remove_scratch) char *scratch = fg_blobstore_scratch(config->store, err);
         fg_autofree char *work = NULL, *result = NULL;
@@ -84,22 +84,36 @@ int fg_prepare_make(const struct fg_prepare_config *config, const struct fg_stor
         if (feed < 0)
                 feed = own = feed_all(config->store, image, err);
         if (feed < 0 || work_fd < 0 || run(config, image->manifest, feed, work_fd, err) < 0 ||
-            fg_blobstore_adopt(config->store, result, ret_digest, ret_size, err) < 0)
+            fg_blobstore_adopt(config->store, result, config->readers, ret, err) < 0)
                 return fg_wrap(err, "prepare %s", image->manifest);
         return 0;
 }
 
-int fg_prepare_verify(const struct fg_prepare_config *config, const char *digest,
-                      struct fg_error *err)
+/* One of an earlier version belongs to the readers only once a VM has had it. */
+static int give(int fd, gid_t readers, struct fg_error *err)
 {
-        char found[FG_DIGEST_LEN + 1];
-        uint64_t size;
-        fg_autoclose int fd = fg_blobstore_blob(config->store, digest, &size, err);
+        struct stat st;
 
-        if (fd < 0 || fg_blobstore_digest(fd, found, err) < 0)
+        if (fstat(fd, &st) < 0 || (st.st_gid != readers && fchown(fd, (uid_t)-1, readers) < 0))
+                return fg_fail_errno(err, errno, "give it to its readers");
+        return 0;
+}
+
+int fg_prepare_verify(const struct fg_prepare_config *config, const char *digest,
+                      struct fg_adopted *ret, struct fg_error *err)
+{
+        fg_autofree char *path = fg_blobstore_blob_path(config->store, digest);
+        fg_autoclose int fd = fg_blobstore_blob(config->store, digest, &ret->size, err);
+
+        /* The stamp first: what is written while it is read is seen the next time. */
+        if (fd < 0 || give(fd, config->readers, err) < 0)
                 return -1;
-        if (!fg_streq(found, digest))
+        if (!fg_stamp(path, ret->stamp))
+                return fg_fail(err, FG_ERR_NOT_FOUND, "%s is not a file", path);
+        if (fg_blobstore_digest(fd, ret->digest, err) < 0)
+                return -1;
+        if (!fg_streq(ret->digest, digest))
                 return fg_fail(err, FG_ERR_UPSTREAM, "the prepared image %s is damaged: %s", digest,
-                               found);
+                               ret->digest);
         return 0;
 }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/digest.h"
 #include "core/error.h"
 
+struct fg_adopted;
 struct fg_blobstore;
 struct fg_stored;
 
@@ -22,6 +24,7 @@ struct fg_prepare_config {
         const struct fg_blobstore *store;
         char *program;      /* path of fg-prepare */
         uint64_t max_bytes; /* of an unpacked image, and of the result */
+        gid_t readers;      /* group of whoever reads results beside us */
         int cancel;         /* becomes readable when the store closes */
 };
 
@@ -32,7 +35,8 @@ struct fg_prepare_config {
  *         may go better the next time
  */
 int fg_prepare_make(const struct fg_prepare_config *config, const struct fg_stored *image, int feed,
-                    char ret_digest[FG_DIGEST_LEN + 1], uint64_t *ret_size, struct fg_error *err);
-/** fg_prepare_verify() - is the blob still what it was made as? -1: UPSTREAM, NOT_FOUND. */
+                    struct fg_adopted *ret, struct fg_error *err);
+/** fg_prepare_verify() - is the blob still what it was made as? Reads all of it. -1: UPSTREAM,
+ * NOT_FOUND. */
 int fg_prepare_verify(const struct fg_prepare_config *config, const char *digest,
-                      struct fg_error *err);
+                      struct fg_adopted *ret, struct fg_error *err);

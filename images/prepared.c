@@ -25,8 +25,7 @@ struct fg_preparation {
         struct fg_images *images;
         struct fg_stored *image; /* a copy, for the lanes */
         struct waiter *waiters;
-        char digest[FG_DIGEST_LEN + 1]; /* of the result */
-        uint64_t size;
+        struct fg_adopted blob; /* the result */
         int in, feed;        /* ahead of its last blobs: where they come from and go to; else -1 */
         bool *fed;           /* which of image->blobs went there */
         struct fg_error err; /* code 0: there is a result */
@@ -38,11 +37,23 @@ static char *path_of(const struct fg_images *images, const struct fg_stored *ima
         return fg_blobstore_blob_path(images->store, image->prepared);
 }
 
+/* What is not as it was when its content was known is digested again before anybody has it. */
+static bool intact(const struct fg_images *images, const struct fg_stored *image)
+{
+        char now[FG_STAMP_LEN + 1];
+        fg_autofree char *path = NULL;
+
+        if (!image->prepared[0] || !image->stamp[0])
+                return false;
+        path = path_of(images, image);
+        return fg_stamp(path, now) && fg_streq(now, image->stamp);
+}
+
 char *fg_images_prepared(struct fg_images *images, const char *manifest)
 {
         const struct fg_stored *image = fg_catalog_image(&images->catalog, manifest);
 
-        return image && image->prepared_checked ? path_of(images, image) : NULL;
+        return image && intact(images, image) ? path_of(images, image) : NULL;
 }
 
 const struct fg_image *fg_images_known(struct fg_images *images, const char *reference,
@@ -97,13 +108,21 @@ static void record_work(struct fg_job *job)
         struct fg_preparation *p = FG_CONTAINER_OF(job, struct fg_preparation, job);
         struct fg_error ignored; /* a result that is not written down is made again */
 
-        (void)fg_index_prepared(p->images->db, p->image->manifest, p->digest,
+        if (p->err.code)
+                p->blob = (struct fg_adopted){ 0 };
+        (void)fg_index_prepared(p->images->db, p->image->manifest, &p->blob,
                                 p->err.code ? p->err.msg : "", &ignored);
 }
 
 static void record_done(struct fg_job *job)
 {
         finish(FG_CONTAINER_OF(job, struct fg_preparation, job));
+}
+
+static void record(struct fg_preparation *p)
+{
+        p->job = (struct fg_job){ .work = record_work, .done = record_done };
+        fg_lane_submit(p->images->index, &p->job);
 }
 
 static void make(struct fg_preparation *p);
@@ -131,22 +150,21 @@ static void made(struct fg_preparation *p)
         if (again(p))
                 return;
         if (!image && !p->err.code)
-                (void)fg_blobstore_trash(images->store, p->digest, &ignored);
+                (void)fg_blobstore_trash(images->store, p->blob.digest, &ignored);
         if (!image || images->closing || (p->err.code && p->err.code != FG_ERR_INVALID)) {
                 finish(p);
                 return;
         }
-        if (!p->err.code && fg_gc_make_room(images, p->size, &p->err) < 0) {
-                (void)fg_blobstore_trash(images->store, p->digest, &ignored);
+        if (!p->err.code && fg_gc_make_room(images, p->blob.size, &p->err) < 0) {
+                (void)fg_blobstore_trash(images->store, p->blob.digest, &ignored);
                 finish(p);
                 return;
         }
         if (p->err.code)
                 image->unprepared_why = fg_strdup(p->err.msg);
         else
-                fg_catalog_prepare(&images->catalog, image, p->digest, p->size);
-        p->job = (struct fg_job){ .work = record_work, .done = record_done };
-        fg_lane_submit(images->index, &p->job);
+                fg_catalog_prepare(&images->catalog, image, &p->blob);
+        record(p);
 }
 
 /* ---- the work ---- */
@@ -155,7 +173,7 @@ static void make_work(struct fg_job *job)
 {
         struct fg_preparation *p = FG_CONTAINER_OF(job, struct fg_preparation, job);
 
-        (void)fg_prepare_make(&p->images->preparing, p->image, p->in, p->digest, &p->size, &p->err);
+        (void)fg_prepare_make(&p->images->preparing, p->image, p->in, &p->blob, &p->err);
 }
 
 static void make_done(struct fg_job *job)
@@ -173,7 +191,7 @@ static void verify_work(struct fg_job *job)
 {
         struct fg_preparation *p = FG_CONTAINER_OF(job, struct fg_preparation, job);
 
-        (void)fg_prepare_verify(&p->images->preparing, p->image->prepared, &p->err);
+        (void)fg_prepare_verify(&p->images->preparing, p->image->prepared, &p->blob, &p->err);
 }
 
 static void verify_done(struct fg_job *job)
@@ -183,19 +201,23 @@ static void verify_done(struct fg_job *job)
         struct fg_stored *image = fg_catalog_image(&images->catalog, p->image->manifest);
 
         if (p->err.code && image && !images->closing) {
-                fg_log_debug("%s; it is made anew", p->err.msg);
-                fg_catalog_prepare(&images->catalog, image, "", 0);
+                fg_log_warn("%s; it is made anew", p->err.msg);
+                fg_catalog_prepare(&images->catalog, image, NULL);
                 fg_gc_collect(images);
                 p->err = (struct fg_error)FG_ERROR_INIT;
                 make(p);
                 return;
         }
-        if (image)
-                image->prepared_checked = !p->err.code;
-        finish(p);
+        if (!image || p->err.code) {
+                finish(p);
+                return;
+        }
+        fg_catalog_prepare(&images->catalog, image, &p->blob);
+        record(p);
 }
 
-static void refuse_done(struct fg_job *job)
+/* It is known already: there is one, or there can be none. */
+static void known_done(struct fg_job *job)
 {
         finish(FG_CONTAINER_OF(job, struct fg_preparation, job));
 }
@@ -224,12 +246,15 @@ static struct fg_preparation *begin(struct fg_images *images, const struct fg_st
 {
         struct fg_preparation *p = preparation_new(images, image);
 
-        if (image->prepared[0]) {
+        if (intact(images, image)) {
+                p->job = (struct fg_job){ .done = known_done };
+                fg_lane_post(images->preparers, &p->job);
+        } else if (image->prepared[0]) {
                 p->job = (struct fg_job){ .work = verify_work, .done = verify_done };
                 fg_lane_submit(images->preparers, &p->job);
         } else if (image->unprepared_why) {
                 fg_fail(&p->err, FG_ERR_INVALID, "%s", image->unprepared_why);
-                p->job = (struct fg_job){ .done = refuse_done };
+                p->job = (struct fg_job){ .done = known_done };
                 fg_lane_post(images->preparers, &p->job);
         } else {
                 make(p);

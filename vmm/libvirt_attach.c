@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/str.h"
@@ -20,12 +21,15 @@ struct attach_job {
 int fg_lv_show_disk(const struct fg_libvirt *lv, const char *path, struct fg_error *err)
 {
         const struct fg_qemu_user *user = &lv->user;
+        struct stat st;
 
         if (!user->separate)
                 return 0;
         if (fg_qemu_user_reaches(user, path, err) < 0)
                 return -1;
-        if (lchown(path, (uid_t)-1, user->gid) < 0)
+        /* Not again: that would count as a change of the file. */
+        if (lstat(path, &st) < 0 ||
+            (st.st_gid != user->gid && lchown(path, (uid_t)-1, user->gid) < 0))
                 return fg_fail_errno(err, errno, "show %s to QEMU", path);
         return 0;
 }

@@ -7,6 +7,7 @@
 #include "core/fs.h"
 #include "core/str.h"
 #include "vmm/backend.h"
+#include "vmm/qemu_user.h"
 
 #define CGROUPS "/sys/fs/cgroup"
 
@@ -89,6 +90,14 @@ void fg_vmm_free(struct fg_vmm *vmm)
 const struct fg_vmm_info *fg_vmm_info(const struct fg_vmm *vmm)
 {
         return &vmm->info;
+}
+
+gid_t fg_vmm_readers(void)
+{
+        struct fg_error ignored; /* fg_vmm_new() says it */
+        struct fg_qemu_user user;
+
+        return fg_qemu_user_get(&user, &ignored) < 0 ? getegid() : user.gid;
 }
 
 void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "core/cleanup.h"
@@ -123,6 +124,9 @@ int fg_vmm_pods(const struct fg_vmm *vmm, struct fg_error *err);
 bool fg_vmm_pods_split(void);
 FG_DEFINE_CLEANUP(struct fg_vmm *, fg_vmm_free)
 const struct fg_vmm_info *fg_vmm_info(const struct fg_vmm *vmm);
+/** fg_vmm_readers() - the group that disks of VMs are given to; those that have it stay untouched.
+ */
+gid_t fg_vmm_readers(void);
 
 /** fg_vmm_start() - define and boot; done() when libvirt has started the guest. */
 void fg_vmm_start(struct fg_vmm *vmm, const struct fg_vm_spec *spec, fg_vmm_done_fn done,

@@ -53,8 +53,16 @@ def test_the_same_container_either_way(image):
         wait_for(lambda: prepared(lab, reference), "the image is prepared", 60)
         way, second = run(lab, reference, LOOK)
         assert (way, second) == ("prepared", first)
+        blobs = pathlib.Path(lab.fgd.settings["cache-dir"], "images/blobs/sha256")
+        disk = next(path for path in blobs.iterdir() if path.stat().st_mode & 0o777 == 0o440)
+        changed = disk.stat().st_ctime_ns
         # and a third time: nobody wrote into what all share
         assert run(lab, reference, LOOK) == ("prepared", first)
+        assert disk.stat().st_ctime_ns == changed  # it need not be read again
+        with open(disk, "r+b") as file:
+            file.write(bytes(4096))
+        assert run(lab, reference, LOOK) == ("prepared", first)
+        assert not disk.exists()  # another was made
 
 
 def test_a_large_image_is_prepared_first(image):

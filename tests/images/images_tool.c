@@ -8,6 +8,7 @@
  */
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/json.h"
@@ -256,7 +257,9 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
 
 int main(int argc, char **argv)
 {
-        struct fg_images_config config = { .platform = "linux/amd64", .prepared_max = 1u << 30 };
+        struct fg_images_config config = { .platform = "linux/amd64",
+                                           .prepared_max = 1u << 30,
+                                           .readers = getegid() };
         struct fg_error err = FG_ERROR_INIT;
 
         parse_options(argc, argv, &config);

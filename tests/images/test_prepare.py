@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -121,6 +122,63 @@ def test_made_once_and_gone_with_the_image(tmp_path):
     assert made.st_mode & 0o777 == 0o440
     tool(store, "remove", reference)
     assert not os.path.exists(path)
+
+
+def stamp_of(path):
+    st = os.stat(path)
+    times = [f"{ns // 10**9}.{ns % 10**9:09}" for ns in (st.st_mtime_ns, st.st_ctime_ns)]
+    return " ".join(map(str, (st.st_dev, st.st_ino, st.st_size, *times)))
+
+
+@contextlib.contextmanager
+def index(store):
+    with contextlib.closing(sqlite3.connect(store / "images.db")) as db, db:
+        yield db
+
+
+def kept_stamp(store):
+    with index(store) as db:
+        return db.execute("SELECT prepared_stamp FROM images").fetchone()[0]
+
+
+def test_an_unchanged_one_is_not_read(tmp_path):
+    """Whoever could change a file and what we know of its last change would fool us: so do we, to see it."""
+    store = tmp_path / "store"
+    reference = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1" * 100_000}))
+    path = prepared(store, reference)
+    assert kept_stamp(store) == stamp_of(path)
+    with open(path, "r+b") as file:
+        file.write(b"damage")
+    with index(store) as db:
+        db.execute("UPDATE images SET prepared_stamp = ?", [stamp_of(path)])
+    assert prepared(store, reference) == path
+    with open(path, "rb") as file:
+        assert file.read(6) == b"damage"
+
+
+def test_a_touched_one_is_read_once(tmp_path):
+    store = tmp_path / "store"
+    reference = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1" * 100_000}))
+    path = prepared(store, reference)
+    made = os.stat(path)
+    for touch in (lambda: os.utime(path), lambda: os.chown(path, -1, 65534)):
+        touch()
+        assert kept_stamp(store) != stamp_of(path)
+        assert prepared(store, reference) == path and os.stat(path).st_ino == made.st_ino
+        assert kept_stamp(store) == stamp_of(path)
+    assert os.stat(path).st_gid == made.st_gid  # or the first VM that gets it would be a change again
+
+
+def test_one_of_a_version_without_stamps(tmp_path):
+    store = tmp_path / "store"
+    reference = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1" * 100_000}))
+    path = prepared(store, reference)
+    made = os.stat(path)
+    with index(store) as db:
+        db.execute("ALTER TABLE images DROP COLUMN prepared_stamp")
+        db.execute("PRAGMA user_version = 2")
+    assert prepared(store, reference) == path and os.stat(path).st_ino == made.st_ino
+    assert kept_stamp(store) == stamp_of(path)
 
 
 def test_a_damaged_one_is_made_anew(tmp_path):
