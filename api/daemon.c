@@ -122,6 +122,7 @@ static int open_images(struct fg_daemon *d, struct fg_error *err)
                                            .insecure = d->config.insecure_registries,
                                            .platform = "linux/amd64",
                                            .prepared_max = d->config.prepared_max_mib * MIB,
+                                           .prepare = FG_PREPARE_LIMITS_DEFAULT,
                                            .readers = fg_vmm_readers() };
 
         return fg_images_new(d->event, &config, &d->images, err);

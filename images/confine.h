@@ -22,5 +22,6 @@
 
 /** fg_confine_limit() - soft and hard limit of a resource, see setrlimit(2) */
 int fg_confine_limit(int resource, uint64_t value, struct fg_error *err);
-/** fg_confine_calls() - any other system call ends the process; nothing in a sanitized build */
+/** fg_confine_calls() - any other system call ends the process; nothing in a sanitized build. With
+ * fallocate(2) a process may only punch holes, or it could fill a disk before anybody sees it. */
 int fg_confine_calls(const int *calls, size_t n, struct fg_error *err);

@@ -85,6 +85,7 @@ int fg_images_new(sd_event *event, const struct fg_images_config *config, struct
         images->source.archive_program = fg_archive_program();
         images->preparing.program = fg_helper_path("fg-prepare", "FG_PREPARE");
         images->preparing.max_bytes = config->prepared_max;
+        images->preparing.limits = config->prepare;
         images->preparing.readers = config->readers;
         images->preparing.cancel = eventfd(0, EFD_CLOEXEC);
         if (images->preparing.cancel < 0)

@@ -18,6 +18,16 @@
 struct fg_images;
 struct fg_pull;
 
+/* What the child that prepares an image may take, beside bytes of the disk. */
+struct fg_prepare_limits {
+        unsigned seconds;     /* from its start to its end */
+        unsigned cpu_seconds; /* of each of its processes */
+        uint64_t memory;      /* of each of its processes, bytes of address space */
+};
+#define FG_PREPARE_LIMITS_DEFAULT                                                                  \
+        ((struct fg_prepare_limits){                                                               \
+                .seconds = 1800, .cpu_seconds = 1800, .memory = UINT64_C(2) << 30 })
+
 struct fg_images_config {
         const char *dir;           /* the store: blobs/sha256/…, images.db, tmp/ */
         uint64_t max_bytes;        /* least recently used images go beyond this; 0: no cap */
@@ -28,7 +38,8 @@ struct fg_images_config {
                                       loopback registries are always tried with TLS first */
         const char *platform;      /* "linux/amd64" */
         uint64_t prepared_max;     /* bytes of an unpacked image that is still prepared */
-        gid_t readers;             /* group that may read prepared images */
+        struct fg_prepare_limits prepare;
+        gid_t readers; /* group that may read prepared images */
 };
 
 int fg_images_new(sd_event *event, const struct fg_images_config *config, struct fg_images **ret,

@@ -17,8 +17,6 @@
 #include "images/helper.h"
 #include "images/paths.h"
 
-#define SECONDS_MAX 1800
-
 static void remove_scratch(char **path)
 {
         struct fg_error ignored;
@@ -40,14 +38,17 @@ static int make_dir(const char *path, struct fg_error *err)
 static int run(const struct fg_prepare_config *config, const char *manifest, int feed, int work,
                struct fg_error *err)
 {
-        fg_autofree char *max = fg_asprintf("%" PRIu64, config->max_bytes);
-        const char *const argv[] = { "fg-prepare", manifest, max, NULL };
+        const struct fg_prepare_limits *limits = &config->limits;
+        fg_autofree char *bytes = fg_asprintf("%" PRIu64, config->max_bytes);
+        fg_autofree char *memory = fg_asprintf("%" PRIu64, limits->memory);
+        fg_autofree char *cpu = fg_asprintf("%u", limits->cpu_seconds);
+        const char *const argv[] = { "fg-prepare", manifest, bytes, memory, cpu, NULL };
 
         return fg_helper_run(&(struct fg_helper){ .program = config->program,
                                                   .argv = argv,
                                                   .in = feed,
                                                   .out = work,
-                                                  .seconds = SECONDS_MAX,
+                                                  .seconds = limits->seconds,
                                                   .cancel = config->cancel },
                              err);
 }

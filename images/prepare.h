@@ -6,6 +6,7 @@
 
 #include "core/digest.h"
 #include "core/error.h"
+#include "images/images.h"
 
 struct fg_adopted;
 struct fg_blobstore;
@@ -24,8 +25,9 @@ struct fg_prepare_config {
         const struct fg_blobstore *store;
         char *program;      /* path of fg-prepare */
         uint64_t max_bytes; /* of an unpacked image, and of the result */
-        gid_t readers;      /* group of whoever reads results beside us */
-        int cancel;         /* becomes readable when the store closes */
+        struct fg_prepare_limits limits;
+        gid_t readers; /* group of whoever reads results beside us */
+        int cancel;    /* becomes readable when the store closes */
 };
 
 /**

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * fg-prepare MANIFEST MAX-BYTES: makes one read-only EROFS of an image, run by fgd.
- *   stdin   a directory with the image's blobs by the hexadecimal part of their digests
+ * fg-prepare MANIFEST MAX-BYTES MAX-MEMORY CPU-SECONDS: makes one read-only EROFS of an image, run
+ * by fgd. stdin   a directory with the image's blobs by the hexadecimal part of their digests
  *   stdout  an empty directory to work in; the result is FG_PREPARE_RESULT in it
  *   stderr  one line about what went wrong
  * Layers are unpacked by the code that guests use, then mkfs.erofs reads the tree; both in a
@@ -30,10 +30,12 @@
 #include "images/prepare.h"
 #include "images/prepare_sandbox.h"
 
-#define MEMORY_MAX  (UINT64_C(2) << 30)
-#define CPU_SECONDS 1800
-#define TREE        FG_SANDBOX_WORK "/tree"
-#define RESULT      FG_SANDBOX_WORK "/" FG_PREPARE_RESULT
+#define TREE   FG_SANDBOX_WORK "/tree"
+#define RESULT FG_SANDBOX_WORK "/" FG_PREPARE_RESULT
+/* Of the disk: the tree, the result, and the layers that come meanwhile may each be as large as the
+   image may be; and what small files take in whole blocks. */
+#define ROOM_FACTOR 3
+#define ROOM_MORE   (UINT64_C(1) << 30)
 
 static const unsigned long unpack_caps = FG_CAP(CAP_CHOWN) | FG_CAP(CAP_FOWNER) |
                                          FG_CAP(CAP_FSETID) | FG_CAP(CAP_DAC_OVERRIDE) |
@@ -185,13 +187,9 @@ static int prepare(void *data)
 
 /* ---- outside ---- */
 
-static int limit_all(const struct prepare *p, struct fg_error *err)
+static int limit_self(struct fg_error *err)
 {
-        if (!FG_SANITIZED && fg_confine_limit(RLIMIT_AS, MEMORY_MAX, err) < 0)
-                return -1;
-        if (fg_confine_limit(RLIMIT_FSIZE, p->max_bytes, err) < 0 ||
-            fg_confine_limit(RLIMIT_CORE, 0, err) < 0 ||
-            fg_confine_limit(RLIMIT_CPU, CPU_SECONDS, err) < 0 ||
+        if (fg_confine_limit(RLIMIT_CORE, 0, err) < 0 ||
             fg_confine_limit(RLIMIT_NOFILE, FG_FEED_BLOBS_MAX + 32, err) < 0)
                 return -1;
         return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? fg_fail_errno(err, errno, "prctl") : 0;
@@ -200,16 +198,20 @@ static int limit_all(const struct prepare *p, struct fg_error *err)
 int main(int argc, char **argv)
 {
         struct fg_error err = FG_ERROR_INIT;
+        struct fg_sandbox_limits limits;
         static struct prepare p;
         int status;
 
-        if (argc != 3 || !fg_digest_valid(argv[1]) || !fg_parse_u64(argv[2], &p.max_bytes)) {
+        if (argc != 5 || !fg_digest_valid(argv[1]) || !fg_parse_u64(argv[2], &p.max_bytes) ||
+            !fg_parse_u64(argv[3], &limits.memory) || !fg_parse_u64(argv[4], &limits.cpu_seconds)) {
                 (void)fprintf(stderr, "fg-prepare is run by fgd\n");
                 return FG_PREPARE_LATER;
         }
         p.manifest = argv[1];
-        if (limit_all(&p, &err) < 0)
+        limits.file_bytes = p.max_bytes;
+        limits.bytes = p.max_bytes * ROOM_FACTOR + ROOM_MORE;
+        if (limit_self(&err) < 0)
                 return complain("set-up", -1, &err);
-        status = fg_sandbox_run(STDOUT_FILENO, prepare, &p, &err);
+        status = fg_sandbox_run(STDOUT_FILENO, &limits, prepare, &p, &err);
         return status ? complain("sandbox", status, &err) : 0;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,6 +24,7 @@
 #include "core/str.h"
 #include "guest-init/caps.h"
 #include "images/confine.h"
+#include "images/prepare_watch.h"
 
 #define NAMESPACES                                                                                 \
         (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
@@ -32,7 +34,8 @@
 /* Directories, or on a merged system links to directories, that programs are loaded from. */
 static const char *const programs[] = { "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
 
-/* Of the unpacking code with libarchive, and of mkfs.erofs. */
+/* Of the unpacking code with libarchive, and of mkfs.erofs. Of fallocate(2), only what gives room
+   back, see fg_confine_calls(). */
 static const int allowed_calls[] = {
         SCMP_SYS(access),
         SCMP_SYS(arch_prctl),
@@ -230,12 +233,25 @@ static int make_root(struct fg_error *err)
 
 /* ---- processes ---- */
 
-static int enter(int gate, int work, struct fg_error *err)
+/* Root of the sandbox has not got the right to raise them again. */
+static int limit(const struct fg_sandbox_limits *limits, struct fg_error *err)
+{
+        if (!FG_SANITIZED && fg_confine_limit(RLIMIT_AS, limits->memory, err) < 0)
+                return -1;
+        if (fg_confine_limit(RLIMIT_CPU, limits->cpu_seconds, err) < 0 ||
+            fg_confine_limit(RLIMIT_FSIZE, limits->file_bytes, err) < 0)
+                return -1;
+        return fg_confine_limit(RLIMIT_CORE, 0, err);
+}
+
+static int enter(int gate, int work, const struct fg_sandbox_limits *limits, struct fg_error *err)
 {
         char go;
 
         if (read(gate, &go, 1) != 1)
                 return fg_fail(err, FG_ERR_INTERNAL, "no identities were given");
+        if (limit(limits, err) < 0)
+                return -1;
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return fg_fail_errno(err, errno, "prctl");
         if (go_to(work, err) < 0 || become_root(err) < 0 || make_root(err) < 0)
@@ -244,17 +260,19 @@ static int enter(int gate, int work, struct fg_error *err)
         return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? fg_fail_errno(err, errno, "prctl") : 0;
 }
 
-static _Noreturn void child(int gate, int work, int (*inside)(void *data), void *data)
+static _Noreturn void child(int gate, int work, const struct fg_sandbox_limits *limits,
+                            int (*inside)(void *data), void *data)
 {
         struct fg_error err = FG_ERROR_INIT;
 
-        if (enter(gate, work, &err) == 0)
+        if (enter(gate, work, limits, &err) == 0)
                 _exit(inside(data));
         (void)dprintf(STDERR_FILENO, "sandbox: %s\n", err.msg);
         _exit(127);
 }
 
-int fg_sandbox_run(int work, int (*inside)(void *data), void *data, struct fg_error *err)
+int fg_sandbox_run(int work, const struct fg_sandbox_limits *limits, int (*inside)(void *data),
+                   void *data, struct fg_error *err)
 {
         struct clone_args args = { .flags = NAMESPACES, .exit_signal = SIGCHLD };
         fg_autoclose int gate_out = -1, gate_in = -1;
@@ -270,7 +288,7 @@ int fg_sandbox_run(int work, int (*inside)(void *data), void *data, struct fg_er
         pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
         if (pid == 0) {
                 (void)close(fg_take_fd(gate_in));
-                child(gate_out, work, inside, data);
+                child(gate_out, work, limits, inside, data);
         }
         if (pid < 0)
                 return fg_fail_errno(err, errno, "namespaces (are user namespaces switched off?)");
@@ -279,7 +297,7 @@ int fg_sandbox_run(int work, int (*inside)(void *data), void *data, struct fg_er
                 (void)wait_for(pid, &(struct fg_error){ 0 });
                 return -1;
         }
-        return wait_for(pid, err);
+        return fg_sandbox_watch(pid, work, limits->bytes, err);
 }
 
 static _Noreturn void step(unsigned long caps, int (*inside)(void *data), void *data)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdint.h>
+
 #include "core/error.h"
 
 /*
@@ -15,13 +17,23 @@
 #define FG_SANDBOX_FIRST_ID 1879048192u
 #define FG_SANDBOX_IDS      268435456u
 
+/* Those of a process inside end it; that of all the files is watched from outside. */
+struct fg_sandbox_limits {
+        uint64_t memory;      /* address space of a process; not in a sanitized build */
+        uint64_t cpu_seconds; /* of a process */
+        uint64_t file_bytes;  /* of one file */
+        uint64_t bytes;       /* by which the disk may get fuller, see images/prepare_watch.h */
+};
+
 /**
  * fg_sandbox_run() - run a function as root of a sandbox and wait for it
  * @work: directory, becomes FG_SANDBOX_WORK and belongs to the sandbox's root
  * @inside: called in the child; its result is the child's exit status
- * Return: that status (128+n after a signal), or -1: what could not be set up
+ * Return: that status (128+n after a signal), or -1: what could not be set up; CAPACITY: it took
+ * too much room
  */
-int fg_sandbox_run(int work, int (*inside)(void *data), void *data, struct fg_error *err);
+int fg_sandbox_run(int work, const struct fg_sandbox_limits *limits, int (*inside)(void *data),
+                   void *data, struct fg_error *err);
 
 /**
  * fg_sandbox_step() - run a function in a child of the sandbox, with few rights

@@ -5,6 +5,7 @@
  * Several references are pulled at once. `check` reads each blob of a stored image again and
  * compares digests. Options: --ca FILE --insecure LIST --config FILE --max BYTES --parallel N
  * --missing --cancel-at BYTES (cancel the pull after so much progress) --prepared-max BYTES
+ * --prepare-seconds N --prepare-cpu SECONDS --prepare-memory BYTES
  */
 #include <getopt.h>
 #include <string.h>
@@ -225,9 +226,13 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
                 { "ahead", no_argument, NULL, 'A' },
                 { "cancel-at", required_argument, NULL, 'C' },
                 { "prepared-max", required_argument, NULL, 'P' },
+                { "prepare-seconds", required_argument, NULL, 's' },
+                { "prepare-cpu", required_argument, NULL, 'u' },
+                { "prepare-memory", required_argument, NULL, 'y' },
                 { 0 },
         };
-        uint64_t parallel = 3;
+        uint64_t parallel = 3, seconds = config->prepare.seconds;
+        uint64_t cpu = config->prepare.cpu_seconds;
         int c;
 
         while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
@@ -249,16 +254,25 @@ static void parse_options(int argc, char **argv, struct fg_images_config *config
                         (void)fg_parse_u64(optarg, &tool.cancel_at);
                 else if (c == 'p')
                         (void)fg_parse_u64(optarg, &parallel);
+                else if (c == 's')
+                        (void)fg_parse_u64(optarg, &seconds);
+                else if (c == 'u')
+                        (void)fg_parse_u64(optarg, &cpu);
+                else if (c == 'y')
+                        (void)fg_parse_u64(optarg, &config->prepare.memory);
                 else
                         exit(2);
         }
         config->parallel = (unsigned)parallel;
+        config->prepare.seconds = (unsigned)seconds;
+        config->prepare.cpu_seconds = (unsigned)cpu;
 }
 
 int main(int argc, char **argv)
 {
         struct fg_images_config config = { .platform = "linux/amd64",
                                            .prepared_max = 1u << 30,
+                                           .prepare = FG_PREPARE_LIMITS_DEFAULT,
                                            .readers = getegid() };
         struct fg_error err = FG_ERROR_INIT;
 

@@ -250,6 +250,37 @@ def test_a_bomb_ends_at_the_limit(tmp_path):
     assert clean(tmp_path / "store")
 
 
+def endless(directory):
+    """An image that takes minutes and hardly any room: one directory, again and again."""
+    info = tarfile.TarInfo("x")
+    info.type = tarfile.DIRTYPE
+    layer = ociimage.Layer(tar=b"")  # its digest is wrong, but who will come to see that?
+    layer.data = gzip.compress(info.tobuf() * 30_000, mtime=0) * 100
+    return layout(directory, layer)
+
+
+@pytest.mark.parametrize("option, code, text", [
+    ("--prepare-cpu", "INVALID", "unpacking ended with signal 9"), ("--prepare-seconds", "TIMEOUT", "more than 1 s")])
+def test_time_is_limited(tmp_path, option, code, text):
+    store = tmp_path / "store"
+    begin = time.monotonic()
+    result = refused(store, endless(tmp_path / "image"), options=[option, "1"])
+    assert result["code"] == code and text in result["error"]
+    assert time.monotonic() - begin > 1 and clean(store)
+
+
+def test_memory_is_limited(tmp_path):
+    """The window of this layer is larger than what may be taken."""
+    layer = ociimage.Layer(tar=b"")
+    made = subprocess.run(["zstd", "-q", "-1", "--long=27", "-c"], check=True, stdout=subprocess.PIPE,
+                          input=bytes(64 << 20)).stdout
+    layer.data, layer.media_type = made, layer.media_type.replace("+gzip", "+zstd")
+    reference = layout(tmp_path / "image", layer)
+    few = refused(tmp_path / "few", reference, options=["--prepare-memory", str(64 << 20)])
+    enough = refused(tmp_path / "enough", reference)  # now the content is what is wrong
+    assert few["code"] == "INVALID" and "not enough memory" in few["error"] and "diff_id" in enough["error"]
+
+
 def test_wrong_content_is_noticed(tmp_path):
     store = tmp_path / "store"
     layer = ociimage.Layer({"a": os.urandom(50_000)})
@@ -305,12 +336,25 @@ def first_is_unpacked(store):
         time.sleep(0.01)
 
 
+def limits_of(program, ancestor):
+    """Of what it runs in its sandbox, the youngest of all."""
+    pids = [ancestor]
+    while children := [int(pid) for path in pathlib.Path(f"/proc/{pids[-1]}/task").glob("*/children")
+                       for pid in path.read_text(encoding="ascii").split()]:
+        pids.append(children[-1])
+    assert len(pids) == 4 and pathlib.Path(f"/proc/{pids[-1]}/comm").read_text(encoding="ascii").strip() == program
+    text = pathlib.Path(f"/proc/{pids[-1]}/limits").read_text(encoding="ascii")
+    return set(re.findall(r"^Max (.*?) {2,}(?:\S+) +(\d+) ", text, re.MULTILINE))
+
+
 def test_unpacked_while_it_is_downloaded(tmp_path):
     store = tmp_path / "store"
-    with pulling(tmp_path, store) as (_, gate, result):
+    with pulling(tmp_path, store) as (process, gate, result):
         first_is_unpacked(store)
+        limits = limits_of("fg-prepare", process.pid)
         gate.set()
         made = result()
+    assert {("cpu time", "1800"), ("address space", str(2 << 30)), ("file size", str(1 << 30))} <= limits
     with mounted(made["path"], tmp_path / "mounted") as root:
         assert {path.name for path in (root / "rootfs").iterdir()} == {"first", "second"}
     assert clean(store) and tool(store, "list")[0]["prepared"]
@@ -320,7 +364,7 @@ def test_a_layer_that_does_not_come(tmp_path):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.close()
     work = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
-    done = subprocess.run([PREPARE, "sha256:" + "0" * 64, "1000000"], stdin=theirs, stdout=work, stderr=subprocess.PIPE,
+    done = subprocess.run([PREPARE, "sha256:" + "0" * 64, "1000000", str(1 << 31), "60"], stdin=theirs, stdout=work, stderr=subprocess.PIPE,
                           timeout=TIMEOUT, check=False)
     assert done.returncode == 2 and b"did not come" in done.stderr  # may go better another time
 
