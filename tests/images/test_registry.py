@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -141,6 +142,39 @@ def test_missing_does_not_ask(proxy, store):
     assert len(proxy.requests) == before
     pulled(store, "pull", f"{proxy.host}/test/x:b")
     assert [r for r in proxy.requests[before:] if "/manifests/" in r.path]
+
+
+# --- several at once -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("parallel", [1, 2, 3])
+def test_layers_come_in_parallel(registry, proxy, store, tmp_path, parallel):
+    """None of the first comes to its end before the others have been asked for; the next one waits for an end."""
+    layers = [ociimage.Layer({"x": os.urandom(50_000)}, "none") for _ in range(4)]
+    registry.push(ociimage.write_layout(str(tmp_path / "oci"), {"p": ociimage.Image(layers)}), "p", "test/parallel:p")
+    gates = {f"/blobs/{ociimage.digest(layer.data)}": threading.Event() for layer in layers}
+    for path, gate in gates.items():
+        proxy.fault(Slow(piece=1000, gate=gate), path=path)
+
+    def asked(n):
+        deadline = time.monotonic() + 15  # before what is held back comes by itself
+        while True:
+            paths = [path for path in gates if proxy.asked(path)]
+            if len(paths) >= n:
+                return paths
+            assert time.monotonic() < deadline, paths
+            time.sleep(0.01)
+
+    process = start("--parallel", parallel, store, "pull", f"{proxy.host}/test/parallel:p")
+    try:
+        first = asked(parallel)
+        assert len(first) == parallel
+        gates[first[0]].set()
+        assert len(asked(parallel + 1)) == parallel + 1
+    finally:
+        for gate in gates.values():
+            gate.set()
+    assert "error" not in finish(process)[0][0]
+    assert all(len(proxy.asked(path)) == 1 for path in gates)
 
 
 # --- sharing, removal, the cap -------------------------------------------------------------------
