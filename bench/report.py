@@ -128,7 +128,7 @@ def targets(result):
 
 
 MEMORY = {"instances": "instances", "pssMiB": "PSS, MiB each", "rssMiB": "RSS, MiB each", "availableMiB": "less available, MiB each",
-          "inBudget": "in the budget"}
+          "inBudget": "in the budget", "promisedMiB": "promised each, MiB", "admitted": "admitted by fgd"}
 WORK = {"emulated": "emulated", "integerPerSecond": "integer/s", "memoryMBPerSecond": "memory MB/s", "memoryRandomPerSecond": "random reads/s",
         "syscallsPerSecond": "system calls/s", "diskWriteMBPerSecond": "disk write MB/s", "diskReadMBPerSecond": "disk read MB/s"}
 SEEN = {"kernel": "kernel", "kernelRelease": "release", "uptimeSeconds": "uptime, s", "processes": "processes", "namespaces": "namespaces",
@@ -145,8 +145,11 @@ def noise(result):
 
     def text(name, kind):
         row = found.get((name, kind))
-        return "–" if row is None else number(row["p99_ms"]) + ("" if kind == "none" else f" (× {number(row['timesAlone'])})")
-    return table(["p99 of the victim, neighbour:", *kinds],
+        if row is None:
+            return "–"
+        times = f" (× {number(row['timesAlone'])}{' ?' if row.get('alone') == 'noisy' else ''})"
+        return f"{number(row['p50_ms'])} / {number(row['p99_ms'])}{'' if kind == 'none' else times}"
+    return table(["p50 / p99 of the victim, neighbour:", *kinds],
                  [[f"`{name}`", *(text(name, kind) for kind in kinds)] for name in dict.fromkeys(name for name, _ in found)])
 
 
@@ -167,7 +170,7 @@ def isolation(result):
 SECTIONS = (
     ("Start", "start", starts),
     ("Rate", "rate", rates),
-    ("Memory", "memory", lambda result: section(result["memory"], MEMORY) + f"\nThe budget is {result['settings']['budgetMiB']:,} MiB of PSS.\n"),
+    ("Memory", "memory", lambda result: section(result["memory"], MEMORY) + f"\nThe budget is {result['settings']['budgetMiB']:,} MiB: of PSS, or of what fgd promises.\n"),
     ("Starts beside others", "loaded", loaded),
     ("Efficiency", "efficiency", lambda result: section(result["efficiency"], WORK)),
     ("Network", "network", lambda result: section(result["network"], CARRIED)),

@@ -44,6 +44,9 @@ void bench_rate(struct bench *b);
 /** bench_memory() - "memory": of an idle instance, alone and among others; "loaded": starts then.
  */
 void bench_memory(struct bench *b);
+/** bench_promised_mib() - what fgd counts for a task of this kind: its memory and the overhead of a
+ * VM, which a container has promised, too. 0: it is not fgd's. */
+unsigned bench_promised_mib(const struct bench *b, const struct bench_peer *p);
 /** bench_efficiency() - "efficiency": work done inside, beside the host. */
 void bench_efficiency(struct bench *b);
 /** bench_network() - "network": what a published port carries. */

@@ -25,7 +25,10 @@ static const struct section {
           "guest waiting starts a slower way, and counts.",
           bench_plot_rate },
         { "memory", "Memory",
-          "What an idle instance takes, with all processes that are there for it.",
+          "What an idle instance takes, with all processes that are there for it. The numbers say "
+          "how many a budget holds at that (in the budget), and how many tasks fgd admits into it, "
+          "microVMs and its containers alike: it promises each its whole size and a VM's overhead, "
+          "and never more than there is (admitted).",
           bench_plot_memory },
         { "loaded", "Starts beside others", "Does a start take longer where many tasks idle?",
           bench_plot_loaded },
@@ -38,7 +41,10 @@ static const struct section {
           bench_plot_network },
         { "noise", "Noisy neighbour",
           "How late a victim's work is done, one time in a hundred, beside a neighbour of its kind "
-          "that takes all it can get; and how many times later than beside none.",
+          "that takes all it can get; below it, how late in the middle, and how many times later "
+          "than beside none. \"?\": beside none its rounds differ by more than twice themselves, "
+          "or "
+          "there is only one.",
           bench_plot_noise },
         { "images", "Images", "From the typed command to the first byte.", bench_plot_images },
         { "isolation", "Isolation", "What one and the same program sees and reaches from inside.",

@@ -74,12 +74,22 @@ static struct footprint footprint(const struct bench_idle *idle)
         return sum;
 }
 
-/* What a budget holds, at the rate of the instances that were measured. */
+unsigned bench_promised_mib(const struct bench *b, const struct bench_peer *p)
+{
+        struct json_object *hypervisor = fg_json_obj(b->world.info, "hypervisor");
+
+        return p->kind->task ? (unsigned)(p->kind->task->memory_mib +
+                                          fg_json_int(hypervisor, "overheadMiB", 0))
+                             : 0;
+}
+
+/* What a budget holds, at the rate of the instances that were measured; and what fgd lets in. */
 static struct json_object *row_json(const struct bench *b, const struct bench_peer *p,
                                     const struct bench_idle *idle, double available_kib)
 {
         const struct footprint sum = footprint(idle);
         const double pss = sum.pss_kib / 1024 / idle->n;
+        const unsigned promised = bench_promised_mib(b, p);
         struct json_object *row = json_object_new_object();
 
         fg_json_set_str(row, "name", p->kind->name);
@@ -89,6 +99,10 @@ static struct json_object *row_json(const struct bench *b, const struct bench_pe
         fg_json_set(row, "availableMiB", bench_number(available_kib / 1024 / idle->n));
         if (pss > 0)
                 fg_json_set_int(row, "inBudget", (int64_t)(b->budget_mib / pss));
+        if (promised > 0) {
+                fg_json_set_int(row, "promisedMiB", promised);
+                fg_json_set_int(row, "admitted", b->budget_mib / promised);
+        }
         return row;
 }
 

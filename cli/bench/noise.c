@@ -7,7 +7,8 @@
 #include "cli/cli.h"
 #include "core/json.h"
 
-#define ROUNDS 5
+#define ROUNDS       5
+#define ROUNDS_QUICK 3
 
 /* The first: nobody, whom the others are compared with. */
 static const char *const neighbours[] = { "none", "cpu", "fork", "memory", "disk", "conntrack" };
@@ -60,6 +61,7 @@ static void measure(struct bench *b, struct victim *v, size_t neighbour)
 static void put_rows(struct json_object *rows, struct victim *v)
 {
         const double alone = bench_percentile(&v->p99[0], 50);
+        const bool steady = bench_steady(&v->p99[0]);
 
         for (size_t i = 0; i < NEIGHBOURS; i++) {
                 struct json_object *row = json_object_new_object();
@@ -70,6 +72,8 @@ static void put_rows(struct json_object *rows, struct victim *v)
                 fg_json_set(row, "p50_ms", bench_number(bench_percentile(&v->p50[i], 50)));
                 fg_json_set(row, "p99_ms", bench_number(p99));
                 fg_json_set(row, "timesAlone", bench_number(p99 / alone));
+                fg_json_set_str(row, "alone", steady ? "steady" : "noisy");
+                fg_json_set(row, "rounds_ms", bench_numbers(&v->p99[i]));
                 if (v->p99[i].n > 0 && alone > 0)
                         (void)json_object_array_add(rows, row);
                 else
@@ -88,7 +92,7 @@ void bench_noise(struct bench *b)
         for (size_t i = 0; i < b->n_peers; i++)
                 if (b->peers[i].found && b->peers[i].kind->end && !b->peers[i].kind->start_only)
                         victims[n++].peer = &b->peers[i];
-        for (unsigned round = 0; round < (b->quick ? 1 : ROUNDS); round++)
+        for (unsigned round = 0; round < (b->quick ? ROUNDS_QUICK : ROUNDS); round++)
                 for (size_t i = 0; i < NEIGHBOURS; i++)
                         for (size_t k = 0; k < n && !bench_interrupted(); k++)
                                 measure(b, &victims[k], i);

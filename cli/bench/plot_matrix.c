@@ -62,18 +62,21 @@ static int heat(double times)
         return doubled < 1 ? 0 : doubled < 2 ? 1 : doubled < 4 ? 2 : doubled < 6 ? 3 : 4;
 }
 
+/* A multiple of what is itself different from round to round says little: it has a mark, no colour.
+ */
 static void put_noise(struct bench_page *page, struct json_object *row)
 {
         const double times = bench_value(row, "timesAlone");
+        const bool noisy = fg_streq(bench_name(row, "alone"), "noisy");
 
         if (!row) {
                 bench_put(page, "<td>–</td>");
                 return;
         }
-        bench_putf(page, "<td class=\"h%d\"><b>%.2f</b> ms", heat(times),
-                   bench_value(row, "p99_ms"));
+        bench_putf(page, "<td class=\"h%d\"><b>%.2f</b> ms<br>p50 %.2f", noisy ? 0 : heat(times),
+                   bench_value(row, "p99_ms"), bench_value(row, "p50_ms"));
         if (!fg_streq(bench_name(row, "neighbour"), "none"))
-                bench_putf(page, "<br>× %.1f", times);
+                bench_putf(page, "<br>× %.1f%s", times, noisy ? " ?" : "");
         bench_put(page, "</td>");
 }
 

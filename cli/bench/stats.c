@@ -71,6 +71,11 @@ double bench_percentile(const struct bench_samples *s, unsigned percent)
         return value;
 }
 
+bool bench_steady(const struct bench_samples *s)
+{
+        return s->n >= 2 && bench_percentile(s, 75) <= 2 * bench_percentile(s, 25);
+}
+
 struct json_object *bench_number(double value)
 {
         char text[64];
@@ -79,16 +84,21 @@ struct json_object *bench_number(double value)
         return json_object_new_double_s(value, text);
 }
 
+struct json_object *bench_numbers(const struct bench_samples *s)
+{
+        struct json_object *all = json_object_new_array();
+
+        for (size_t i = 0; i < s->n; i++)
+                (void)json_object_array_add(all, bench_number(s->v[i]));
+        return all;
+}
+
 void bench_samples_json(const struct bench_samples *s, struct json_object *obj)
 {
-        struct json_object *raw = json_object_new_array();
-
         fg_json_set(obj, "p50_ms", bench_number(bench_percentile(s, 50)));
         fg_json_set(obj, "p90_ms", bench_number(bench_percentile(s, 90)));
         fg_json_set(obj, "p99_ms", bench_number(bench_percentile(s, 99)));
-        for (size_t i = 0; i < s->n; i++)
-                (void)json_object_array_add(raw, bench_number(s->v[i]));
-        fg_json_set(obj, "samples_ms", raw);
+        fg_json_set(obj, "samples_ms", bench_numbers(s));
 }
 
 static void run_one(struct bench_contender *c, bool counted, const struct bench_rounds *rounds)

@@ -37,8 +37,13 @@ void bench_samples_finish(struct bench_samples *s);
  */
 double bench_percentile(const struct bench_samples *s, unsigned percent);
 
+/** bench_steady() - are there at least two, and the middle half of them within a factor of two? */
+bool bench_steady(const struct bench_samples *s);
+
 /** bench_number() - a JSON number with three decimals at most. */
 struct json_object *bench_number(double value);
+/** bench_numbers() - all samples, as they were taken. */
+struct json_object *bench_numbers(const struct bench_samples *s);
 /** bench_samples_json() - put p50_ms, p90_ms, p99_ms and samples_ms into @obj. */
 void bench_samples_json(const struct bench_samples *s, struct json_object *obj);
 

@@ -52,6 +52,8 @@ static const struct bench_column memory[] = {
         { "RSS", "rssMiB", "1" },
         { "LESS AVAILABLE", "availableMiB", "1" },
         { "IN THE BUDGET", "inBudget" },
+        { "PROMISED EACH", "promisedMiB" },
+        { "ADMITTED", "admitted" },
 };
 static const struct bench_column efficiency[] = {
         { "EFFICIENCY", "name" },
@@ -76,6 +78,7 @@ static const struct bench_column noise[] = {
         { "P50", "p50_ms", "2" },
         { "P99", "p99_ms", "2" },
         { "P99 / ALONE", "timesAlone", "2" },
+        { "ALONE IT IS", "alone" },
 };
 static const struct bench_column images[] = {
         { "IMAGE", "image" },

@@ -31,6 +31,52 @@ static void test_percentiles(void **state)
         assert_true(bench_percentile(&s, 50) == 100);
 }
 
+static void test_steady_samples(void **state)
+{
+        static const struct {
+                double v[5];
+                size_t n;
+                bool steady;
+        } cases[] = {
+                { { 1 }, 1, false },
+                { { 0 }, 0, false },
+                { { 1, 2, 1.5 }, 3, true },
+                { { 1, 2.1, 1.5 }, 3, false },
+                { { 54, 1, 1, 2, 1 }, 5, true },
+                { { 54, 1, 40, 2, 1 }, 5, false },
+        };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(cases); i++) {
+                fg_cleanup(bench_samples_finish) struct bench_samples s = { 0 };
+
+                for (size_t k = 0; k < cases[i].n; k++)
+                        bench_samples_add(&s, cases[i].v[k]);
+                assert_int_equal(bench_steady(&s), cases[i].steady);
+        }
+}
+
+/* fgd counts what it promises, of a container as well; others promise nothing. */
+static void test_what_is_promised(void **state)
+{
+        static const char info[] = "{\"hypervisor\":{\"overheadMiB\":256}}";
+        struct fg_error err = FG_ERROR_INIT;
+        fg_autojson *value = fg_json_parse(info, strlen(info), &err);
+        const struct bench b = { .world.info = value };
+        const struct {
+                const struct bench_kind *kind;
+                unsigned mib;
+        } cases[] = {
+                { &bench_warm_image, 768 }, { &bench_restored, 1280 }, { &bench_container, 768 },
+                { &bench_docker, 0 },       { &bench_host, 0 },
+        };
+
+        for (size_t i = 0; i < FG_ARRAY_SIZE(cases); i++) {
+                const struct bench_peer p = { .kind = cases[i].kind };
+
+                assert_int_equal(bench_promised_mib(&b, &p), cases[i].mib);
+        }
+}
+
 static void test_samples_as_json(void **state)
 {
         fg_cleanup(bench_samples_finish) struct bench_samples s = { 0 };
@@ -205,6 +251,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_percentiles),
+                cmocka_unit_test(test_steady_samples),
+                cmocka_unit_test(test_what_is_promised),
                 cmocka_unit_test(test_samples_as_json),
                 cmocka_unit_test(test_turns),
                 cmocka_unit_test(test_time_until_output),

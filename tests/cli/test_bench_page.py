@@ -132,6 +132,13 @@ def test_what_is_reached_is_named_and_bad_only_in_the_kernel_of_all(page):
     assert "/sys/module" in matrix(page, "What /sys tells") and "/proc/sys/kernel/core_pattern" in matrix(page, "What could be changed")
 
 
+def test_a_multiple_of_what_is_noisy_is_marked(page):
+    text = re.search(r'<section id="noise">.*?</table>', page, re.S)[0]
+    assert re.search(r'"row">microvm-warm-image</th>(<td class="h0"><b>[\d.]+</b> ms<br>p50 [\d.]+(<br>× [\d.]+ \?)?</td>)+</tr>', text)
+    assert re.search(r'"row">runc</th>.*<td class="h[1-4]">[^?]+<br>× [\d.]+</td>', text)
+    assert "ALONE IT IS" in page and "ADMITTED" in page
+
+
 def test_the_document_names_what_the_probe_asks_for():
     source = (DOCS.parent / "bench" / "probe" / "reach.c").read_text("utf-8")
     legend = re.search(r"What is asked for:\n(.*?)\n\nA microVM", (DOCS / "benchmark.md").read_text("utf-8"), re.S)[1]
@@ -150,6 +157,8 @@ def test_the_document_explains_each_column_of_isolation_and_no_other():
 
 @pytest.mark.parametrize("missing", [
     ("isolation", ["namespaces", "parametersReadable", "parametersWritable", "cgroupsSeen", "cgroupsWritable", "procLeaks", "sysLeaks", "writable"]),
+    ("memory", ["promisedMiB", "admitted"]),
+    ("noise", ["alone", "rounds_ms"]),
 ], ids=lambda missing: missing[0])
 def test_a_result_of_an_older_version_is_shown(tmp_path, missing):
     section, members_ = missing
@@ -159,7 +168,7 @@ def test_a_result_of_an_older_version_is_shown(tmp_path, missing):
     jsonschema.Draft202012Validator(json.loads((DOCS / "benchmark.schema.json").read_text("utf-8"))).validate(older)
     (tmp_path / "in.json").write_text(json.dumps(older), "utf-8")
     printed = bench(f"--from={tmp_path}/in.json", f"--html={tmp_path}/out.html").stdout
-    assert section.upper() in printed and f'<section id="{section}">' in (tmp_path / "out.html").read_text("utf-8")
+    assert {"noise": "NOISY NEIGHBOUR"}.get(section, section.upper()) in printed and f'<section id="{section}">' in (tmp_path / "out.html").read_text("utf-8")
 
 
 def test_a_result_that_is_none_and_options_that_do_not_fit(tmp_path):
