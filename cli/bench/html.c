@@ -34,7 +34,10 @@ static const struct section {
           bench_plot_loaded },
         { "efficiency", "Efficiency",
           "Work done inside, the line is the host's. What runs on an emulated processor says what "
-          "emulation costs, not what a microVM does.",
+          "emulation costs, not what a microVM does. Disks are not compared blindly: host, runc "
+          "and "
+          "docker wait until the disk has what was written; in tasks, microVM or container, and "
+          "with podman run --rm nobody waits, since such a disk does not outlive its task.",
           bench_plot_efficiency },
         { "network", "Network",
           "A program behind a published port, asked over the host's loopback.",
