@@ -40,8 +40,6 @@ int fg_fake_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone
 /** fg_pods_new() - the backend of pods; those of a former process are adopted */
 int fg_pods_new(sd_event *event, const struct fg_vmm_config *config, fg_vmm_gone_fn gone,
                 void *userdata, struct fg_vmm **ret, struct fg_error *err);
-/** fg_pods_cgroups() - INVALID says what of cgroups mounted at @root is missing for pods */
-int fg_pods_cgroups(const char *root, struct fg_error *err);
 bool fg_pods_have(struct fg_vmm *vmm, const char *id);
 /** fg_pods_list() - heap array of @n, with @room more in front */
 struct fg_vm *fg_pods_list(struct fg_vmm *vmm, size_t room, size_t *n);

@@ -20,9 +20,8 @@
 #include "vmm/paths.h"
 #include "vmm/pod_process.h"
 
-#define CONSOLE_TAIL    4096
-#define CONTROLLERS_MAX 4096
-#define DIRECTORY       "pods"
+#define CONSOLE_TAIL 4096
+#define DIRECTORY    "pods"
 
 struct pod {
         struct pods *pods;
@@ -216,40 +215,6 @@ static void pods_destroy(struct fg_vmm *vmm, const char *id, fg_vmm_done_fn done
                 p->exit = sd_event_source_disable_unref(p->exit); /* a wanted end: no gone() */
         c->job = (struct fg_job){ .work = destroy_work, .done = destroy_done };
         fg_lane_submit(c->pods->lane, &c->job);
-}
-
-static bool has_word(const struct fg_buf *text, const char *word)
-{
-        fg_autofree char *copy = fg_strdup(text->len > 0 ? text->data : "");
-        char *rest = copy, *one;
-
-        while ((one = strsep(&rest, " \n")))
-                if (fg_streq(one, word))
-                        return true;
-        return false;
-}
-
-/* Beside cgroup v1, whose controllers have hierarchies of their own, v2 needs none. */
-int fg_pods_cgroups(const char *root, struct fg_error *err)
-{
-        static const char *const needed[] = { "cpu", "memory", "pids" };
-        fg_cleanup(fg_buf_finish) struct fg_buf has = FG_BUF_INIT(CONTROLLERS_MAX);
-        fg_autofree char *hybrid = fg_asprintf("%s/unified/cgroup.procs", root);
-        fg_autofree char *path = fg_asprintf("%s/cgroup.controllers", root);
-
-        if (fg_exists(hybrid))
-                return 0;
-        if (!fg_exists(path))
-                return fg_fail(err, FG_ERR_INVALID, "needs a host with cgroup v2");
-        if (fg_buf_read_file(&has, path, err) < 0)
-                return -1;
-        for (size_t i = 0; i < FG_ARRAY_SIZE(needed); i++)
-                if (!has_word(&has, needed[i]))
-                        return fg_fail(err, FG_ERR_INVALID,
-                                       "needs the cgroup controllers cpu, memory and pids; %s is "
-                                       "not in %s",
-                                       needed[i], path);
-        return 0;
 }
 
 bool fg_pods_have(struct fg_vmm *vmm, const char *id)

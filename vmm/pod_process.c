@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -24,6 +22,7 @@
 #include "core/netns.h"
 #include "core/process.h"
 #include "core/str.h"
+#include "vmm/cgroup.h"
 #include "vmm/paths.h"
 #include "vmm/pod_spec.h"
 
@@ -33,8 +32,7 @@
 #define STATE      "runc" /* beside the pods: the runtime's own notes */
 #define CHANNEL    3      /* guest-init/pod.h: FG_POD_CHANNEL */
 #define LOCK       4
-#define ABOVE      10 /* descriptors that are moved to their place find it free */
-#define WALK_FDS   8
+#define ABOVE      10    /* descriptors that are moved to their place find it free */
 #define GROUPS_MAX 65536 /* bytes of /proc/PID/cgroup */
 #define OUTPUT_MAX 2048
 
@@ -74,6 +72,11 @@ static void attr_destroy(posix_spawnattr_t *a)
         (void)posix_spawnattr_destroy(a);
 }
 
+/* Nothing of fgd's: told where systemd waits for news of fgd (NOTIFY_SOCKET), the runtime would
+   wait for the same from the pod. */
+static char runtime_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+static char *const environment[] = { runtime_path, NULL };
+
 static int spawn(const char *const argv[], int channel, int lock_fd, const char *console,
                  pid_t *ret)
 {
@@ -98,12 +101,14 @@ static int spawn(const char *const argv[], int channel, int lock_fd, const char 
                        ?: posix_spawn_file_actions_adddup2(&a, channel, CHANNEL)
                        ?: posix_spawn_file_actions_adddup2(&a, lock_fd, LOCK)
                        ?: posix_spawn_file_actions_addclosefrom_np(&a, LOCK + 1)
-                       ?: posix_spawnp(ret, argv[0], &a, &attr, (char *const *)argv, environ);
+                       ?: posix_spawnp(ret, argv[0], &a, &attr, (char *const *)argv,
+                                         environment);
 }
 
 struct launch {
         const char *run_dir, *id;
         int channel, lock;
+        bool scope;
 };
 
 /* In the network namespace that the pod is to be in, if it gets no new one. */
@@ -117,6 +122,7 @@ static int run(void *userdata, struct fg_error *err)
         const char *const argv[] = { FG_POD_RUNTIME,
                                      "--root",
                                      state,
+                                     l->scope ? "--systemd-cgroup" : "--systemd-cgroup=false",
                                      "run",
                                      "--detach",
                                      "--bundle",
@@ -203,6 +209,7 @@ int fg_pod_start(const char *run_dir, const char *init, const struct fg_vm_spec 
         struct launch launch;
 
         memcpy(pod.id, spec->id, sizeof(pod.id));
+        pod.scope = fg_cgroup_by_systemd();
         pod.network = spec->nic != NULL;
         if (fg_mkdir_p(root, 0700, err) < 0)
                 return -1;
@@ -212,7 +219,7 @@ int fg_pod_start(const char *run_dir, const char *init, const struct fg_vm_spec 
         channel = listen_on(channel_path, err);
         if (channel < 0 || open_disks(&pod, spec, err) < 0 || write_config(run_dir, &pod, err) < 0)
                 return -1;
-        launch = (struct launch){ run_dir, spec->id, channel, locked };
+        launch = (struct launch){ run_dir, spec->id, channel, locked, pod.scope };
         return spec->nic ? fg_netns_run_path(spec->nic->netns, run, &launch, err)
                          : run(&launch, err);
 }
@@ -227,7 +234,7 @@ static bool is_of(pid_t pid, const char *id)
 {
         fg_cleanup(fg_buf_finish) struct fg_buf groups = FG_BUF_INIT(GROUPS_MAX);
         fg_autofree char *path = fg_asprintf("/proc/%d/cgroup", (int)pid);
-        fg_autofree char *want = fg_asprintf("/" FG_POD_CGROUP_PREFIX "%s", id);
+        fg_autofree char *want = fg_asprintf("/" FG_CGROUP_POD_PREFIX "%s", id);
         struct fg_error ignored;
 
         return fg_buf_read_file(&groups, path, &ignored) == 0 && groups.len > 0 &&
@@ -253,36 +260,6 @@ int fg_pod_open(const char *run_dir, const char *id, pid_t *ret_pid)
 }
 
 /* ---- removal ---- */
-
-static int remove_group(const char *path, const struct stat *st, int kind, struct FTW *walk)
-{
-        (void)st;
-        (void)walk;
-        if (kind == FTW_DP)
-                (void)rmdir(path);
-        return 0;
-}
-
-/* In every hierarchy. The runtime removes them, unless it has died or lost its notes before. */
-static int remove_cgroups(const char *id, struct fg_error *err)
-{
-        fg_autofree char *v2 = fg_asprintf("/sys/fs/cgroup/" FG_POD_CGROUP_PREFIX "%s", id);
-        fg_autofree char *v1 = fg_asprintf("/sys/fs/cgroup/*/" FG_POD_CGROUP_PREFIX "%s", id);
-        glob_t found = { 0 };
-        int r = 0;
-
-        (void)glob(v2, GLOB_NOSORT, NULL, &found);
-        (void)glob(v1, GLOB_NOSORT | GLOB_APPEND, NULL, &found);
-        for (size_t i = 0; i < found.gl_pathc; i++) {
-                const char *dir = found.gl_pathv[i];
-
-                (void)nftw(dir, remove_group, WALK_FDS, FTW_DEPTH | FTW_PHYS);
-                if (fg_exists(dir))
-                        r = fg_fail(err, FG_ERR_CONFLICT, "the cgroup %s has processes still", dir);
-        }
-        globfree(&found);
-        return r;
-}
 
 /* What the kernel has not ended yet would keep the cgroups. */
 static void wait_for_end(int pidfd)
@@ -325,5 +302,5 @@ int fg_pod_remove(const char *run_dir, const char *id, struct fg_error *err)
                         return fg_fail(err, FG_ERR_INTERNAL, FG_POD_RUNTIME " delete: %s",
                                        said.len > 0 ? said.data : "it said nothing");
         }
-        return remove_cgroups(id, err) < 0 ? -1 : fg_rm_rf(dir, err);
+        return fg_cgroup_remove_pod(FG_CGROUP_ROOT, id, err) < 0 ? -1 : fg_rm_rf(dir, err);
 }

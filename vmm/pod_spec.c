@@ -8,6 +8,7 @@
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "core/str.h"
+#include "vmm/cgroup.h"
 
 /*
  * PID 1 of the pod makes the task's containers itself, with the code that a guest has for it; it
@@ -16,6 +17,7 @@
 #define CPU_PERIOD_US 100000
 #define UNITS_PER_CPU 1024
 #define PIDS_MAX      30000
+#define SCOPE_STOP_US "30000000" /* when the host shuts down: as long as a container has */
 
 static const struct {
         int number;
@@ -95,7 +97,7 @@ static struct json_object *process_of(const struct fg_pod *pod)
         static const char *const sets[] = { "bounding", "effective", "permitted" };
         struct json_object *p = json_object_new_object(), *caps = json_object_new_object(),
                            *user = json_object_new_object();
-        fg_autofree char *cgroup = fg_asprintf(FG_POD_CGROUP_PREFIX "%s", pod->id);
+        fg_autofree char *cgroup = fg_cgroup_of_pod(pod->id, pod->scope);
         const char *args[] = { "/fgrun-pod", cgroup };
 
         for (size_t i = 0; i < FG_ARRAY_SIZE(sets); i++)
@@ -148,7 +150,9 @@ static struct json_object *resources_of(const struct fg_pod *pod)
 static struct json_object *linux_of(const struct fg_pod *pod)
 {
         struct json_object *l = json_object_new_object(), *list = json_object_new_array();
-        fg_autofree char *cgroup = fg_asprintf("/" FG_POD_CGROUP_PREFIX "%s", pod->id);
+        fg_autofree char *cgroup = pod->scope
+                                           ? fg_asprintf(FG_CGROUP_POD_SLICE ":fgrun:%s", pod->id)
+                                           : fg_asprintf("/" FG_CGROUP_POD_PREFIX "%s", pod->id);
 
         for (size_t i = pod->network ? 1 : 0; i < FG_ARRAY_SIZE(namespaces); i++) {
                 struct json_object *ns = json_object_new_object();
@@ -162,6 +166,16 @@ static struct json_object *linux_of(const struct fg_pod *pod)
         return l;
 }
 
+/* One that ends badly is not kept for anybody to look at: fgd has its own words for it. */
+static struct json_object *properties_of_scope(void)
+{
+        struct json_object *a = json_object_new_object();
+
+        fg_json_set_str(a, "org.systemd.property.CollectMode", "'inactive-or-failed'");
+        fg_json_set_str(a, "org.systemd.property.TimeoutStopUSec", "uint64 " SCOPE_STOP_US);
+        return a;
+}
+
 struct json_object *fg_pod_spec(const struct fg_pod *pod)
 {
         struct json_object *spec = json_object_new_object(), *root = json_object_new_object();
@@ -173,5 +187,7 @@ struct json_object *fg_pod_spec(const struct fg_pod *pod)
         fg_json_set(spec, "root", root);
         fg_json_set(spec, "mounts", mounts_of(pod));
         fg_json_set(spec, "linux", linux_of(pod));
+        if (pod->scope)
+                fg_json_set(spec, "annotations", properties_of_scope());
         return spec;
 }

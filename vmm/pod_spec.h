@@ -18,9 +18,9 @@ struct fg_pod {
         struct fg_loop_disk disks[FG_VM_DISKS_MAX];
         char serials[FG_VM_DISKS_MAX][FG_VM_SERIAL_LEN + 1];
         size_t n_disks;
+        bool scope;   /* its cgroup is one of systemd's */
         bool network; /* it stays in the network namespace that the runtime is in */
 };
 
 /** fg_pod_spec() - the OCI runtime's config.json; caller puts it. */
 struct json_object *fg_pod_spec(const struct fg_pod *pod);
-#define FG_POD_CGROUP_PREFIX "fgrun-" /* and the id: in every hierarchy */

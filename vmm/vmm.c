@@ -7,9 +7,8 @@
 #include "core/fs.h"
 #include "core/str.h"
 #include "vmm/backend.h"
+#include "vmm/cgroup.h"
 #include "vmm/qemu_user.h"
-
-#define CGROUPS "/sys/fs/cgroup"
 
 /* ---- VMs and pods ---- */
 
@@ -28,12 +27,12 @@ int fg_vmm_pods(const struct fg_vmm *vmm, struct fg_error *err)
 {
         if (!vmm->pods)
                 return fg_fail(err, FG_ERR_INVALID, "needs an fgd that runs as root");
-        return fg_pods_cgroups(CGROUPS, err);
+        return fg_cgroup_for_pods(FG_CGROUP_ROOT, fg_cgroup_by_systemd(), err);
 }
 
 bool fg_vmm_pods_split(void)
 {
-        return fg_exists(CGROUPS "/cgroup.controllers");
+        return fg_exists(FG_CGROUP_ROOT "/cgroup.controllers");
 }
 
 /* The books of the pods are on the loop. */

@@ -353,6 +353,23 @@ def test_each_has_a_cgroup_of_its_own(pod):
         assert [traces(fgd, task) for task in tasks] == [[], []]
 
 
+def test_a_failed_test_leaves_none(start, pod):
+    with pytest.raises(ZeroDivisionError), start(isolation="container") as fgd:
+        task = fgd.run(pod(IDLE))["fgrun"]["id"]
+        wait_for(lambda: fgd.output_of(task) == b"up\n", "its output")
+        raise ZeroDivisionError
+    wait_for(lambda: traces(fgd, task) == [], "its end")
+
+
+def test_systemd_waits_for_fgd_and_not_for_them(start, pod, monkeypatch, tmp_path):
+    """runc would pass the news on: it ends when its container says that it is ready, which this one never does."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, start(isolation="container") as fgd:
+        systemd.bind(str(tmp_path / "notify"))
+        done = fgd.get(fgd.run(pod("exit 3"))["fgrun"]["id"], wait="STOPPED")
+        assert done["containers"][0]["exitCode"] == 3, done["stoppedReason"]
+
+
 def test_the_runtime_lost_its_notes(start, pod):
     with start(isolation="container") as fgd:
         task = fgd.run(pod(IDLE))["fgrun"]["id"]

@@ -46,6 +46,11 @@ def task_file(name, script, **more):
     return path
 
 
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="ascii")
+
+
 def processes(name):
     """Pids, by the first 15 bytes of the name; sorted."""
     found = []
@@ -160,6 +165,42 @@ def after_power_cut():
     report("again", **attached("fgrun", "run", task_file("again", "exit 9")))
 
 
+def pod_groups():
+    return sorted(str(path) for path in pathlib.Path("/sys/fs/cgroup").rglob("fgrun-*") if path.suffix != ".service")
+
+
+def usage_of(group):
+    """Microseconds of CPU, and how often it had to wait for its next part."""
+    stat = dict(line.split() for line in (group / "cpu.stat").read_text(encoding="ascii").splitlines())
+    return int(stat["usage_usec"]), int(stat["nr_throttled"])
+
+
+def containers():
+    """Tasks as containers of this host, which has cgroup v2 alone; what limits them, and who owns their cgroups."""
+    write(pathlib.Path("/etc/systemd/system/fgd.service.d/containers.conf"),
+          "[Service]\nDeviceAllow=/dev/loop-control rw\nDeviceAllow=block-loop rwm\nProtectHostname=no\n")
+    write(pathlib.Path("/etc/fgrun/fgd.conf"), "warm_memory_mib = 0\nisolation = container\n")
+    must("systemctl", "daemon-reload")
+    must("systemctl", "restart", "fgd")
+    pod = {"fgrun": {"isolation": "container"}}
+    task_id = must("fgrun", "run", "--detach", task_file("busy", "trap exit TERM; while :; do :; done", **pod)).strip()
+    wait_until("it runs", lambda: task(task_id)["lastStatus"] != "PENDING")
+    group = pathlib.Path(f"/sys/fs/cgroup/fgrun.slice/fgrun-{task_id}.scope")
+    begin, (used, _) = time.monotonic(), usage_of(group)
+    wait_until("its part is used up", lambda: usage_of(group)[1] >= 20)
+    share = (usage_of(group)[0] - used) / (time.monotonic() - begin) / 1e6
+    limits = {name: (group / name).read_text(encoding="ascii") for name in ("cpu.max", "memory.max", "pids.max")}
+    must("systemctl", "restart", "fgd")  # its cgroup takes processes, though pods have limits
+    adopted = task(task_id)["lastStatus"]
+    must("fgrun", "stop", "--wait", task_id)
+    small = {"name": "small", "image": f"oci:{HERE}/image:latest", "memory": 64, "command": ["tail", "/dev/zero"]}
+    report("containers", groups=pod_groups(), units=must("systemctl", "list-units", "--all", "--plain", "fgrun-*.scope"),
+           share=share, limits=limits, adopted=adopted, stopped=task(task_id),
+           task_greedy=run("fgrun", "run", task_file("greedy", "exec tail /dev/zero", **pod)),
+           container_greedy=run("fgrun", "run", task_file("small", "", containerDefinitions=[small], **pod)),
+           left=pod_groups())
+
+
 def restored():
     """The guest that was to wait for the next task has become a template; others are made of it."""
     pathlib.Path("/etc/fgrun/fgd.conf").write_text("warm_memory_mib = 1024\n", encoding="ascii")
@@ -179,7 +220,7 @@ def restored():
 
 PARTS = {
     "1": [service, first_task, adoption, stop, ordinary_user, before_power_cut],
-    "2": [after_power_cut, restored],
+    "2": [after_power_cut, containers, restored],
 }
 
 

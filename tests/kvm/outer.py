@@ -98,6 +98,7 @@ def make_disk(build, disk):
         test.mkdir(parents=True)
         subprocess.run([ROOT / "scripts/demo-image.sh", test / "image"], check=True)
         shutil.copy(pathlib.Path(__file__).parent / "inside.py", test)
+        shutil.copy(shutil.which("runc"), stage / "usr/sbin/runc")  # needs nothing that is not there
         write(stage / "etc/sysusers.d/fgrun-test.conf", "u caller - \"\" /var/lib/caller\nm caller kvm\n")
         # Every QEMU is a task's: what is left of one can be seen.
         write(stage / "etc/fgrun/fgd.conf", "warm_memory_mib = 0\n")

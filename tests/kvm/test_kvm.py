@@ -127,6 +127,16 @@ def test_ledger_after_power_cut(steps):
     assert after["total"]["costPico"] >= before["total"]["costPico"]
 
 
+def test_containers_are_limited_by_cgroup_v2(steps):
+    """By systemd's own scopes, which end with them and are nobody's to lose when fgd starts again."""
+    seen = steps["containers"]
+    assert seen["limits"] == {"cpu.max": "25000 100000\n", "memory.max": f"{512 << 20}\n", "pids.max": "30000\n"}
+    assert seen["share"] < 0.3, seen
+    assert seen["adopted"] == "RUNNING" and seen["stopped"]["stopCode"] == "UserInitiated", seen
+    assert seen["task_greedy"]["status"] == seen["container_greedy"]["status"] == 137, seen
+    assert (seen["groups"], seen["left"]) == ([], []) and ".scope" not in seen["units"], seen
+
+
 def test_guests_are_restored(steps):
     restored = steps["restored"]
     assert [start["way"] for start in restored["started"]] == ["restored"] * 2, restored

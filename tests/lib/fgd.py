@@ -132,6 +132,9 @@ class Fgd:
         for path in glob.glob(f"{self.directory}/run/*/pid"):
             with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
                 os.kill(int(file.read()), signal.SIGKILL)
+        for path in glob.glob(f"{self.directory}/run/pods/runc/*"):
+            state, name = os.path.split(path)
+            subprocess.run(["runc", "--root", state, "delete", "--force", name], check=False)
 
     # ---- requests ----
 
@@ -188,9 +191,10 @@ def running(program, hypervisor, **settings):
         assert fgd.stop() == 0, "fgd left with an error"  # a sanitizer's report, among others
     except BaseException:
         print(fgd.output())
-        if fgd.process and fgd.process.poll() is None:
+        try:
             fgd.stop()
-        fgd.kill_guests()
+        finally:
+            fgd.kill_guests()
         raise
     finally:
         unmount(directory)
