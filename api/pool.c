@@ -12,7 +12,6 @@
 #include "core/str.h"
 
 #define RESTORES_MAX 8 /* at once */
-#define FAILURES_MAX 3 /* in a row; then nothing more is tried until a task comes */
 
 /* ---- how many ---- */
 
@@ -138,7 +137,7 @@ static void prepare(struct fg_pool *pool, const struct pool_demand *demand)
 /* Return: whether a guest is being made now. */
 static bool fill(struct fg_pool *pool, const struct pool_demand *demand, uint64_t now)
 {
-        const unsigned failures = pool->failures;
+        const unsigned failures = pool->pace.failures;
         struct pool_images images;
 
         if (pool_demand_wanted(demand, now) == 0)
@@ -150,7 +149,7 @@ static bool fill(struct fg_pool *pool, const struct pool_demand *demand, uint64_
         if (pool_count(pool, demand, &images, false) >= pool_demand_wanted(demand, now))
                 return false;
         while (!pool_make(pool, demand, &images))
-                if (pool->failures > failures || !replace(pool, pool_demand_rank(demand), now))
+                if (pool->pace.failures > failures || !replace(pool, pool_demand_rank(demand), now))
                         return false;
         return true;
 }
@@ -173,7 +172,7 @@ void fg_pool_refill(struct fg_pool *pool)
         if (pool->leaving || pool->d->leaving || pool->d->config.warm_memory_mib == 0)
                 return;
         end_surplus(pool, now);
-        while (pool->failures < FAILURES_MAX && may_make(pool) && fill_first(pool, now))
+        while (pool_pace_trusts(&pool->pace, now) && may_make(pool) && fill_first(pool, now))
                 continue;
 }
 
@@ -300,7 +299,7 @@ void fg_pool_claim(struct fg_pool *pool, const struct fg_taskdef *def,
         ret->why = "warm guests are switched off (warm_memory_mib)";
         if (pool->d->config.warm_memory_mib == 0)
                 return;
-        pool->failures = 0;
+        pool->pace.failures = 0;
         with = with_images(pool, def, &images, &no_images);
         note_size(pool, def, with);
         if (!possible(pool, def, &ret->why))

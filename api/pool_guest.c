@@ -131,6 +131,7 @@ static void on_destroyed(void *userdata, const char *id, const struct fg_error *
                 fg_log_warn("warm guest %s cannot be ended: %s", id, err->msg);
         else
                 pool_template_ended(g);
+        fg_pool_refill(g->pool);
         if (fg_net_info(g->pool->d->net)->usable)
                 fg_net_detach(g->pool->d->net, id, on_detached, g->pool);
         else
@@ -157,9 +158,12 @@ void pool_fail(struct pool_guest *g, const char *why)
 {
         if (g->state == POOL_ENDING)
                 return;
-        if (g->state < POOL_READY) /* what becomes of it later is no fault of where it came from */
+        if (g->state < POOL_READY) { /* what becomes of it later is no fault of its template */
                 pool_template_failed(g, why);
-        g->pool->failures++;
+                pool_pace_failed(&g->pool->pace, fg_mono_ns());
+        } else {
+                pool_pace_died(&g->pool->pace, g->ready_ns, fg_mono_ns());
+        }
         fg_log_warn("warm guest %s is given up: %s", g->id, why);
         pool_end(g);
 }
@@ -224,7 +228,7 @@ static void on_frame(void *userdata, const struct fg_frame *f)
                 return;
         }
         g->state = POOL_READY;
-        g->pool->failures = 0;
+        g->ready_ns = fg_mono_ns();
         g->deadline = sd_event_source_disable_unref(g->deadline);
         fg_pool_refill(g->pool);
 }
@@ -322,7 +326,7 @@ static void made(struct pool_guest *g, const struct fg_error *err)
 {
         if (err && !g->unwanted) {
                 g->unwanted = true;
-                g->pool->failures++;
+                pool_pace_failed(&g->pool->pace, fg_mono_ns());
                 fg_log_warn("warm guest %s is given up: %s", g->id, err->msg);
         }
         if (!g->disk_made || !g->attached)
@@ -393,7 +397,7 @@ bool pool_make(struct fg_pool *pool, const struct pool_demand *demand,
         }
         LL_APPEND(pool->guests, g);
         if (attach(g, &err) < 0) {
-                pool->failures++;
+                pool_pace_failed(&pool->pace, fg_mono_ns());
                 fg_log_warn("no warm guest: %s", err.msg);
                 pool_give_room(g);
                 pool_forget(g);

@@ -5,10 +5,12 @@
 
 #include "api/daemon.h"
 #include "api/pool.h"
+#include "api/pool_pace.h"
 #include "api/templates.h"
 
 /* The inside of the pool: pool_demand.c knows what tasks came, pool.c decides how many guests there
- * are, pool_guest.c is the life of one, pool_wish.c takes what somebody asks for. */
+ * are, pool_pace.c when one may be made, pool_guest.c is the life of one, pool_wish.c takes what
+ * somebody asks for. */
 
 #define POOL_DEMANDS_MAX 24
 #define POOL_IMAGES_MAX  FG_VM_DISKS_MAX
@@ -53,6 +55,7 @@ struct pool_guest {
         char template[FG_TEMPLATE_NAME_LEN + 1]; /* restored from it; "": booted */
         bool makes;                              /* ... no, that one is made of this guest */
         bool saved;                              /* ... and complete once its VM has ended */
+        uint64_t ready_ns;
         bool unwanted; /* to be ended as soon as what is under way is over */
         bool disk_made;
         bool attached; /* nic is its network card, or there is no network */
@@ -66,9 +69,9 @@ struct fg_pool {
         struct pool_guest *guests;
         struct pool_demand demands[POOL_DEMANDS_MAX];
         struct fg_wishes *wishes;
-        unsigned wishing;  /* being stored */
-        bool preparing;    /* an image that guests are to have */
-        unsigned failures; /* in a row */
+        unsigned wishing; /* being stored */
+        bool preparing;   /* an image that guests are to have */
+        struct pool_pace pace;
         bool leaving;
         void (*left)(void *userdata);
         void *left_userdata;

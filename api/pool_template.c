@@ -91,5 +91,4 @@ void pool_template_ended(struct pool_guest *g)
                 fg_templates_commit(g->pool->d->templates, g->template);
         else
                 fg_templates_abandon(g->pool->d->templates, g->template);
-        fg_pool_refill(g->pool);
 }

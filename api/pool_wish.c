@@ -54,7 +54,7 @@ static void on_saved(void *userdata, const struct fg_wish *wish, const struct fg
         else if (demand)
                 demand->kept = wish->count;
         if (!err) {
-                k->pool->failures = 0;
+                k->pool->pace.failures = 0;
                 fg_pool_refill(k->pool);
         }
         k->done(k->userdata, err);
