@@ -72,8 +72,12 @@ static int put_header(const struct fg_domain_config *config, const struct fg_vm_
                 return -1;
         if (put_text(out, " owner='", config->owner, "'/>\n  </metadata>\n", err) < 0)
                 return -1;
+        /* KSM would tell one task what is in the memory of another. */
         return fg_buf_printf(out, err,
                              "  <memory unit='MiB'>%u</memory>\n"
+                             "  <memoryBacking>\n"
+                             "    <nosharepages/>\n"
+                             "  </memoryBacking>\n"
                              "  <vcpu>%u</vcpu>\n",
                              spec->memory_mib, spec->vcpus);
 }
@@ -266,6 +270,7 @@ static int put_value(struct fg_buf *out, const char *path, struct fg_error *err)
  * RAM in a file: who makes the template writes to it, who is restored from it maps it privately, so
  * that what they have in common is in memory once. libvirt knows such RAM, but not under a name
  * that several domains share, and nothing of a VM that waits for its state.
+ * QEMU still makes the RAM that libvirt names, which nobody touches: addresses, but no memory.
  */
 static int put_template(const struct fg_vm_spec *spec, struct fg_buf *out, struct fg_error *err)
 {
@@ -277,7 +282,7 @@ static int put_template(const struct fg_vm_spec *spec, struct fg_buf *out, struc
                           "  <qemu:commandline>\n"
                           "    <qemu:arg value='-object'/>\n"
                           "    <qemu:arg value='memory-backend-file,id=fgrun-ram,size=%uM,share=%s,"
-                          "mem-path=",
+                          "merge=off,mem-path=",
                           spec->memory_mib, t->state ? "off" : "on") < 0 ||
             put_value(out, t->ram, err) < 0 ||
             fg_buf_puts(out,

@@ -43,8 +43,8 @@ static const struct {
           "images of one's own for what is secret; imagePull: guest, with which nothing of the "
           "image is shared; secrets are never part of an image or a template" },
         { "Pages with the same content, where the host merges them (KSM)",
-          "it is off unless the host's administrator switches it on; QEMU's memory would take "
-          "part, so keep it off (/sys/kernel/mm/ksm/run)" },
+          "it is off unless the host's administrator switches it on (/sys/kernel/mm/ksm/run); a "
+          "microVM offers its memory to nobody, while a container's program may offer its own" },
         { "Time and load: how late one's own work is, disks, the network",
           "limits; a machine for each tenant. The noisy neighbour below shows the size of it" },
 };

@@ -57,6 +57,18 @@ def processes_naming(text):
     return found
 
 
+def mergeable(pid):
+    """The mappings of a process that it lets KSM merge with those of others, each as its first line in smaps."""
+    found, mapping = [], None
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmFlags:"):
+            found += [mapping] if "mg" in line.split() else []
+        elif "-" in line.split()[0]:
+            mapping = line
+    assert mapping
+    return found
+
+
 def status_of(pid, field):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith(field + ":"):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import lab as lab_module
-from lab import figure, status_of, wait_for
+from lab import figure, mergeable, status_of, wait_for
 
 DOCKER_CAPABILITIES = "00000000a80425fb"
 MASKED = ["/proc/keys", "/proc/timer_list"]
@@ -127,6 +127,7 @@ def test_qemu_from_outside(lab, task):
         assert status_of(qemu, "Groups") == [] or "0" not in status_of(qemu, "Groups")
     assert status_of(qemu, "CapEff") == ["0000000000000000"]
     assert status_of(qemu, "Seccomp") == ["2"]
+    assert mergeable(qemu) == []
     assert oct(os.stat(lab.fgd.socket).st_mode & 0o777) == "0o600"
     # Its files: nothing that others may read or write.
     scratch = pathlib.Path(lab.directory) / "state" / "tasks" / task_id / "scratch.img"

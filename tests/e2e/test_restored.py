@@ -7,7 +7,7 @@ import pytest
 
 import lab as lab_module
 import ociimage
-from lab import definition, wait_for
+from lab import definition, mergeable, wait_for
 
 CLONES = 4
 # One NAME=VALUE per line; of no name may two clones have one value.
@@ -91,6 +91,9 @@ def test_no_two_are_equal(image):
             if number == 0:  # also those that wait with the image mounted, and their clones
                 lab.fgrun("warm", image)
                 wait_for(lambda: templates(lab)["ready"] >= 2, "a template with the image", 120)
+                wait_for(lambda: any(size["ready"] for size in lab.fgd.call("GET", "/v1/warm")["warm"]), "a guest", 120)
+                qemus = [pid for pid, words in lab_module.processes_naming(lab.directory).items() if "qemu-system" in words]
+                assert qemus and not any(mergeable(pid) for pid in qemus)
         equal = {pair for pair in seen if seen.count(pair) > 1}
         assert not equal and len(seen) == CLONES * (len(DIFFERENT) + 2), (equal, seen)
 
