@@ -11,7 +11,9 @@
 #include "core/clock.h"
 #include "core/str.h"
 
-#define RESTORES_MAX 8 /* at once */
+#define RESTORES_MAX     8 /* at once */
+#define START_SECONDS    1 /* what has written nothing by then may never */
+#define TIMER_EXACT_USEC 1000
 
 /* ---- how many ---- */
 
@@ -165,6 +167,40 @@ static bool fill_first(struct fg_pool *pool, uint64_t now)
         return false;
 }
 
+static bool is_starting(const struct fg_daemon *d)
+{
+        const uint64_t now = fg_now_ns();
+
+        for (const struct fg_run *run = d->runs; run; run = run->hh.next)
+                if (!run->ending && run->task->phase_ns[FG_PHASE_FIRST_OUTPUT] == 0 &&
+                    now - run->task->created_ns < START_SECONDS * FG_NS_PER_SEC)
+                        return true;
+        return false;
+}
+
+static int on_held(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct fg_pool *pool = userdata;
+
+        (void)source;
+        (void)usec;
+        pool->held = sd_event_source_disable_unref(pool->held);
+        fg_pool_refill(pool);
+        return 0;
+}
+
+/* Where no guest waits any more, it is the next task that would be slow. */
+static bool is_held(struct fg_pool *pool, uint64_t now)
+{
+        const bool starting = fg_pool_ready(pool) > 0 && is_starting(pool->d);
+        const uint64_t wait = pool_pace_hold(&pool->pace, starting, now);
+
+        if (wait > 0 && !pool->held)
+                (void)sd_event_add_time_relative(pool->d->event, &pool->held, CLOCK_MONOTONIC,
+                                                 wait / 1000 + 1, TIMER_EXACT_USEC, on_held, pool);
+        return wait > 0;
+}
+
 void fg_pool_refill(struct fg_pool *pool)
 {
         const uint64_t now = fg_mono_ns();
@@ -172,6 +208,8 @@ void fg_pool_refill(struct fg_pool *pool)
         if (pool->leaving || pool->d->leaving || pool->d->config.warm_memory_mib == 0)
                 return;
         end_surplus(pool, now);
+        if (is_held(pool, now))
+                return;
         while (pool_pace_trusts(&pool->pace, now) && may_make(pool) && fill_first(pool, now))
                 continue;
 }
@@ -394,6 +432,7 @@ void fg_pool_close(struct fg_pool *pool)
                 return;
         pool->leaving = true;
         pool->left = NULL;
+        pool->held = sd_event_source_disable_unref(pool->held);
         fg_wishes_free(fg_take_ptr(pool->wishes));
         LL_FOREACH_SAFE(pool->guests, g, next)
         pool_forget(g);

@@ -31,3 +31,13 @@ bool pool_pace_trusts(const struct pool_pace *pace, uint64_t now)
                 over = DOUBLINGS_MAX;
         return now - pace->failed_ns >= (RETRY_SECONDS * FG_NS_PER_SEC) << over;
 }
+
+uint64_t pool_pace_hold(struct pool_pace *pace, bool starting, uint64_t now)
+{
+        if (starting && pace->held_ns == 0)
+                pace->held_ns = now;
+        if (starting && now - pace->held_ns < FG_PACE_HOLD_NS)
+                return FG_PACE_HOLD_NS - (now - pace->held_ns);
+        pace->held_ns = 0;
+        return 0;
+}

@@ -72,6 +72,7 @@ struct fg_pool {
         unsigned wishing; /* being stored */
         bool preparing;   /* an image that guests are to have */
         struct pool_pace pace;
+        sd_event_source *held; /* until guests are made again */
         bool leaving;
         void (*left)(void *userdata);
         void *left_userdata;

@@ -54,11 +54,40 @@ static void test_guests_that_die(void **state)
         assert_true(pool_pace_trusts(&pace, now));
 }
 
+static void test_held_while_a_task_starts(void **state)
+{
+        struct pool_pace pace = { 0 };
+        uint64_t now = 1000 * SECOND;
+
+        (void)state;
+        assert_int_equal(pool_pace_hold(&pace, false, now), 0);
+        assert_int_equal(pool_pace_hold(&pace, true, now), FG_PACE_HOLD_NS);
+        assert_int_equal(pool_pace_hold(&pace, true, now + FG_PACE_HOLD_NS - 1), 1);
+        assert_int_equal(pool_pace_hold(&pace, false, now + FG_PACE_HOLD_NS - 1), 0);
+        /* What was held for one task is not counted against the next. */
+        assert_int_equal(pool_pace_hold(&pace, true, now + SECOND), FG_PACE_HOLD_NS);
+}
+
+/* Whoever asks, and however often: there is always a task that starts. */
+static void test_never_starved(void **state)
+{
+        struct pool_pace pace = { 0 };
+        const uint64_t begin = 1000 * SECOND, end = begin + 10 * SECOND;
+        unsigned made = 0;
+
+        (void)state;
+        for (uint64_t now = begin; now < end; now += FG_NS_PER_MSEC)
+                made += pool_pace_hold(&pace, true, now) == 0;
+        assert_in_range(made, 95, 100);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_failures_in_a_row),
                 cmocka_unit_test(test_guests_that_die),
+                cmocka_unit_test(test_held_while_a_task_starts),
+                cmocka_unit_test(test_never_starved),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
