@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/netlink.h>
 #include <scsi/scsi.h>
 #include <scsi/sg.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,13 +20,13 @@
 #include "core/clock.h"
 #include "core/str.h"
 #include "guest-init/pod.h"
+#include "guest-init/uevents.h"
 
 #define READ_AHEAD_BYTES   (512ul << 10)
 #define BLOCK_DEVICES      "/sys/block"
 #define SERIAL_PAGE        0x80
 #define INQUIRY_TIMEOUT_MS 5000
 #define PAGE_HEADER        4  /* before the serial number in the answer of a SCSI disk */
-#define KERNEL_GROUP       1  /* of the two kinds of device events, the kernel's own */
 #define PATIENCE_SECONDS   60 /* from the task on: the host may be busy with other VMs */
 
 /* ---- by serial number ---- */
@@ -84,14 +82,11 @@ static char *find_device(const char *serial)
 
 /* ---- waiting ---- */
 
-/* What the events say does not matter: after each the loop's owner looks again. */
+/* After each the loop's owner looks again. */
 static void drain(struct fg_source *s, uint32_t events)
 {
-        char event[4096];
-
         (void)events;
-        while (recv(s->fd, event, sizeof(event), MSG_DONTWAIT) > 0)
-                ;
+        fg_uevents_drain(s->fd);
 }
 
 static void lose_patience(struct fg_timer *t)
@@ -101,14 +96,9 @@ static void lose_patience(struct fg_timer *t)
 
 static int watch(struct fg_disks *d, struct fg_error *err)
 {
-        const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP };
-
-        d->events = (struct fg_source){ .fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC,
-                                                     NETLINK_KOBJECT_UEVENT),
-                                        .ready = drain };
-        if (d->events.fd < 0 ||
-            bind(d->events.fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
-                return fg_fail_errno(err, errno, "watch devices");
+        d->events = (struct fg_source){ .fd = fg_uevents_open(err), .ready = drain };
+        if (d->events.fd < 0)
+                return -1;
         d->patience = (struct fg_timer){
                 .deadline = fg_mono_ns() + PATIENCE_SECONDS * FG_NS_PER_SEC, .fire = lose_patience
         };

@@ -4,10 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -15,9 +15,10 @@
 #include "core/str.h"
 #include "guest-init/console.h"
 #include "guest-init/pod.h"
+#include "guest-init/uevents.h"
 
 #define PORTS        "/sys/class/virtio-ports"
-#define WAIT_NS      (10 * FG_NS_PER_SEC)
+#define WAIT_MS      10000
 #define READ_MAX     (64u * 1024)
 #define WRITE_MAX    (32u * 1024) /* the driver's own limit for one write */
 #define NAME_MAX_LEN 64
@@ -47,6 +48,23 @@ static int find_port(void)
         }
         errno = ENOENT;
         return -1;
+}
+
+/* The name arrives in a message of the device's, shortly after its probe: then there is an event.
+ */
+static int wait_for_port(struct fg_error *err)
+{
+        const uint64_t deadline = fg_mono_ns() + WAIT_MS * FG_NS_PER_MSEC;
+        fg_autoclose int events = fg_uevents_open(err);
+        struct pollfd p = { .fd = events, .events = POLLIN };
+        int fd;
+
+        if (events < 0)
+                return -1;
+        while ((fd = find_port()) < 0 && fg_mono_ns() < deadline)
+                if (poll(&p, 1, WAIT_MS) > 0)
+                        fg_uevents_drain(events);
+        return fd < 0 ? fg_fail_errno(err, errno, "open the port %s", FG_PROTO_PORT) : fd;
 }
 
 static void read_port(struct fg_port *p)
@@ -118,20 +136,12 @@ static int listen_on(struct fg_port *p, struct fg_error *err)
 
 int fg_port_open(struct fg_port *p, struct fg_loop *loop, struct fg_error *err)
 {
-        const uint64_t deadline = fg_mono_ns() + WAIT_NS;
-        const struct timespec pause = { .tv_nsec = 1000000 };
-
         p->loop = loop;
         if (fg_pod)
                 return listen_on(p, err);
-        p->source = (struct fg_source){ .fd = find_port(), .ready = ready };
-        /* The name arrives in a message of the device's, shortly after its probe. */
-        while (p->source.fd < 0 && fg_mono_ns() < deadline) {
-                (void)nanosleep(&pause, NULL);
-                p->source.fd = find_port();
-        }
+        p->source = (struct fg_source){ .fd = wait_for_port(err), .ready = ready };
         if (p->source.fd < 0)
-                return fg_fail_errno(err, errno, "open the port %s", FG_PROTO_PORT);
+                return -1;
         fg_parser_init(&p->parser);
         p->tx = FG_BUF_INIT(FG_PORT_TX_MAX);
         /* Edge-triggered, since a port without a host reports EPOLLHUP for ever. */
