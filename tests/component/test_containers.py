@@ -3,6 +3,8 @@
 
 import contextlib
 import datetime
+import os
+import pathlib
 import time
 
 import pytest
@@ -45,14 +47,18 @@ def stop(fgd, task_id):
 def test_health_of_containers_and_of_their_task(fgd, task, image):
     definition = with_containers(
         task, image,
-        ("app", ["sleep 200", ";", "health HEALTHY", ";", "sleep 200", ";", "health UNHEALTHY", ";", "wait"],
+        ("app", ["gate", ";", "health HEALTHY", ";", "gate", ";", "health UNHEALTHY", ";", "wait"],
          {"healthCheck": CHECK}),
         ("other", ["health HEALTHY", ";", "wait"], {"healthCheck": CHECK}),
         ("side", ["health UNHEALTHY", ";", "wait"], {"healthCheck": CHECK, "essential": False}))
+    gate = pathlib.Path(fgd.directory, "run", "gate")
+    os.mkfifo(gate)
     task_id = fgd.run(definition)["fgrun"]["id"]
     running = fgd.get(task_id, wait="RUNNING")
     assert running["healthStatus"] == "UNKNOWN"
+    gate.write_bytes(b"")
     assert health(fgd, task_id, "HEALTHY") == {"app": "HEALTHY", "other": "HEALTHY", "side": "UNHEALTHY"}
+    gate.write_bytes(b"")
     assert health(fgd, task_id, "UNHEALTHY")["app"] == "UNHEALTHY"
     assert fgd.get(task_id)["lastStatus"] == "RUNNING", "a task that is not well goes on"
     done = stop(fgd, task_id)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Warm guests: taken over by tasks of their size, replaced, given up, never left behind."""
 
+import functools
 import glob
 import os
 import pathlib
@@ -12,6 +13,7 @@ import time
 
 import pytest
 
+import awsapi
 import faultproxy
 import fgd as fgd_harness
 import ociimage
@@ -77,12 +79,15 @@ def test_another_size_starts_cold(fgd, task):
 
 def test_more_tasks_than_guests(fgd, task):
     warmed(fgd, task)
-    ids = [fgd.run(task(f"print {i}", ";", "wait"))["fgrun"]["id"] for i in range(4)]
-    ways = [way(fgd.get(task_id)) for task_id in ids]
-    assert ways[0] == "warm" and "cold" in ways  # another guest may have come to wait meanwhile
-    for i, task_id in enumerate(ids):
+    ecs = functools.partial(awsapi.Aws(fgd).call, "ecs")
+    ecs("RegisterTaskDefinition", **task("print x", ";", "wait"))
+    started = ecs("RunTask", taskDefinition="test", count=4,  # at once: no other guest comes to wait meanwhile
+                  networkConfiguration={"awsvpcConfiguration": {"subnets": ["default"]}})["tasks"]
+    ids = [one["taskArn"].rpartition("/")[2] for one in started]
+    assert sorted(way(fgd.get(task_id, wait="RUNNING")) for task_id in ids) == ["cold"] * 3 + ["warm"]
+    for task_id in ids:
         wait_for(lambda task_id=task_id: fgd.output_of(task_id), "output")
-        assert fgd.output_of(task_id) == f"{i}\n".encode()
+        assert fgd.output_of(task_id) == b"x\n"
         fgd.call("POST", f"/v1/tasks/{task_id}/stop", {})
 
 
@@ -237,7 +242,7 @@ def test_wishes_outlive_the_daemon(fgd, task, image):
     entries = wait_for(lambda: fgd.call("GET", "/v1/warm")["warm"], "the wishes")
     assert {(e["memoryMiB"], e["wanted"], e["kept"]) for e in entries} == before == {(512, 2, True), (1024, 1, True)}
     wait_for(lambda: sorted(e["ready"] for e in fgd.call("GET", "/v1/warm")["warm"]) == [1, 2], "new guests")
-    assert not guests & set(vms(fgd)), "nobody claims those of the former daemon"
+    wait_for(lambda: not guests & set(vms(fgd)), "nobody claims those of the former daemon")
     done = fgd.stopped(fgd.run(task("print again")))
     assert done["fgrun"]["start"] == {"way": "warm-image"}
 
@@ -361,7 +366,7 @@ def test_a_large_image_is_unpacked_while_it_comes_and_its_vm_boots(start, task, 
         proxy.fault(faultproxy.Slow(piece=1000, gate=gate), path=ociimage.digest(layers[1].data))
         running = fgd.run(task("print x", container={"image": f"{proxy.host}/test/x:a"}))
         wait_for(lambda: glob.glob(f"{fgd.directory}/cache/images/tmp/scratch*/work/tree/rootfs/first"), "it is unpacked")
-        wait_for(lambda: fgd.get(running["fgrun"]["id"])["lastStatus"] == "ACTIVATING", "its VM runs", 10)
+        wait_for(lambda: fgd.get(running["fgrun"]["id"])["lastStatus"] == "ACTIVATING", "its VM runs")
         if killed:  # the next one has the same VM, and no disk for it
             fgd.kill()
             fgd.start()

@@ -173,7 +173,7 @@ class Lab:
 
     def assert_clean(self):
         with contextlib.suppress(AssertionError):
-            wait_for(lambda: not self.left_over(), "clean", 10)
+            wait_for(lambda: not self.left_over(), "clean", 60)
         left = self.left_over()
         assert not left, f"left over: {left}"
 

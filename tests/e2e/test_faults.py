@@ -117,7 +117,7 @@ def test_output_of_the_time_without_fgd(lab, task):
 @pytest.mark.parametrize("adopted", [False, True])
 def test_qemu_killed(lab, task, adopted):
     """Its task stops with a clear reason, soon; its neighbour does not notice."""
-    ids = [lab.detach(task("echo up; sleep 5; echo end")) for _ in range(2)]
+    ids = [lab.detach(task(f"echo up; sleep {seconds}; echo end")) for seconds in (300, 5)]
     for task_id in ids:
         lab.wait(task_id, "RUNNING")
     wait_for(lambda: lab.fgd.output_of(ids[0]), "output")
@@ -128,7 +128,7 @@ def test_qemu_killed(lab, task, adopted):
     done = lab.wait(ids[0])
     taken = time.monotonic() - before
     figure(f"kill -9 of {'an adopted' if adopted else 'a'} QEMU to STOPPED: {taken:.2f} s")
-    assert taken < 3
+    assert taken < 30  # and not when it would have ended
     assert "microVM ended unexpectedly" in done["stoppedReason"], done["stoppedReason"]
     assert "exitCode" not in done["containers"][0]
     assert lab.fgd.output_of(ids[0]) == b"up\n"

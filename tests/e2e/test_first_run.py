@@ -110,7 +110,7 @@ def test_detach_inspect_and_stop_of_a_stubborn_container(lab, task):
 
     before = time.monotonic()
     lab.fgrun("stop", "--wait", "--reason=enough", task_id)
-    assert 2 <= time.monotonic() - before < 10
+    assert 2 <= time.monotonic() - before < 25  # the default is 30
     stopped = lab.inspect(task_id[:8])
     assert stopped["lastStatus"] == "STOPPED" and stopped["stopCode"] == "UserInitiated"
     assert stopped["stoppedReason"] == "enough"

@@ -35,7 +35,7 @@ def address(task, name="privateIPv4Address"):
 
 
 def get(url):
-    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=30) as answer:
         return answer.read().decode()
     return None
 

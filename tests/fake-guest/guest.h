@@ -100,6 +100,7 @@ struct guest {
         uint64_t sent_seq;
 
         const char *no_disks; /* a file; where it is, disks do not come */
+        const char *gate;     /* a FIFO of the test's */
         bool disks_lost;      /* the host has said so */
 
         bool stopping;

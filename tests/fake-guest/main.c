@@ -136,6 +136,7 @@ int main(int argc, char **argv)
         (void)fclose(stdout);
 
         g.no_disks = beside(argv[1], "../no-disks");
+        g.gate = beside(argv[1], "../gate");
 
         while (!g.stopped || !wire_all_acked(&g)) {
                 task_step(&g);

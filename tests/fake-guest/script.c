@@ -7,10 +7,12 @@
  */
 #include "tests/fake-guest/guest.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/str.h"
@@ -171,6 +173,16 @@ static enum outcome run_sleep(struct guest *g, struct container *c, const char *
         return fg_mono_ns() < c->wake_ns ? BLOCKED : DONE;
 }
 
+/* Once the host has stored all there is so far, the whole guest stands still until the test opens
+   the FIFO too: each time a state lasts as long as the test needs it. */
+static enum outcome run_gate(struct guest *g, struct container *c, const char *arg)
+{
+        if (!wire_all_acked(g))
+                return BLOCKED;
+        (void)close(open(g->gate, O_RDONLY | O_CLOEXEC));
+        return DONE;
+}
+
 static enum outcome run_wait(struct guest *g, struct container *c, const char *arg)
 {
         return BLOCKED; /* until it is stopped */
@@ -240,7 +252,8 @@ static const struct verb {
         { "sleep", run_sleep },     { "wait", run_wait },     { "ignore-stop", run_ignore_stop },
         { "exit", run_exit },       { "oom", run_oom },       { "crash", run_crash },
         { "garbage", run_garbage }, { "health", run_health }, { "age", run_age },
-        { "once", run_once },       { "skip", run_skip },     { "/probe", run_probe },
+        { "once", run_once },       { "skip", run_skip },     { "gate", run_gate },
+        { "/probe", run_probe },
 };
 
 /* The verb of the current statement, and its argument. */

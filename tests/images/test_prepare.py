@@ -402,21 +402,33 @@ def test_children_die_with_their_parent(tmp_path):
     process = subprocess.Popen([TOOL, str(tmp_path / "store"), "prepare", reference], stdout=subprocess.DEVNULL)
 
     def children():
-        found = []
-        for path in glob.glob("/proc/[0-9]*/cmdline"):
-            with contextlib.suppress(OSError), open(path, "rb") as file:
-                if file.read().startswith(b"fg-prepare\0"):
-                    with open(os.path.dirname(path) + "/stat", encoding="utf-8") as stat:
-                        if stat.read().rpartition(")")[2].split()[0] != "Z":
-                            found.append(path)
-        return found
+        """By their begin: others on this machine may prepare images as well."""
+        found, parents = {}, {}
+        for path in glob.glob("/proc/[0-9]*"):
+            with contextlib.suppress(OSError):
+                name, _, rest = pathlib.Path(path, "stat").read_text(encoding="utf-8").rpartition(") ")
+                state, parent, *_ = words = rest.split()
+                parents[int(path[6:])] = int(parent)
+                if name.endswith("(fg-prepare") and state != "Z":
+                    found[int(path[6:])] = words[19]
+        return found, parents
 
-    deadline = time.monotonic() + 30
-    while not children() and process.poll() is None:
+    def is_ours(pid, parents):
+        while pid and pid != process.pid:
+            pid = parents.get(pid, 0)
+        return pid == process.pid
+
+    def of_this():
+        found, parents = children()
+        return {pid: begin for pid, begin in found.items() if is_ours(pid, parents)}
+
+    deadline = time.monotonic() + 60
+    while not (ours := of_this()) and process.poll() is None:
         assert time.monotonic() < deadline
+    assert ours
     process.kill()
     process.wait()
-    while children():
+    while ours.items() & children()[0].items():
         assert time.monotonic() < deadline, "fg-prepare outlives its parent"
 
 

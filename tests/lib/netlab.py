@@ -27,7 +27,7 @@ FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 HOST, OUTSIDE = "10.99.0.1", "10.99.0.2"
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

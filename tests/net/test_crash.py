@@ -23,6 +23,13 @@ def elements(lab):
     return text.count('"tap') - text.count('"tap*')
 
 
+def dice_of_this_run():
+    """Another in each run; what is printed makes it again."""
+    seed = os.environ.get("FG_SEED", str(time.time_ns()))
+    print(f"FG_SEED={seed}")
+    return random.Random(seed)
+
+
 def test_tasks_outlive_it(lab):
     a, b = lab.guest("port=8080:80"), lab.guest()
     server = Server(a.ns, a.ipv4, 80)
@@ -42,7 +49,7 @@ def test_tasks_outlive_it(lab):
     assert lab.net.do("attach", a.a["task"]) == a.a
     # What nobody claims goes.
     assert lab.net.do("claim", a.a["task"]) == {}
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(lab.net.do("list")["tasks"]) > 1:
         assert time.monotonic() < deadline
     assert ask(b.ns, a.ipv4, 80, timeout=0.5) is None
@@ -85,7 +92,7 @@ def test_a_stop_leaves_tasks_and_a_start_takes_them_up(lab):
 
 
 def test_killed_at_random_points(lab):
-    dice = random.Random(os.environ.get("FG_SEED", time.time_ns()))
+    dice = dice_of_this_run()
     for _ in range(15):
         for _ in range(4):
             lab.net.send("attach", lab.new_task(), f"port={dice.randrange(20000, 60000)}:80", "rate=100000",
@@ -145,7 +152,7 @@ def test_facts_of_another_boot(lab):
 
 def test_killed_while_it_starts(lab):
     a = lab.guest("port=8080:80")
-    dice = random.Random(os.environ.get("FG_SEED", time.time_ns()))
+    dice = dice_of_this_run()
     for _ in range(10):
         lab.net.kill()
         with netlab.ownnet.inside(lab.host):
