@@ -74,8 +74,9 @@ def test_one_process_namespace(runner):
 
 def test_shared_processes_end_with_their_container(runner):
     guest, codes = runner.run(
-        runner.sh("short", "setsid sleep 2222 & sh -c 'trap \"\" TERM; exec sleep 1111' & sleep 1; exit 6", essential=False),
-        runner.sh("watcher", "until ps | grep -q '[s]leep 2222'; do sleep 0.1; done; echo here;"
+        runner.sh("short", "setsid sleep 2222 & sh -c 'trap \"\" TERM; exec sleep 1111' &"
+                           "until ps | grep -q '[s]leep 3333'; do sleep 0.1; done; exit 6", essential=False),
+        runner.sh("watcher", "until ps | grep -q '[s]leep 2222'; do sleep 0.1; done; echo here; sleep $((3000 + 333)) &"
                              "while ps | grep -q '[s]leep [12]'; do sleep 0.1; done; echo gone; sleep 0.5; ps -o stat | grep -c Z",
                   dependsOn=[{"containerName": "short", "condition": "START"}]),
         pidMode="task")

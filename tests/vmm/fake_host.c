@@ -12,7 +12,7 @@
 #include "core/str.h"
 #include "guest-init/protocol.h"
 
-#define DEADLINE_NS (10 * FG_NS_PER_SEC)
+#define DEADLINE_NS (60 * FG_NS_PER_SEC)
 #define LAYER_LEN   (5u * 1024 * 1024) /* more than one range */
 
 void host_send(struct host *h, struct json_object *take_msg)

@@ -183,7 +183,7 @@ static void test_qemu_killed(void **state)
         assert_int_equal(kill(host_qemu(h), SIGKILL), 0);
         host_run_until(h, &h->gone, h->gone + 1);
         assert_true(h->crashed);
-        assert_true(fg_mono_ns() - killed < FG_NS_PER_SEC);
+        assert_true(fg_mono_ns() - killed < 10 * FG_NS_PER_SEC); /* nobody is told by a timer */
         host_end(h);
         host_assert_nothing_left(h);
 }
