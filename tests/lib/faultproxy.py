@@ -189,7 +189,7 @@ class FaultProxy:
             client.wfile.write(body[:fault.piece])
             client.wfile.flush()
             if fault.gate:
-                fault.gate.wait(20)
+                fault.gate.wait(120)
             body = body[fault.piece:]
         client.wfile.write(body)
 
