@@ -65,13 +65,13 @@ def test_a_request_has_a_time_to_be_complete(start, start_of):
 
 
 def test_a_body_that_goes_on_and_an_answer_that_takes_long_are_not_cut(start, task):
-    with start(idle_timeout_seconds=1) as fgd:
+    with start(idle_timeout_seconds=2) as fgd:
         task_id = fgd.run(task("wait"))["fgrun"]["id"]
         fgd.get(task_id, wait="RUNNING")
         follow = fgd.request("GET", f"/v1/tasks/{task_id}/logs?follow=1")
         with client(fgd, f"GET /v1/tasks/{task_id}?wait=STOPPED HTTP/1.1\r\nHost: x\r\n\r\n".encode()) as waits:
-            with client(fgd, b"POST /v1/warm HTTP/1.1\r\nHost: x\r\nContent-Length: 1310720\r\n\r\n") as sock:
-                for _ in range(20):
+            with client(fgd, b"POST /v1/warm HTTP/1.1\r\nHost: x\r\nContent-Length: 1966080\r\n\r\n") as sock:
+                for _ in range(30):
                     sock.sendall(b" " * 65536)
                     time.sleep(0.1)
                 assert sock.recv(65536).split()[1] == b"400"
