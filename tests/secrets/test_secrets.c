@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -462,6 +464,39 @@ static void test_files_stay_beneath_the_root(void **state)
         expect_no_file(root, "arn:aws:s3:::/a.env", "a bucket");
 }
 
+/* Whoever renames anything, anywhere, makes the kernel give up what goes through "..". */
+static void test_files_are_read_while_others_are_renamed(void **state)
+{
+        struct fixture *f = *state;
+        fg_autofree char *bucket = fg_asprintf("%s/bucket", f->dir);
+        fg_autofree char *link = fg_asprintf("%s/link.env", bucket);
+        fg_autofree char *one = fg_asprintf("%s/one", f->dir);
+        fg_autofree char *two = fg_asprintf("%s/two", f->dir);
+        struct fg_error err = FG_ERROR_INIT;
+        int failed = 0, status;
+        pid_t pid;
+
+        assert_int_equal(fg_mkdir_p(bucket, 0700, &err), 0);
+        write_text(bucket, "a.env", "A=1\n");
+        write_text(f->dir, "one", "");
+        assert_int_equal(symlink("../bucket/a.env", link), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+                for (;;)
+                        if (rename(one, two) < 0 || rename(two, one) < 0)
+                                _exit(1);
+        for (int i = 0; i < 2000; i++) {
+                fg_autosecret got = FG_SECRET_INIT;
+
+                failed += fg_envfile_read(f->dir, "arn:aws:s3:::bucket/link.env", &got, &err) < 0;
+        }
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(failed, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -477,6 +512,8 @@ int main(void)
                 cmocka_unit_test(test_value_from),
                 cmocka_unit_test(test_envfile),
                 cmocka_unit_test_setup_teardown(test_files_stay_beneath_the_root, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_files_are_read_while_others_are_renamed, setup,
+                                                teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
