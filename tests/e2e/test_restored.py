@@ -50,6 +50,13 @@ def files(lab):
     return sorted(path.name for path in (pathlib.Path(lab.directory) / "cache/templates").iterdir())
 
 
+def stamp(path):
+    """A line of a template's seal, as fg_stamp() has it."""
+    s = path.stat()
+    times = (f"{ns // 10**9}.{ns % 10**9:09}" for ns in (s.st_mtime_ns, s.st_ctime_ns))
+    return f"{s.st_dev} {s.st_ino} {s.st_size} {' '.join(times)}\n"
+
+
 def restored(image, command, **more):
     return definition(image, command, task={"fgrun": {"start": "restored"}, **more})
 
@@ -109,9 +116,7 @@ def test_templates_outlive_the_daemon_and_damage_is_noticed(image):
         (name,) = files(lab)
         template = pathlib.Path(lab.directory) / "cache/templates" / name
         (template / "state").write_bytes(b"not a state")
-        stats = [(template / file).stat() for file in ("ram", "state", "scratch.img")]
-        (template / "seal").write_text("".join(f"{s.st_ino} {s.st_ctime_ns // 10**9}.{s.st_ctime_ns % 10**9:09}\n"
-                                               for s in stats))
+        (template / "seal").write_text("".join(stamp(template / file) for file in ("ram", "state", "scratch.img")))
         done = lab.wait(lab.detach(restored(image, "echo two")))
         assert lab.fgd.output_of(done["fgrun"]["id"]) == b"two\n"
         assert start_of(done)["way"] == "cold" and "restoring a guest failed" in start_of(done)["reason"]
