@@ -12,11 +12,10 @@
  * is guessed from the store, so that the VM can boot while the registry is asked; when it means
  * something else by now, the guest unpacks the layers as if there were no disk.
  *
- * An image that nobody has prepared is left to the guest while it is small. A large one is prepared
- * while the VM boots, and added to it then: this is much faster than the guest where the CPU is
- * emulated, and no slower elsewhere.
+ * An image that nobody has prepared is left to the guest while it is tiny. Any other is prepared
+ * while the VM boots, and added to it then (docs/architecture.md has the figures).
  */
-#define PREPARE_FIRST_BYTES (UINT64_C(8) << 20)
+#define PREPARE_FIRST_BYTES (UINT64_C(1) << 20)
 
 /* Survives the run, as run_ref. */
 struct disk_ref {
