@@ -15,6 +15,7 @@
 #include "core/str.h"
 #include "vmm/cmdline.h"
 #include "vmm/libvirt.h"
+#include "vmm/template_key.h"
 
 /*
  * A template is the RAM of a stopped VM, in a file that QEMU wrote as the VM ran, and the state of
@@ -215,35 +216,46 @@ void fg_lv_save(struct fg_vmm *vmm, const char *id, const struct fg_vm_template 
 
 /* ---- what templates depend on ---- */
 
-static int add_file(struct fg_sha256 *hash, const char *path, struct fg_error *err)
+/* Where the QEMU is that libvirt will start. Return: heap, NULL: error. */
+static char *qemu_path(struct fg_libvirt *lv, struct fg_error *err)
 {
-        fg_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-        static const size_t chunk = 1u << 20;
-        fg_autofree char *data = fg_calloc(1, chunk);
-        ssize_t n;
+        static const char begin[] = "<path>", end[] = "</path>";
+        fg_autofree char *xml = virConnectGetDomainCapabilities(lv->conn, NULL, "x86_64", "microvm",
+                                                                NULL, 0);
+        const char *from, *to;
 
-        if (fd < 0)
-                return fg_fail_errno(err, errno, "%s", path);
-        while ((n = read(fd, data, chunk)) > 0)
-                fg_sha256_update(hash, data, (size_t)n);
-        return n < 0 ? fg_fail_errno(err, errno, "read %s", path) : 0;
+        if (!xml) {
+                fg_virt_fail(err, "ask which QEMU is started");
+                return NULL;
+        }
+        from = strstr(xml, begin);
+        to = from ? strstr(from, end) : NULL;
+        if (!to) {
+                fg_fail(err, FG_ERR_INVALID, "libvirt does not say which QEMU is started");
+                return NULL;
+        }
+        from += strlen(begin);
+        return fg_asprintf("%.*s", (int)(to - from), from);
 }
 
 int fg_lv_template_key(struct fg_libvirt *lv, struct fg_error *err)
 {
-        fg_cleanup(fg_sha256_freep) struct fg_sha256 *hash = fg_sha256_new();
         struct fg_vmm_info *info = &lv->base.info;
         /* The rate of the TSC is measured at each start, a little differently each time. */
         fg_autofree char *cmdline = fg_cmdline_new(lv->domain.accel, lv->boot.acpi, 0);
         const char *const texts[] = { info->hypervisor, info->libvirt, info->accel, cmdline,
                                       "1" /* the shape of the domain, and what the guest keeps */ };
+        fg_autofree char *qemu = NULL;
 
         if (!lv->root) /* another libvirt may confine QEMU to files that it knows of */
                 return 0;
-        for (size_t i = 0; i < FG_ARRAY_SIZE(texts); i++)
-                fg_sha256_update(hash, texts[i], strlen(texts[i]) + 1);
-        if (add_file(hash, lv->boot.kernel, err) < 0 || add_file(hash, lv->boot.initrd, err) < 0)
-                return -1;
-        fg_sha256_final(hash, info->template_key);
-        return 0;
+        qemu = qemu_path(lv, err);
+        return qemu ? fg_template_key(
+                              &(struct fg_template_basis){ .kernel = lv->boot.kernel,
+                                                           .initrd = lv->boot.initrd,
+                                                           .qemu = qemu,
+                                                           .texts = texts,
+                                                           .n_texts = FG_ARRAY_SIZE(texts) },
+                              info->template_key, err)
+                    : -1;
 }
