@@ -181,6 +181,28 @@ def test_one_of_a_version_without_stamps(tmp_path):
     assert kept_stamp(store) == stamp_of(path)
 
 
+def test_one_of_another_version_is_made_anew(tmp_path):
+    """Whether it is a result or the reason that there is none."""
+    store = tmp_path / "store"
+    good = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1" * 100_000}))
+    bad = layout(tmp_path / "bad", tar(({"name": "x/disk", "type": tarfile.BLKTYPE, "devmajor": 8}, b"")))
+    paths = [prepared(store, good)]
+    refused(store, bad)
+    with index(store) as db:
+        (version,) = {row[0] for row in db.execute("SELECT prepared_version FROM images")}
+        for other in (version - 1, version + 1):
+            db.execute("UPDATE images SET prepared_version = ?", [other])
+            db.execute("UPDATE images SET unprepared_why = 'of old' WHERE unprepared_why != ''")
+            db.commit()
+            assert not any(i["prepared"] or i.get("unpreparedWhy") for i in tool(store, "list"))
+            paths.append(prepared(store, good))
+            assert "device nodes" in refused(store, bad)["error"]
+            assert {row[0] for row in db.execute("SELECT prepared_version FROM images")} == {version}
+    assert len(set(paths)) == 3  # each has an id of its own
+    tool(store, "remove", good)
+    assert not any(map(os.path.exists, paths))
+
+
 def test_a_damaged_one_is_made_anew(tmp_path):
     store = tmp_path / "store"
     reference = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1" * 100_000}))
