@@ -9,10 +9,11 @@ import lab as lab_module
 import ociimage
 from lab import definition, mergeable, wait_for
 
-CLONES = 4
+CLONES, WAITED = 8, 2  # and of those that waited for their task
 # One NAME=VALUE per line; of no name may two clones have one value.
 IDENTITY = """cd /proc/sys/kernel
-for i in 1 2; do echo getrandom=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' '); done
+for i in 1 2; do echo getrandom=$(probe random); done
+echo urandom=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' ')
 echo random=$(head -c 16 /dev/random | od -An -tx1 | tr -d ' ')
 for i in 1 2; do echo uuid=$(cat random/uuid); done
 echo boot-id=$(cat random/boot_id)
@@ -29,7 +30,7 @@ echo docker-id=$(wget -q -O - $ECS_CONTAINER_METADATA_URI_V4 | grep -o '"DockerI
 echo clock=$(date +%s) $(cut -d. -f1 /proc/uptime)
 echo machine=$(cat /etc/machine-id /var/lib/dbus/machine-id /sys/class/dmi/id/product_uuid 2>/dev/null)
 """
-DIFFERENT = {"getrandom", "random", "uuid", "boot-id", "ssh-keygen", "mktemp", "stack", "host", "host-file", "mac",
+DIFFERENT = {"getrandom", "urandom", "random", "uuid", "boot-id", "ssh-keygen", "mktemp", "stack", "host", "host-file", "mac",
              "link-local", "address", "docker-id"}
 
 
@@ -38,7 +39,9 @@ def fixture_image(tmp_path_factory):
     path = tmp_path_factory.mktemp("restored")
     path.chmod(0o755)
     ociimage.write_layout(str(path), {"latest": ociimage.busybox(), "keygen": ociimage.Image(
-        [*ociimage.busybox().layers, ociimage.Layer.from_program("/usr/bin/ssh-keygen")], env=["PATH=/bin"])})
+        [*ociimage.busybox().layers, ociimage.Layer.from_program("/usr/bin/ssh-keygen"), ociimage.Layer({
+            "bin/probe": ociimage.File((lab_module.BUILD / "tests/guest-init/probe").read_bytes(), 0o755)})],
+        env=["PATH=/bin"])})
     return f"oci:{path}:latest"
 
 
@@ -78,31 +81,38 @@ def values_of(lab, task_id, begin):
     values = [line.split("=", 1) for line in lab.fgd.output_of(task_id).decode().splitlines()]
     told = dict(values)
     stamp, uptime = map(int, told.pop("clock").split())
-    assert begin - 2 <= stamp <= time.time() + 2 and uptime < 60
+    assert begin - 2 <= stamp <= time.time() + 2 and uptime < 120
     assert told.pop("machine") == "" and set(told) == DIFFERENT and all(told.values()), told
     return [(name, value) for name, value in values if name in DIFFERENT]
+
+
+def seen_of(lab, way, *tasks):
+    """The same of tasks that run at once, and start this way."""
+    begin = time.time()
+    done = [lab.wait(task_id) for task_id in [lab.detach(task) for task in tasks]]
+    assert {start_of(task)["way"] for task in done} == {way}, [start_of(task) for task in done]
+    return [pair for task in done for pair in values_of(lab, task["fgrun"]["id"], begin)]
 
 
 def test_no_two_are_equal(image):
     image = image.replace("latest", "keygen")
     with lab_module.lab(warm_memory_mib=1024, network="vpc") as lab:
+        def waiting():
+            return any(size["ready"] for size in lab.fgd.call("GET", "/v1/warm")["warm"])
+
         ready_to_restore(lab, image)
-        seen = []
-        for number in range(2):
-            begin = time.time()
-            ids = [lab.detach(restored(image, IDENTITY)) for _ in range(CLONES // 2)]
-            for task_id in ids:
-                done = lab.wait(task_id)
-                assert start_of(done)["way"] == "restored", start_of(done)
-                seen += values_of(lab, task_id, begin)
-            if number == 0:  # also those that wait with the image mounted, and their clones
-                lab.fgrun("warm", image)
-                wait_for(lambda: templates(lab)["ready"] >= 2, "a template with the image", 120)
-                wait_for(lambda: any(size["ready"] for size in lab.fgd.call("GET", "/v1/warm")["warm"]), "a guest", 120)
-                qemus = [pid for pid, words in lab_module.processes_naming(lab.directory).items() if "qemu-system" in words]
-                assert qemus and not any(mergeable(pid) for pid in qemus)
+        clones = [restored(image, IDENTITY)] * (CLONES // 2)
+        seen = seen_of(lab, "restored", *clones)
+        lab.fgrun("warm", image)  # also those that wait with the image mounted, and their clones
+        wait_for(lambda: templates(lab)["ready"] >= 2, "a template with the image", 120)
+        for _ in range(WAITED):
+            wait_for(waiting, "a guest", 120)
+            qemus = [pid for pid, words in lab_module.processes_naming(lab.directory).items() if "qemu-system" in words]
+            assert qemus and not any(mergeable(pid) for pid in qemus)
+            seen += seen_of(lab, "warm-image", definition(image, IDENTITY))
+        seen += seen_of(lab, "restored", *clones)
         equal = {pair for pair in seen if seen.count(pair) > 1}
-        assert not equal and len(seen) == CLONES * (len(DIFFERENT) + 2), (equal, seen)
+        assert not equal and len(seen) == (CLONES + WAITED) * (len(DIFFERENT) + 2), (equal, seen)
 
 
 def test_templates_outlive_the_daemon_and_damage_is_noticed(image):

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -112,13 +113,25 @@ static int spin(void)
         return 0;
 }
 
+/* 128 bits, by the system call itself: no device, no generator of a library between. */
+static int random_bits(void)
+{
+        unsigned long bits[2];
+
+        if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
+                return 1;
+        printf("%016lx%016lx\n", bits[0], bits[1]);
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         static const struct {
                 const char *name;
                 int (*run)(void);
         } probes[] = { { "syscalls", system_calls }, { "devices", devices }, { "limits", limits },
-                       { "memory", eat_memory },     { "flood", flood },     { "spin", spin } };
+                       { "memory", eat_memory },     { "flood", flood },     { "spin", spin },
+                       { "random", random_bits } };
 
         for (size_t i = 0; argc > 1 && i < sizeof(probes) / sizeof(probes[0]); i++) {
                 if (strcmp(argv[1], probes[i].name) == 0)
