@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/random.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,12 +147,16 @@ static int set_up_network(struct fg_task *t, struct fg_error *err)
         struct json_object *network = fg_json_get(t->spec, "network");
         const char *hostname = fg_json_str(t->spec, "hostname");
 
+        if (!hostname || !fg_hostname_valid(hostname))
+                return fg_fail(
+                        err, FG_ERR_INVALID,
+                        "hostname: \"%.80s\"; wanted: a domain name of at most %d characters",
+                        hostname ? hostname : "", HOST_NAME_MAX);
         if (network && (fg_network_parse(network, &t->network, err) < 0 ||
                         fg_network_configure(&t->network, t->parked, err) < 0))
                 return fg_wrap(err, "network");
         t->has_network = network != NULL;
-        return fg_network_write_files(network ? &t->network : NULL,
-                                      hostname ? hostname : "localhost", FG_SCRATCH_ETC, err);
+        return fg_network_write_files(network ? &t->network : NULL, hostname, FG_SCRATCH_ETC, err);
 }
 
 static int set_up_metadata(struct fg_task *t, struct fg_error *err)

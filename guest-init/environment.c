@@ -102,7 +102,7 @@ char **fg_environment_new(const struct fg_start *s, const char *home)
                                 (variables ? json_object_array_length(variables) : 0),
                         sizeof(*env));
         set(env, fg_strdup(DEFAULT_PATH));
-        set(env, fg_asprintf("HOSTNAME=%s", hostname ? hostname : ""));
+        set(env, fg_asprintf("HOSTNAME=%s", hostname));
         set_region(env, s->task);
         if (fg_json_bool(s->spec, "pseudoTerminal", false))
                 set(env, fg_strdup("TERM=xterm"));

@@ -39,6 +39,8 @@ struct fg_network {
 
 /** fg_network_parse() - strict: every member is there and right, and there is no other */
 int fg_network_parse(struct json_object *json, struct fg_network *ret, struct fg_error *err);
+/** fg_hostname_valid() - a domain name that the kernel takes, too */
+bool fg_hostname_valid(const char *s);
 /** fg_network_park() - before the task is known: name the only interface there is, bring it up */
 int fg_network_park(struct fg_error *err);
 /** fg_network_rehearse() - give the parked interface an address and a route, and take them back */

@@ -2,6 +2,7 @@
 #include "guest-init/network.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,7 +93,7 @@ static bool parse_mac(const char *text, unsigned char ret[FG_MAC_LEN])
         return fg_streq(again, text) && !(ret[0] & 1) && memcmp(ret, none, FG_MAC_LEN) != 0;
 }
 
-/* Letters, digits and hyphens in parts of 1 to 63; it goes into resolv.conf as it is. */
+/* Letters, digits and hyphens in parts of 1 to 63; it goes into files as it is. */
 static bool is_domain(const char *s)
 {
         const char *alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
@@ -110,6 +111,11 @@ static bool is_domain(const char *s)
                 if (*s++ != '.')
                         return false;
         }
+}
+
+bool fg_hostname_valid(const char *s)
+{
+        return strlen(s) <= HOST_NAME_MAX && is_domain(s);
 }
 
 /* One entry of a list; false when it is wrong or there is no room for it. */

@@ -84,8 +84,8 @@ static int create(struct fg_start *s, struct fg_error *err)
                 return fg_wrap(err, "image");
         if (fg_rootfs_enter(s, err) < 0 || (s->stand_by && fg_standby_await(s, err) < 0))
                 return -1;
-        hostname = fg_json_str(s->task, "hostname");
-        if (hostname && sethostname(hostname, strlen(hostname)) < 0)
+        hostname = fg_json_str(s->task, "hostname"); /* begin.c has checked it */
+        if (sethostname(hostname, strlen(hostname)) < 0)
                 return fg_fail_errno(err, errno, "set hostname %s", hostname);
         if (fg_rootfs_finish(s, err) < 0)
                 return -1;

@@ -376,16 +376,40 @@ def test_bad_image(runner, images, how):
     assert guest.named("task.stopping")[0]["reason"] == "TaskFailedToStart"
 
 
-@pytest.mark.parametrize("change", [
-    {"random": "xyz"}, {"containers": []}, {"scratch": "/dev/null"}, {"id": "../../etc"}],
-    ids=["random", "containers", "scratch", "id"])
-def test_bad_task(runner, change):
-    with runner.guest() as guest:
+MAC = "02:00:5e:00:53:01"
+
+
+def network(**change):
+    return {"network": {"mac": MAC, "mtu": 1500, "addresses": ["172.31.0.10/20"], "gateways": ["172.31.0.1"],
+                        "dnsServers": [], "dnsSearch": [], **change}}
+
+
+# What makes a task another than all before it. Where one of them cannot be had, nothing of the task runs.
+IDENTITY = {
+    "random": ({"random": "xyz"}, "random: "), "clock": ({"now": 0}, "set the clock: "),
+    "clock-range": ({"now": -1}, "set the clock: "), "mac": (network(mac="03:00:5e:00:53:01"), "network: mac: "),
+    "address": (network(addresses=["172.31.0.10/33"]), "network: addresses[0]: "),
+    "address-taken": (network(addresses=["172.31.0.10/20"] * 2), "network: address 172.31.0.10/20: "),
+    "hostname": ({"hostname": "x" * 65}, "hostname: "), "no-hostname": ({"hostname": None}, "hostname: ")}
+REFUSED = {**IDENTITY, "containers": ({"containers": []}, "0 containers"), "scratch": ({"scratch": "/dev/null"}, ""),
+           "id": ({"id": "../../etc"}, "task without an id")}
+
+
+@pytest.mark.parametrize("parked, what", [(False, what) for what in REFUSED] + [
+    (True, what) for what in ("random", "clock", "mac", "address-taken", "hostname")])
+def test_bad_task(runner, parked, what):
+    change, text = REFUSED[what]
+    with runner.guest(mac=MAC) as guest:
         guest.connect()
-        guest.start(**dict({"containers": [runner.sh("app", "echo never")]}, **change))
+        if parked:
+            assert "error" not in guest.rehearse()
+        guest.start(**dict({"containers": [runner.sh("app", "echo never", essential=False)]}, **change))
         assert guest.finish() == {}
-    assert guest.events[-1]["event"] == "task.stopped"
-    assert guest.named("task.stopping")[0]["reason"] == "TaskFailedToStart"
+    assert guest.events[-1]["event"] == "task.stopped" and not guest.output.get(0)
+    assert {event["event"] for event in guest.events} <= {"container.failed", "task.stopping", "task.stopped"}
+    (stopping,) = guest.named("task.stopping")
+    assert stopping["reason"] == "TaskFailedToStart"
+    assert stopping["message"].startswith(f"ResourceInitializationError: {text}"), stopping
 
 
 def test_hostile_image(runner, images):

@@ -124,6 +124,23 @@ static void what_is_wrong_is_named(void **state)
         expect_refused("dnsSearch", "[\"a.example.\"]", "dnsSearch[0]");
 }
 
+static void a_host_is_named_as_the_kernel_and_files_can_have_it(void **state)
+{
+        static const char longest[] =
+                "a123456789b123456789c123456789d123456789e123456789f123456789.123";
+
+        assert_true(fg_hostname_valid("ip-172-31-0-10.fgrun.internal"));
+        assert_true(fg_hostname_valid("0123456789ab"));
+        assert_int_equal(strlen(longest), 64);
+        assert_true(fg_hostname_valid(longest));
+        assert_false(fg_hostname_valid(
+                "x"
+                "a123456789b123456789c123456789d12.456789e123456789f123456789.123"));
+        assert_false(fg_hostname_valid(""));
+        assert_false(fg_hostname_valid("a\n127.0.0.1\tb"));
+        assert_false(fg_hostname_valid("a b"));
+}
+
 static void a_gateway_needs_an_address_of_its_family(void **state)
 {
         fg_autojson *json = parse_json(FULL);
@@ -390,6 +407,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_full_network_is_read),
                 cmocka_unit_test(what_is_wrong_is_named),
+                cmocka_unit_test(a_host_is_named_as_the_kernel_and_files_can_have_it),
                 cmocka_unit_test(a_gateway_needs_an_address_of_its_family),
                 cmocka_unit_test(files_say_who_and_where),
                 cmocka_unit_test(messages_have_the_kernels_layout),
