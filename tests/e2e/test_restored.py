@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests that are made from the memory of one that waited: they are as new, each is another, and if not they boot."""
+import os
 import pathlib
+import socket
 import time
 
 import pytest
 
 import lab as lab_module
 import ociimage
-from lab import definition, mergeable, wait_for
+import ownnet
+from lab import definition, mergeable, processes_naming, wait_for
 
 CLONES, WAITED = 8, 2  # and of those that waited for their task
+TAPS_IN_STOCK = 8
 # One NAME=VALUE per line; of no name may two clones have one value.
 IDENTITY = """cd /proc/sys/kernel
 for i in 1 2; do echo getrandom=$(probe random); done
@@ -94,9 +98,41 @@ def seen_of(lab, way, *tasks):
     return [pair for task in done for pair in values_of(lab, task["fgrun"]["id"], begin)]
 
 
+def qemus(lab):
+    return [pid for pid, words in processes_naming(lab.directory).items() if "qemu-system" in words]
+
+
+def taps(lab):
+    vpc = os.open(f"{lab.directory}/run/vpc/net", os.O_RDONLY)
+    with ownnet.inside(vpc):
+        found = {name for _, name in socket.if_nameindex() if name.startswith("tap")}
+    os.close(vpc)
+    return found
+
+
+def killed_while_all_wait(lab, image):
+    """Of the guests before nothing is left, and as many wait again."""
+    def full():
+        pool = lab.fgd.call("GET", "/v1/info")["pool"]
+        waiting = sum(size["ready"] for size in pool)
+        return (any(size.get("kept") and size["ready"] >= 3 for size in pool) and not any(size["booting"] for size in pool)
+                and waiting == len(qemus(lab)) == len(taps(lab)) - TAPS_IN_STOCK)
+
+    lab.fgrun("warm", image, "--count", "3")
+    wait_for(full, "guests", 60)
+    before, killed = set(lab.left_over()), qemus(lab)
+    lab.fgd.kill()
+    assert qemus(lab) == killed and len(before) > 3 * len(killed)
+    lab.fgd.start()
+    wait_for(lambda: not before & set(lab.left_over()), "the guests nobody claims go", 60)
+    wait_for(full, "guests", 60)
+    assert not set(killed) & set(qemus(lab))
+    seen_of(lab, "warm-image", definition(image, IDENTITY))
+
+
 def test_no_two_are_equal(image):
     image = image.replace("latest", "keygen")
-    with lab_module.lab(warm_memory_mib=1024, network="vpc") as lab:
+    with lab_module.lab(warm_memory_mib=3072, network="vpc") as lab:
         def waiting():
             return any(size["ready"] for size in lab.fgd.call("GET", "/v1/warm")["warm"])
 
@@ -107,12 +143,13 @@ def test_no_two_are_equal(image):
         wait_for(lambda: templates(lab)["ready"] >= 2, "a template with the image", 120)
         for _ in range(WAITED):
             wait_for(waiting, "a guest", 120)
-            qemus = [pid for pid, words in lab_module.processes_naming(lab.directory).items() if "qemu-system" in words]
-            assert qemus and not any(mergeable(pid) for pid in qemus)
+            pids = qemus(lab)
+            assert pids and not any(mergeable(pid) for pid in pids)
             seen += seen_of(lab, "warm-image", definition(image, IDENTITY))
         seen += seen_of(lab, "restored", *clones)
         equal = {pair for pair in seen if seen.count(pair) > 1}
         assert not equal and len(seen) == (CLONES + WAITED) * (len(DIFFERENT) + 2), (equal, seen)
+        killed_while_all_wait(lab, image)
 
 
 def test_templates_outlive_the_daemon_and_damage_is_noticed(image):
