@@ -31,7 +31,14 @@ static uint64_t min(uint64_t a, uint64_t b)
         return a < b ? a : b;
 }
 
-void fg_capacity_init(struct fg_capacity *c, uint64_t overcommit_percent, uint64_t reserve_mib)
+/* More may be promised than there is: tasks of an earlier life on a host that has shrunk. */
+static uint64_t room(uint64_t all, uint64_t used)
+{
+        return all > used ? all - used : 0;
+}
+
+void fg_capacity_init(struct fg_capacity *c, uint64_t cpu_percent, uint64_t memory_percent,
+                      uint64_t reserve_mib)
 {
         uint64_t cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
         uint64_t bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -39,15 +46,9 @@ void fg_capacity_init(struct fg_capacity *c, uint64_t overcommit_percent, uint64
         bytes = min(bytes, read_limit("/sys/fs/cgroup/memory.max"));
         bytes = min(bytes, read_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
         *c = (struct fg_capacity){
-                .cpu_units = cpus * UNITS_PER_VCPU * overcommit_percent / 100,
-                .memory_mib = bytes / MIB > reserve_mib ? bytes / MIB - reserve_mib : 0,
+                .cpu_units = cpus * UNITS_PER_VCPU * cpu_percent / 100,
+                .memory_mib = room(bytes / MIB, reserve_mib) * memory_percent / 100,
         };
-}
-
-/* More may be promised than there is: tasks of an earlier life on a host that has shrunk. */
-static uint64_t room(uint64_t all, uint64_t used)
-{
-        return all > used ? all - used : 0;
 }
 
 int fg_capacity_take(struct fg_capacity *c, uint64_t cpu_units, uint64_t memory_mib,

@@ -60,6 +60,8 @@ const struct setting config_settings[] = {
         WORD_SETTING(log_level, "info", "error warn info debug", "what fgd says"),
         NUMBER_SETTING(vcpu_overcommit_percent, "400", 1, 10000,
                        "vCPUs given to tasks, in percent of the host's"),
+        NUMBER_SETTING(memory_overcommit_percent, "100", 100, 1000,
+                       "memory promised to tasks, in percent of what they can have"),
         NUMBER_SETTING(memory_reserve_mib, "512", 0, 1u << 24, "host memory that tasks never get"),
         NUMBER_SETTING(network_task_kib, "0", 0, 1u << 30,
                        "KiB a second that a task may send, and receive; 0: no limit"),

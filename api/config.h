@@ -30,8 +30,9 @@ struct fg_config {
         char *network;        /* "auto", "none", "vpc" */
         char *network_config; /* path of subnets and groups, or NULL: the built-in ones */
         uint64_t network_task_kib, network_quarantine_seconds;
-        uint64_t vcpu_overcommit_percent; /* 100: a vCPU per host CPU */
-        uint64_t memory_reserve_mib;      /* of the host's memory, never given to tasks */
+        uint64_t vcpu_overcommit_percent;   /* 100: a vCPU per host CPU */
+        uint64_t memory_overcommit_percent; /* 100: none is promised twice */
+        uint64_t memory_reserve_mib;        /* of the host's memory, never given to tasks */
         uint64_t image_cache_mib, pull_parallel, prepared_max_mib;
         uint64_t templates;                       /* of guests that are restored; 0: none */
         uint64_t warm_memory_mib;                 /* of guests that wait for tasks; 0: none */

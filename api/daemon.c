@@ -348,7 +348,7 @@ static int serve(struct fg_daemon *d, struct fg_error *err)
 
         fg_throttle_init(d);
         fg_capacity_init(&d->capacity, d->config.vcpu_overcommit_percent,
-                         d->config.memory_reserve_mib);
+                         d->config.memory_overcommit_percent, d->config.memory_reserve_mib);
         fg_log_info("%s, libvirt %s, accelerator %s: %s", info->hypervisor, info->libvirt,
                     info->accel, info->accel_reason);
         if (*info->warning)

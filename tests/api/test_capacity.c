@@ -47,12 +47,14 @@ static void test_of_this_host(void **state)
         struct fg_capacity all, less;
 
         (void)state;
-        fg_capacity_init(&all, 100, 0);
-        fg_capacity_init(&less, 200, all.memory_mib - 1);
+        fg_capacity_init(&all, 100, 100, 0);
+        fg_capacity_init(&less, 200, 100, all.memory_mib - 1);
         assert_true(all.cpu_units >= 1024 && all.memory_mib > 0);
         assert_int_equal(less.cpu_units, 2 * all.cpu_units);
         assert_int_equal(less.memory_mib, 1);
-        fg_capacity_init(&less, 100, UINT64_MAX);
+        fg_capacity_init(&less, 100, 250, all.memory_mib - 2);
+        assert_int_equal(less.memory_mib, 5);
+        fg_capacity_init(&less, 100, 250, UINT64_MAX);
         assert_int_equal(less.memory_mib, 0);
 }
 
