@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include "core/cleanup.h"
 #include "core/json.h"
 #include "guest-init/cgroup.h"
+#include "guest-init/console.h"
 #include "guest-init/container.h"
 #include "guest-init/link.h"
 #include "guest-init/standby.h"
@@ -76,47 +78,61 @@ static bool has_standby(const struct fg_start *s)
         return false;
 }
 
-static int open_ends(struct fg_container *c, struct pipes *p, bool standing, struct fg_error *err)
+/* Return: its pid; 0: it is gone. */
+static pid_t release_standby(const struct fg_container *c, struct pipes *p)
 {
         struct fg_standby *b = c->start.standby;
+        struct fg_error err;
+        pid_t pid = fg_standby_release(b, c->start.task, &p->ours[STDOUT], &p->ours[REPORT], &err);
 
-        if (!standing)
-                return open_pipes(p, fg_json_bool(c->spec, "interactive", false), err);
-        p->ours[STDOUT] = fg_take_fd(b->output[0]);
-        p->ours[STDERR] = fg_take_fd(b->output[1]);
-        p->ours[REPORT] = fg_take_fd(b->report);
+        if (pid > 0)
+                return pid;
+        fg_console("container %s is made anew: %s", c->name, err.msg);
+        fg_standby_end(b);
         return 0;
+}
+
+static int watch(struct fg_container *c, struct pipes *p,
+                 void (*ready)(struct fg_source *s, uint32_t events), struct fg_error *err)
+{
+        const bool terminal = fg_json_bool(c->spec, "pseudoTerminal", false);
+
+        /* A terminal is stdout's source; it comes with the report. */
+        if ((!terminal && fg_container_open_output(c, 0, fg_take_fd(p->ours[STDOUT]), err) < 0) ||
+            fg_container_open_output(c, 1, fg_take_fd(p->ours[STDERR]), err) < 0)
+                return -1;
+        fg_closep(&c->input);
+        c->input = fg_take_fd(p->ours[INPUT]);
+        if (fcntl(p->ours[REPORT], F_SETFL, O_NONBLOCK) < 0)
+                return fg_fail_errno(err, errno, "fcntl");
+        c->report = (struct fg_source){ .fd = fg_take_fd(p->ours[REPORT]), .ready = ready };
+        return fg_loop_add(c->loop, &c->report, EPOLLIN, err);
 }
 
 int fg_container_launch(struct fg_container *c, void (*ready)(struct fg_source *s, uint32_t events),
                         struct fg_error *err)
 {
-        const bool terminal = fg_json_bool(c->spec, "pseudoTerminal", false);
+        const bool interactive = fg_json_bool(c->spec, "interactive", false);
         fg_cleanup(close_pipes) struct pipes p = PIPES_INIT;
         const bool standing = has_standby(&c->start);
         fg_autoclose int cgroup = fg_cgroup_new(c->index, c->spec, err);
         struct fg_start s = c->start;
 
-        if (cgroup < 0 || open_ends(c, &p, standing, err) < 0)
+        if (cgroup < 0)
                 return -1;
-        /* A terminal is stdout's source; it comes with the report. */
-        if ((!terminal && fg_container_open_output(c, 0, fg_take_fd(p.ours[STDOUT]), err) < 0) ||
-            fg_container_open_output(c, 1, fg_take_fd(p.ours[STDERR]), err) < 0)
+        c->pid = standing ? release_standby(c, &p) : 0;
+        if ((c->pid == 0 && open_pipes(&p, interactive, err) < 0) || watch(c, &p, ready, err) < 0) {
+                if (c->pid > 0)
+                        (void)kill(c->pid, SIGKILL);
                 return -1;
+        }
         s.cgroup = cgroup;
         s.output[0] = p.theirs[STDOUT];
         s.output[1] = p.theirs[STDERR];
         s.input = p.theirs[INPUT];
         s.report = p.theirs[REPORT];
-        fg_closep(&c->input);
-        c->input = fg_take_fd(p.ours[INPUT]);
-        if (fcntl(p.ours[REPORT], F_SETFL, O_NONBLOCK) < 0)
-                return fg_fail_errno(err, errno, "fcntl");
-        c->report = (struct fg_source){ .fd = fg_take_fd(p.ours[REPORT]), .ready = ready };
-        if (fg_loop_add(c->loop, &c->report, EPOLLIN, err) < 0)
-                return -1;
-        c->pid = standing ? fg_standby_release(s.standby, c->report.fd, s.task, err)
-                          : fg_start(&s, err);
+        if (c->pid == 0)
+                c->pid = fg_start(&s, err);
         return c->pid < 0 ? -1 : 0;
 }
 

@@ -194,16 +194,19 @@ int fg_standby_make(struct fg_standby *b, const char *image_dir, struct fg_error
         return -1;
 }
 
-pid_t fg_standby_release(struct fg_standby *b, int report, struct json_object *task,
-                         struct fg_error *err)
+pid_t fg_standby_release(struct fg_standby *b, struct json_object *task, int ret_output[2],
+                         int *ret_report, struct fg_error *err)
 {
         const char *text = fg_json_text(task);
         pid_t pid = b->pid;
 
         if (fg_write_all(b->task, text, strlen(text), err) < 0)
                 return -1;
-        if (send(report, "", 1, MSG_NOSIGNAL) != 1)
+        if (send(b->report, "", 1, MSG_NOSIGNAL) != 1)
                 return fg_fail_errno(err, errno, "the process that waited for the task");
+        ret_output[0] = fg_take_fd(b->output[0]);
+        ret_output[1] = fg_take_fd(b->output[1]);
+        *ret_report = fg_take_fd(b->report);
         forget(b);
         return pid;
 }

@@ -15,7 +15,7 @@
 struct fg_standby {
         pid_t pid; /* 0: there is none */
         char *image_dir;
-        int output[2]; /* read ends; who releases it takes them before */
+        int output[2]; /* read ends; whoever releases it has them from then on */
         int report;    /* our end; likewise */
         int task;      /* a file for what it is told */
 };
@@ -31,10 +31,11 @@ int fg_standby_make(struct fg_standby *b, const char *image_dir, struct fg_error
 bool fg_standby_fits(const struct fg_standby *b, const struct fg_start *s);
 /**
  * fg_standby_release() - let it become the first container of @task
- * @report: what was taken from @b. Return: its pid; the process is the caller's
+ * Return: its pid; it and the descriptors are the caller's. -1: it has died, say; it is still to be
+ * ended, and the container can be made as any other.
  */
-pid_t fg_standby_release(struct fg_standby *b, int report, struct json_object *task,
-                         struct fg_error *err);
+pid_t fg_standby_release(struct fg_standby *b, struct json_object *task, int ret_output[2],
+                         int *ret_report, struct fg_error *err);
 /** fg_standby_end() - it is not wanted: nothing of it is left */
 void fg_standby_end(struct fg_standby *b);
 /** fg_standby_reaped() - it has died by itself. Return: was it @pid? */
