@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <libgen.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/bench/bench.h"
 #include "cli/command.h"
@@ -46,28 +50,58 @@ static const struct fg_option options[] = {
         { 0 },
 };
 
-static int write_files(struct json_object *result, struct fg_error *err)
+/* Before an hour is spent on what cannot be kept. */
+static int check_place(const char *option, const char *path, struct fg_error *err)
+{
+        fg_autofree char *copy = fg_strdup(path ? path : "");
+        struct stat st;
+
+        if (!path)
+                return 0;
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                return fg_fail(err, FG_ERR_INVALID, "%s: '%s' is a directory", option, path);
+        if (access(dirname(copy), W_OK | X_OK) < 0)
+                return fg_fail_errno(err, errno, "%s: %s cannot be written", option, path);
+        return 0;
+}
+
+static int check_places(struct fg_error *err)
+{
+        return check_place("--json", arg_json, err) < 0 ? -1 : check_place("--html", arg_html, err);
+}
+
+static int write_json(struct json_object *result, struct fg_error *err)
 {
         const char *text = json_object_to_json_string_ext(result, JSON_C_TO_STRING_PRETTY);
-        fg_autofree char *page = NULL;
 
-        if (arg_json && fg_write_file(arg_json, text, strlen(text), FILE_MODE, err) < 0)
-                return -1;
+        return arg_json ? fg_write_file(arg_json, text, strlen(text), FILE_MODE, err) : 0;
+}
+
+static int write_page(struct json_object *result, struct fg_error *err)
+{
+        fg_autofree char *page = arg_html ? bench_html(result, err) : NULL;
+
         if (!arg_html)
                 return 0;
-        page = bench_html(result, err);
         return page ? fg_write_file(arg_html, page, strlen(page), FILE_MODE, err) : -1;
 }
 
+/* What one place does not take is in the others nevertheless. */
 static int show(struct fg_cli *cli, struct json_object *result, struct fg_error *err)
 {
-        if (write_files(result, err) < 0)
-                return -1;
+        struct fg_error second = FG_ERROR_INIT;
+        int r;
+
         if (cli->json)
                 fg_cli_print_json(result);
         else
                 bench_print(result, stdout);
-        return 0;
+        r = write_json(result, err);
+        if (write_page(result, r == 0 ? err : &second) == 0)
+                return r;
+        if (r < 0)
+                fg_cli_note(cli, "%s", second.msg);
+        return -1;
 }
 
 static int measure(struct bench *b, struct fg_cli *cli, struct fg_error *err)
@@ -113,6 +147,8 @@ static int run(struct fg_cli *cli, char **args, struct fg_error *err)
         int r;
 
         (void)args;
+        if (check_places(err) < 0)
+                return -1;
         if (arg_from)
                 return show_file(cli, err);
         r = measure(&b, cli, err);

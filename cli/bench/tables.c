@@ -167,5 +167,8 @@ char *bench_cell(struct json_object *row, const struct bench_column *column)
                 return fg_strdup(json_object_get_boolean(value) ? "yes" : "no");
         if (!format)
                 return fg_strdup(json_object_get_string(value));
+        if (!json_object_is_type(value, json_type_int) &&
+            !json_object_is_type(value, json_type_double))
+                return fg_strdup("-");
         return fg_asprintf("%.*f", *format - '0', json_object_get_double(value));
 }

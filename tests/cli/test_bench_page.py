@@ -177,6 +177,17 @@ def test_a_result_that_is_none_and_options_that_do_not_fit(tmp_path):
     assert "'version' must be 1" in bench(f"--from={other}", status=64).stderr
     assert "No such file" in bench(f"--from={tmp_path}/none", status=66).stderr
     assert "--from measures nothing" in bench(f"--from={other}", "--quick", status=64).stderr
+    # before anything is measured
+    assert "--json: " in bench(f"--json={tmp_path}/none/x", status=66).stderr
+    assert "--html: " in bench(f"--json={tmp_path}/x", f"--html={tmp_path}", status=64).stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_is_no_number_is_shown_as_none(tmp_path):
+    odd = tmp_path / "odd.json"
+    odd.write_text('{"version": 1, "start": [{"name": "a", "p50_ms": "x", "p90_ms": 7}], "targets": [{"measure": 5}]}', "ascii")
+    shown = bench(f"--from={odd}").stdout
+    assert re.search(r"^a +- +7\.0 ", shown, re.MULTILINE), shown
 
 
 HOSTILE = [None, True, -5, 1e308, "\u0000\u001b]0;x\u0007<b>", [], {}, [[]], [{}], {"p50_ms": "x", "samples_ms": [None, "x", -1, 1e308]}]
