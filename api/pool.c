@@ -167,12 +167,13 @@ static bool fill_first(struct fg_pool *pool, uint64_t now)
         return false;
 }
 
-static bool is_starting(const struct fg_daemon *d)
+static bool is_starting(const struct fg_daemon *d, bool only_warm)
 {
         const uint64_t now = fg_now_ns();
 
         for (const struct fg_run *run = d->runs; run; run = run->hh.next)
-                if (!run->ending && run->task->phase_ns[FG_PHASE_FIRST_OUTPUT] == 0 &&
+                if (!run->ending && (run->warm || !only_warm) &&
+                    run->task->phase_ns[FG_PHASE_FIRST_OUTPUT] == 0 &&
                     now - run->task->created_ns < START_SECONDS * FG_NS_PER_SEC)
                         return true;
         return false;
@@ -189,10 +190,10 @@ static int on_held(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-/* Where no guest waits any more, it is the next task that would be slow. */
+/* Where no guest waits any more, only a task that found one is worth that the next may not. */
 static bool is_held(struct fg_pool *pool, uint64_t now)
 {
-        const bool starting = fg_pool_ready(pool) > 0 && is_starting(pool->d);
+        const bool starting = is_starting(pool->d, fg_pool_ready(pool) == 0);
         const uint64_t wait = pool_pace_hold(&pool->pace, starting, now);
 
         if (wait > 0 && !pool->held)
