@@ -8,8 +8,7 @@
 
 #define FG_PACE_FAILURES 5 /* in a row, after which only time lets another one be tried */
 #define FG_PACE_LIVED_NS UINT64_C(1000000000) /* a guest that waited so long was well made */
-
-#define FG_PACE_HOLD_NS  UINT64_C(100000000)
+#define FG_PACE_HOLD_NS  UINT64_C(200000000)  /* longer than a warm start's first output takes */
 
 struct pool_pace {
         unsigned failures; /* in a row */

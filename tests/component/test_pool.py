@@ -91,6 +91,31 @@ def test_more_tasks_than_guests(fgd, task):
         fgd.call("POST", f"/v1/tasks/{task_id}/stop", {})
 
 
+def test_the_last_guest_starts_its_task_alone(start, task):
+    """What would be made in its place waits, for a bounded time, also where something else asks for it."""
+    with start(warm_memory_mib="700") as fgd:  # for one
+        warmed(fgd, task)
+        other = fgd.run(task("print x", ";", "wait"))["fgrun"]["id"]
+        wait_for(lambda: fgd.output_of(other), "its start is over")
+        wait_for(lambda: ready(fgd), "the only guest waits")
+        before = vms(fgd)
+        silent = fgd.run(task("wait"))
+        began = time.monotonic()
+        assert way(silent) == "warm"
+        fgd.call("POST", f"/v1/tasks/{other}/stop", {})  # its end asks for guests
+        wait_for(lambda: set(vms(fgd)) - set(before), "another one is made all the same")
+        assert time.monotonic() - began >= 0.2
+        fgd.call("POST", f"/v1/tasks/{silent['fgrun']['id']}/stop", {})
+
+
+def test_a_burst_stops_at_the_memory(start, task):
+    with start(warm_memory_mib="1400") as fgd:  # for two
+        for one in [fgd.run(task("print x")) for _ in range(5)]:
+            fgd.stopped(one)
+        size = wait_for(lambda: next((s for s in fgd.call("GET", "/v1/info")["pool"] if s["ready"] == 2), None), "two wait")
+        assert size["wanted"] == 5 and size["booting"] == 0
+
+
 def kill_vm(fgd, guest):
     os.kill(int(open(f"{fgd.directory}/run/{guest}/pid", encoding="ascii").read()), signal.SIGKILL)
 
