@@ -51,15 +51,18 @@ static void print_table(const struct bench_table *t, struct json_object *rows, F
 
 static void print_phases(struct json_object *row, FILE *out)
 {
+        static const struct bench_column median = { NULL, "p50_ms", "1" };
         struct json_object *phases = fg_json_arr(row, "phases");
 
         if (bench_length(phases) == 0)
                 return;
         (void)fprintf(out, "%s, median since accept:", bench_name(row, "name"));
-        for (size_t i = 1; i < bench_length(phases); i++)
-                (void)fprintf(out, "%s %s %.1f", i > 1 ? "," : "",
-                              bench_name(at(phases, i), "name"),
-                              bench_value(at(phases, i), "p50_ms"));
+        for (size_t i = 1; i < bench_length(phases); i++) {
+                fg_autofree char *cell = bench_cell(at(phases, i), &median);
+
+                (void)fprintf(out, "%s %s %s", i > 1 ? "," : "", bench_name(at(phases, i), "name"),
+                              cell);
+        }
         (void)fputs("\n\n", out);
 }
 

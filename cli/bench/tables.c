@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bench/tables.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #include "core/cleanup.h"
@@ -10,6 +11,12 @@
 size_t bench_length(struct json_object *array)
 {
         return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+static bool is_number(struct json_object *value)
+{
+        return json_object_is_type(value, json_type_int) ||
+               json_object_is_type(value, json_type_double);
 }
 
 double bench_positive(struct json_object *number)
@@ -152,10 +159,12 @@ char *bench_cell(struct json_object *row, const struct bench_column *column)
 {
         struct json_object *value = fg_json_get(row, column->key);
         const char *format = column->format;
+        const bool wants_samples = format && !isdigit((unsigned char)*format);
+        const bool has_samples = json_object_is_type(value, json_type_object);
 
-        if (json_object_is_type(value, json_type_object) && !format)
+        if (has_samples && !format)
                 return counts(value);
-        if (json_object_is_type(value, json_type_object)) { /* samples: one percentile of them */
+        if (has_samples) { /* one percentile of them */
                 value = fg_json_get(value, format);
                 format = "1";
         }
@@ -167,8 +176,7 @@ char *bench_cell(struct json_object *row, const struct bench_column *column)
                 return fg_strdup(json_object_get_boolean(value) ? "yes" : "no");
         if (!format)
                 return fg_strdup(json_object_get_string(value));
-        if (!json_object_is_type(value, json_type_int) &&
-            !json_object_is_type(value, json_type_double))
+        if (!is_number(value) || (wants_samples && !has_samples))
                 return fg_strdup("-");
         return fg_asprintf("%.*f", *format - '0', json_object_get_double(value));
 }

@@ -188,6 +188,11 @@ def test_what_is_no_number_is_shown_as_none(tmp_path):
     odd.write_text('{"version": 1, "start": [{"name": "a", "p50_ms": "x", "p90_ms": 7}], "targets": [{"measure": 5}]}', "ascii")
     shown = bench(f"--from={odd}").stdout
     assert re.search(r"^a +- +7\.0 ", shown, re.MULTILINE), shown
+    phases = [{"name": "accepted", "p50_ms": 0}, {"name": "started", "p50_ms": "x"}, {"name": "firstOutput", "p50_ms": 8}]
+    odd.write_text(json.dumps({"version": 1, "start": [{"name": "a", "p50_ms": 7, "typed": 5, "whole": {"p50_ms": 6}, "phases": phases}]}), "ascii")
+    shown = bench(f"--from={odd}").stdout
+    assert re.search(r"^a +7\.0 +- +- +- +- +6\.0 +-$", shown, re.MULTILINE), shown  # a number where samples should be is none of them
+    assert "started -, firstOutput 8.0\n" in shown
 
 
 HOSTILE = [None, True, -5, 1e308, "\u0000\u001b]0;x\u0007<b>", [], {}, [[]], [{}], {"p50_ms": "x", "samples_ms": [None, "x", -1, 1e308]}]
