@@ -69,6 +69,9 @@ static int make_image(struct fg_error *err)
         if (put(IMAGE "/" FG_IMAGE_MANIFEST, manifest, err) < 0 ||
             put(IMAGE "/" FG_IMAGE_CONFIG, config, err) < 0)
                 return -1;
+        /* Images have it: what is bound in it makes the layer above copy it. */
+        if (mkdir(IMAGE "/" FG_IMAGE_ROOT "/etc", 0755) < 0)
+                return fg_fail_errno(err, errno, IMAGE);
         return copy_self(IMAGE "/" FG_IMAGE_ROOT PROGRAM, err);
 }
 
