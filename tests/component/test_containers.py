@@ -56,9 +56,9 @@ def test_health_of_containers_and_of_their_task(fgd, task, image):
     task_id = fgd.run(definition)["fgrun"]["id"]
     running = fgd.get(task_id, wait="RUNNING")
     assert running["healthStatus"] == "UNKNOWN"
-    gate.write_bytes(b"")
+    gate.write_bytes(b"x")
     assert health(fgd, task_id, "HEALTHY") == {"app": "HEALTHY", "other": "HEALTHY", "side": "UNHEALTHY"}
-    gate.write_bytes(b"")
+    gate.write_bytes(b"x")
     assert health(fgd, task_id, "UNHEALTHY")["app"] == "UNHEALTHY"
     assert fgd.get(task_id)["lastStatus"] == "RUNNING", "a task that is not well goes on"
     done = stop(fgd, task_id)

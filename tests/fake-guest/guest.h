@@ -101,6 +101,7 @@ struct guest {
 
         const char *no_disks; /* a file; where it is, disks do not come */
         const char *gate;     /* a FIFO of the test's */
+        int gate_fd;          /* -1: not yet */
         bool disks_lost;      /* the host has said so */
 
         bool stopping;

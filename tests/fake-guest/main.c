@@ -117,7 +117,7 @@ static void turn(struct guest *g)
 
 int main(int argc, char **argv)
 {
-        static struct guest g = { .host = -1 };
+        static struct guest g = { .host = -1, .gate_fd = -1 };
         struct fg_error err = FG_ERROR_INIT;
 
         if (argc != 3) {
