@@ -6,12 +6,14 @@
 #include <ftw.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -19,6 +21,7 @@
 
 #define WALK_FDS     32
 #define REMOVE_TRIES 16
+#define OPEN_TRIES   1000
 
 int fg_mkdir_p(const char *path, mode_t mode, struct fg_error *err)
 {
@@ -171,6 +174,18 @@ int fg_lock_file(const char *path, struct fg_error *err)
                 return fg_fail_errno(err, errno, "lock %s", path);
         }
         return fg_take_fd(fd);
+}
+
+int fg_openat2(int dir, const char *path, const struct open_how *how)
+{
+        long fd = -1;
+
+        for (int i = 0; i < OPEN_TRIES; i++) {
+                fd = syscall(SYS_openat2, dir, path, how, sizeof(*how));
+                if (fd >= 0 || errno != EAGAIN)
+                        break;
+        }
+        return (int)fd;
 }
 
 bool fg_stamp(const char *path, char ret[FG_STAMP_LEN + 1])

@@ -21,6 +21,13 @@ int fg_fsync_dir(const char *path, struct fg_error *err);
 int fg_copy_sparse(const char *src, const char *dst, mode_t mode, struct fg_error *err);
 /** fg_lock_file() - open and flock(LOCK_EX|LOCK_NB). Return: fd, or -1: CONFLICT when held. */
 int fg_lock_file(const char *path, struct fg_error *err);
+struct open_how;
+/**
+ * fg_openat2() - openat2(2), which gives up when anything anywhere is renamed while a path that
+ * must stay in a directory goes through "..": tried again then, though not for ever Return: the
+ * descriptor, or -1 with errno
+ */
+int fg_openat2(int dir, const char *path, const struct open_how *how);
 bool fg_exists(const char *path);
 /*
  * Which file it is, how large, and when it was changed last. No process but root's can write to a

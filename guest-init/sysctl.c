@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/fs.h"
 #include "core/json.h"
 #include "core/str.h"
 
@@ -35,7 +35,7 @@ static int set(int root, const char *name, const char *value, struct fg_error *e
         const struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
                                       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
         fg_autofree char *path = path_of(name);
-        fg_autoclose int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+        fg_autoclose int fd = fg_openat2(root, path, &how);
 
         if (fd < 0)
                 return fg_fail_errno(err, errno, "system control \"%s\"", name);

@@ -7,13 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/fs.h"
 #include "core/str.h"
-
-#define OPEN_TRIES 32 /* the kernel gives up with EAGAIN when a rename runs beside it */
 
 /* The path without its last component; leaves "" at the top. */
 static size_t drop_last(const char *text, size_t len)
@@ -87,14 +85,8 @@ int fg_path_open(int root_fd, const char *path, int flags)
                 .flags = (unsigned)flags | O_CLOEXEC,
                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
         };
-        long fd = -1;
 
-        for (int i = 0; i < OPEN_TRIES; i++) {
-                fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-                if (fd >= 0 || errno != EAGAIN)
-                        break;
-        }
-        return (int)fd;
+        return fg_openat2(root_fd, path, &how);
 }
 
 /* The directory @path below @root_fd, made as @name in @parent_fd when nothing is there. */

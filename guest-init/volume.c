@@ -10,11 +10,11 @@
 #include <sys/file.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/fs.h"
 #include "core/str.h"
 
 #define XATTRS_MAX 4096
@@ -35,7 +35,7 @@ static int open_in(int dir, const char *path, uint64_t flags)
         const struct open_how how = { .flags = flags | O_CLOEXEC,
                                       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 
-        return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+        return fg_openat2(dir, path, &how);
 }
 
 static void copy_xattrs(int from, int to)

@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/fs.h"
 #include "core/str.h"
 #include "secrets/secrets.h"
 
 #define S3_ARN       "arn:aws:s3:::"
 #define ARN_MAX_LEN  1200
 #define ENV_LINE_MAX 32768
-#define OPEN_TRIES   1000 /* the kernel gives up with EAGAIN when a rename runs beside it */
 
 /* ---- lines ---- */
 
@@ -93,18 +92,14 @@ static int open_beneath(const char *root, const char *path, struct fg_error *err
         struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
         fg_autoclose int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        long fd = -1;
+        int fd;
 
         if (dir < 0)
                 return fg_fail_errno(err, errno, "s3_root = %s", root);
-        for (int i = 0; i < OPEN_TRIES; i++) {
-                fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
-                if (fd >= 0 || errno != EAGAIN)
-                        break;
-        }
+        fd = fg_openat2(dir, path, &how);
         if (fd < 0 && errno == EXDEV)
                 return fg_fail(err, FG_ERR_DENIED, "leads out of s3_root");
-        return fd < 0 ? fg_fail_errno(err, errno, "below s3_root") : (int)fd;
+        return fd < 0 ? fg_fail_errno(err, errno, "below s3_root") : fd;
 }
 
 int fg_envfile_read(const char *root, const char *arn, struct fg_secret *ret, struct fg_error *err)
