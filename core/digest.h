@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "core/cleanup.h"
+#include "core/error.h"
 
 /* Streaming SHA-256. OpenSSL EVP on the host, nettle in the static guest: one header, two files. */
 
@@ -20,4 +21,6 @@ void fg_sha256_final(struct fg_sha256 *h, char ret[FG_DIGEST_LEN + 1]);
 FG_DEFINE_CLEANUP(struct fg_sha256 *, fg_sha256_free)
 
 void fg_digest_of(const void *data, size_t len, char ret[FG_DIGEST_LEN + 1]);
+/** fg_digest_of_file() - of an open one, from its first byte on. Blocks. */
+int fg_digest_of_file(int fd, char ret[FG_DIGEST_LEN + 1], struct fg_error *err);
 bool fg_digest_valid(const char *s); /* exactly "sha256:" + 64 lower-case hex digits */

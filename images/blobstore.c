@@ -16,7 +16,6 @@
 #define ALGORITHM      "sha256:"
 #define HEX_LEN        64
 #define PART_SUFFIX    ".part"
-#define READ_SIZE      (1u << 20)
 #define PART_MAX_AGE_S (24 * 60 * 60)
 
 static char *make_dir(const char *dir, const char *name, mode_t mode, struct fg_error *err)
@@ -169,22 +168,6 @@ int fg_blobstore_put(const struct fg_blobstore *store, const char *digest, const
         return fg_write_file(path, data, len, 0600, err);
 }
 
-int fg_blobstore_digest(int fd, char ret[FG_DIGEST_LEN + 1], struct fg_error *err)
-{
-        fg_cleanup(fg_sha256_freep) struct fg_sha256 *h = fg_sha256_new();
-        fg_autofree char *buf = fg_calloc(1, READ_SIZE);
-        off_t at = 0;
-        ssize_t n;
-
-        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-        while ((n = pread(fd, buf, READ_SIZE, at)) > 0) {
-                fg_sha256_update(h, buf, (size_t)n);
-                at += n;
-        }
-        fg_sha256_final(h, ret);
-        return n < 0 ? fg_fail_errno(err, errno, "read") : 0;
-}
-
 int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path, gid_t readers,
                        struct fg_adopted *ret, struct fg_error *err)
 {
@@ -198,7 +181,7 @@ int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path, gid_t
                 return fg_fail(err, FG_ERR_INVALID, "%s is not a file", path);
         if (fchown(fd, geteuid(), readers) < 0 || fchmod(fd, 0440) < 0 || fsync(fd) < 0)
                 return fg_fail_errno(err, errno, "%s", path);
-        if (fg_blobstore_digest(fd, ret->digest, err) < 0)
+        if (fg_digest_of_file(fd, ret->digest, err) < 0)
                 return fg_wrap(err, "%s", path);
         blob = fg_blobstore_blob_path(store, ret->digest);
         if (rename(path, blob) < 0 || !fg_stamp(blob, ret->stamp))

@@ -47,8 +47,6 @@ struct fg_adopted {
  */
 int fg_blobstore_adopt(const struct fg_blobstore *store, const char *path, gid_t readers,
                        struct fg_adopted *ret, struct fg_error *err);
-/** fg_blobstore_digest() - of an open file, from its first byte on. Blocks. */
-int fg_blobstore_digest(int fd, char ret[FG_DIGEST_LEN + 1], struct fg_error *err);
 /** fg_blobstore_trash() - take a blob out of sight: one rename, quick. A missing one is success. */
 int fg_blobstore_trash(struct fg_blobstore *store, const char *digest, struct fg_error *err);
 /** fg_blobstore_trash_parts() - the same for broken-off downloads for which @keep() is false. */

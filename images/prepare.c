@@ -111,7 +111,7 @@ int fg_prepare_verify(const struct fg_prepare_config *config, const char *digest
                 return -1;
         if (!fg_stamp(path, ret->stamp))
                 return fg_fail(err, FG_ERR_NOT_FOUND, "%s is not a file", path);
-        if (fg_blobstore_digest(fd, ret->digest, err) < 0)
+        if (fg_digest_of_file(fd, ret->digest, err) < 0)
                 return -1;
         if (!fg_streq(ret->digest, digest))
                 return fg_fail(err, FG_ERR_UPSTREAM, "the prepared image %s is damaged: %s", digest,

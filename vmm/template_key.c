@@ -14,19 +14,12 @@
 static int add_content(struct fg_sha256 *hash, const char *path, struct fg_error *err)
 {
         fg_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-        fg_cleanup(fg_sha256_freep) struct fg_sha256 *content = fg_sha256_new();
         char digest[FG_DIGEST_LEN + 1];
-        static const size_t chunk = 1u << 20;
-        fg_autofree char *data = fg_calloc(1, chunk);
-        ssize_t n;
 
         if (fd < 0)
                 return fg_fail_errno(err, errno, "%s", path);
-        while ((n = read(fd, data, chunk)) > 0)
-                fg_sha256_update(content, data, (size_t)n);
-        if (n < 0)
-                return fg_fail_errno(err, errno, "read %s", path);
-        fg_sha256_final(content, digest);
+        if (fg_digest_of_file(fd, digest, err) < 0)
+                return fg_wrap(err, "%s", path);
         fg_sha256_update(hash, digest, sizeof(digest));
         return 0;
 }
