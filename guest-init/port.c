@@ -50,21 +50,25 @@ static int find_port(void)
         return -1;
 }
 
-/* The name arrives in a message of the device's, shortly after its probe: then there is an event.
- */
+/* Its name arrives in a message of the device's shortly after its probe, and with it an event. */
 static int wait_for_port(struct fg_error *err)
 {
-        const uint64_t deadline = fg_mono_ns() + WAIT_MS * FG_NS_PER_MSEC;
+        const uint64_t begin = fg_mono_ns();
         fg_autoclose int events = fg_uevents_open(err);
         struct pollfd p = { .fd = events, .events = POLLIN };
+        uint64_t waited;
         int fd;
 
         if (events < 0)
                 return -1;
-        while ((fd = find_port()) < 0 && fg_mono_ns() < deadline)
-                if (poll(&p, 1, WAIT_MS) > 0)
-                        fg_uevents_drain(events);
-        return fd < 0 ? fg_fail_errno(err, errno, "open the port %s", FG_PROTO_PORT) : fd;
+        while ((fd = find_port()) < 0) {
+                waited = (fg_mono_ns() - begin) / FG_NS_PER_MSEC;
+                if (waited >= WAIT_MS)
+                        return fg_fail_errno(err, errno, "open the port %s", FG_PROTO_PORT);
+                (void)poll(&p, 1, (int)(WAIT_MS - waited));
+                fg_uevents_drain(events);
+        }
+        return fd;
 }
 
 static void read_port(struct fg_port *p)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * fg-prepare MANIFEST MAX-BYTES MAX-MEMORY CPU-SECONDS: makes one read-only EROFS of an image, run
- * by fgd. stdin   a directory with the image's blobs by the hexadecimal part of their digests
+ * fg-prepare MANIFEST MAX-BYTES MAX-MEMORY CPU-SECONDS: run by fgd, makes one read-only EROFS of an
+ * image.
+ *
+ *   stdin   a directory with the image's blobs by the hexadecimal part of their digests
  *   stdout  an empty directory to work in; the result is FG_PREPARE_RESULT in it
  *   stderr  one line about what went wrong
  * Layers are unpacked by the code that guests use, then mkfs.erofs reads the tree; both in a

@@ -112,9 +112,8 @@ static int hand_on(const char *root, const char *controller, struct fg_error *er
 /* Beside cgroup v1, whose controllers have hierarchies of their own, v2 needs none. */
 int fg_cgroup_for_pods(const char *root, bool by_systemd, struct fg_error *err)
 {
-        static const char *const needed[] = {
-                "memory", "cpu", "pids"
-        }; /* the first is the one that processes forbid */
+        /* The first is the one that processes forbid. */
+        static const char *const needed[] = { "memory", "cpu", "pids" };
         fg_cleanup(fg_buf_finish) struct fg_buf has = FG_BUF_INIT(CONTROLLERS_MAX);
         fg_autofree char *hybrid = fg_asprintf("%s/unified/cgroup.procs", root);
         fg_autofree char *path = fg_asprintf("%s/cgroup.controllers", root);

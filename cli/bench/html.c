@@ -35,8 +35,8 @@ static const struct section {
         { "efficiency", "Efficiency",
           "Work done inside, the line is the host's. What runs on an emulated processor says what "
           "emulation costs, not what a microVM does. Disks are not compared blindly: host, runc "
+          "and docker wait until the disk has what was written; in tasks, microVM or container, "
           "and "
-          "docker wait until the disk has what was written; in tasks, microVM or container, and "
           "with podman run --rm nobody waits, since such a disk does not outlive its task.",
           bench_plot_efficiency },
         { "network", "Network",
@@ -46,8 +46,7 @@ static const struct section {
           "How late a victim's work is done, one time in a hundred, beside a neighbour of its kind "
           "that takes all it can get; below it, how late in the middle, and how many times later "
           "than beside none. \"?\": beside none its rounds differ by more than twice themselves, "
-          "or "
-          "there is only one.",
+          "or there is only one.",
           bench_plot_noise },
         { "images", "Images", "From the typed command to the first byte.", bench_plot_images },
         { "isolation", "Isolation", "What one and the same program sees and reaches from inside.",

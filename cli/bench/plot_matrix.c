@@ -62,8 +62,7 @@ static int heat(double times)
         return doubled < 1 ? 0 : doubled < 2 ? 1 : doubled < 4 ? 2 : doubled < 6 ? 3 : 4;
 }
 
-/* A multiple of what is itself different from round to round says little: it has a mark, no colour.
- */
+/* A multiple of what differs from round to round says little: it has a mark, no colour. */
 static void put_noise(struct bench_page *page, struct json_object *row)
 {
         const double times = bench_value(row, "timesAlone");

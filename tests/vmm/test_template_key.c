@@ -19,7 +19,7 @@
 #include "core/str.h"
 #include "vmm/template_key.h"
 
-static char dir[] = "/tmp/fgkey-XXXXXX";
+static char dir[] = "/tmp/fgrun-key-XXXXXX";
 static char kernel[64], initrd[64], qemu[64];
 
 static int set_up(void **state)
