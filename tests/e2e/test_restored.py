@@ -11,6 +11,7 @@ import lab as lab_module
 import ociimage
 import ownnet
 from lab import definition, mergeable, processes_naming, wait_for
+from stamp import stamp
 
 CLONES, WAITED = 8, 2  # and of those that waited for their task
 TAPS_IN_STOCK = 8
@@ -57,13 +58,6 @@ def files(lab):
     return sorted(path.name for path in (pathlib.Path(lab.directory) / "cache/templates").iterdir())
 
 
-def stamp(path):
-    """A line of a template's seal, as fg_stamp() has it."""
-    s = path.stat()
-    times = (f"{ns // 10**9}.{ns % 10**9:09}" for ns in (s.st_mtime_ns, s.st_ctime_ns))
-    return f"{s.st_dev} {s.st_ino} {s.st_size} {' '.join(times)}\n"
-
-
 def restored(image, command, **more):
     return definition(image, command, task={"fgrun": {"start": "restored"}, **more})
 
@@ -84,8 +78,8 @@ def values_of(lab, task_id, begin):
     """What a clone is known by, as (name, value); its clock is right, and it has no id of a machine."""
     values = [line.split("=", 1) for line in lab.fgd.output_of(task_id).decode().splitlines()]
     told = dict(values)
-    stamp, uptime = map(int, told.pop("clock").split())
-    assert begin - 2 <= stamp <= time.time() + 2 and uptime < 120
+    clock, uptime = map(int, told.pop("clock").split())
+    assert begin - 2 <= clock <= time.time() + 2 and uptime < 120
     assert told.pop("machine") == "" and set(told) == DIFFERENT and all(told.values()), told
     return [(name, value) for name, value in values if name in DIFFERENT]
 
@@ -163,7 +157,7 @@ def test_templates_outlive_the_daemon_and_damage_is_noticed(image):
         (name,) = files(lab)
         template = pathlib.Path(lab.directory) / "cache/templates" / name
         (template / "state").write_bytes(b"not a state")
-        (template / "seal").write_text("".join(stamp(template / file) for file in ("ram", "state", "scratch.img")))
+        (template / "seal").write_text("".join(stamp(template / file) + "\n" for file in ("ram", "state", "scratch.img")))
         done = lab.wait(lab.detach(restored(image, "echo two")))
         assert lab.fgd.output_of(done["fgrun"]["id"]) == b"two\n"
         assert start_of(done)["way"] == "cold" and "restoring a guest failed" in start_of(done)["reason"]

@@ -12,19 +12,17 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import tarfile
 import threading
 import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-
-import ociimage  # noqa: E402
-import tree  # noqa: E402
-from faultproxy import FaultProxy, Slow  # noqa: E402
-from registry import CLEAN_ENV, Registry  # noqa: E402
+import ociimage
+import tree
+from faultproxy import FaultProxy, Slow
+from registry import CLEAN_ENV, Registry
+from stamp import stamp
 
 TOOL, PREPARE, UNPACK = (os.environ[name] for name in ("IMAGES_TOOL", "FG_PREPARE", "UNPACK_LAYERS"))
 LIMITS_MEMORY = os.environ.get("SANITIZE", "none") == "none"  # a sanitizer's shadow memory would not fit
@@ -125,12 +123,6 @@ def test_made_once_and_gone_with_the_image(tmp_path):
     assert not os.path.exists(path)
 
 
-def stamp_of(path):
-    st = os.stat(path)
-    times = [f"{ns // 10**9}.{ns % 10**9:09}" for ns in (st.st_mtime_ns, st.st_ctime_ns)]
-    return " ".join(map(str, (st.st_dev, st.st_ino, st.st_size, *times)))
-
-
 @contextlib.contextmanager
 def index(store):
     with contextlib.closing(sqlite3.connect(store / "images.db")) as db, db:
@@ -147,11 +139,11 @@ def test_an_unchanged_one_is_not_read(tmp_path):
     store = tmp_path / "store"
     reference = layout(tmp_path / "image", ociimage.Layer({"etc/x": b"1" * 100_000}))
     path = prepared(store, reference)
-    assert kept_stamp(store) == stamp_of(path)
+    assert kept_stamp(store) == stamp(path)
     with open(path, "r+b") as file:
         file.write(b"damage")
     with index(store) as db:
-        db.execute("UPDATE images SET prepared_stamp = ?", [stamp_of(path)])
+        db.execute("UPDATE images SET prepared_stamp = ?", [stamp(path)])
     assert prepared(store, reference) == path
     with open(path, "rb") as file:
         assert file.read(6) == b"damage"
@@ -164,9 +156,9 @@ def test_a_touched_one_is_read_once(tmp_path):
     made = os.stat(path)
     for touch in (lambda: os.utime(path), lambda: os.chown(path, -1, 65534)):
         touch()
-        assert kept_stamp(store) != stamp_of(path)
+        assert kept_stamp(store) != stamp(path)
         assert prepared(store, reference) == path and os.stat(path).st_ino == made.st_ino
-        assert kept_stamp(store) == stamp_of(path)
+        assert kept_stamp(store) == stamp(path)
     assert os.stat(path).st_gid == made.st_gid  # or the first VM that gets it would be a change again
 
 
@@ -179,7 +171,7 @@ def test_one_of_a_version_without_stamps(tmp_path):
         db.execute("ALTER TABLE images DROP COLUMN prepared_stamp")
         db.execute("PRAGMA user_version = 2")
     assert prepared(store, reference) == path and os.stat(path).st_ino == made.st_ino
-    assert kept_stamp(store) == stamp_of(path)
+    assert kept_stamp(store) == stamp(path)
 
 
 def test_one_of_another_version_is_made_anew(tmp_path):

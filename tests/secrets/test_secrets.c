@@ -8,7 +8,6 @@
 #include <string.h>
 /* cmocka wants the four at the top first */
 #include <cmocka.h>
-#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
